@@ -1,0 +1,1 @@
+"""Baseline files, fingerprints, statistics and the verdict."""

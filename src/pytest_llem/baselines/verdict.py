@@ -1,0 +1,41 @@
+"""The answer of a gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["pass", "regressed", "improved", "inconclusive", "incomparable", "new"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One metric of one measurement, compared with its baseline."""
+
+    verdict: Verdict
+    metric: str
+    """Name of the metric, such as ``energy_per_output_token_j``."""
+    measurement: str
+    """Name of the measurement within its experiment."""
+    candidate: float | None
+    """The metric now, in the metric's unit."""
+    baseline: float | None
+    """The metric in the baseline, in the metric's unit."""
+    change: float | None
+    """Relative change, 0.05 for five percent more; ``None`` if it could not be told."""
+    interval: tuple[float, float] | None
+    """Confidence interval of the relative change."""
+    tolerance: str
+    """The tolerance as it was declared."""
+    minimum_detectable_change: float | None
+    """Smallest relative change that this comparison could have shown."""
+    explanation: str
+    """One line: what was compared, interval, tolerance, numbers on each side, and why."""
+    final: bool = True
+    """Whether nothing that the rest of the family brings can change the verdict."""
+
+    def failed(self, *, strict: bool) -> bool:
+        """Whether this verdict fails the test."""
+        if self.verdict == "regressed":
+            return True
+        return strict and self.verdict in {"inconclusive", "incomparable", "new"}

@@ -1,0 +1,1 @@
+"""What is asked: experiments, studies, and the identity of an experiment."""

@@ -1,0 +1,61 @@
+"""One experiment: what is run, on what, with how much work."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
+from pytest_llem.config.measurement import MeasurementConfig
+from pytest_llem.config.model import Model
+
+Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Dtype = Literal["auto", "float32", "float16", "bfloat16"]
+BUILTIN_MODEL = "builtin/tiny"
+
+
+class ExperimentConfig(Model):
+    """An energy experiment on LLM inference.
+
+    Everything but ``measurement`` and ``device`` belongs to the experiment's
+    identity: two experiments that differ only there are the same experiment.
+    """
+
+    backend: Name = "transformers"
+    """Engine by its registered name, such as ``transformers`` or ``vllm``."""
+    model: Name = BUILTIN_MODEL
+    """Built-in model, local folder, or hub id."""
+    revision: Name | None = None
+    """Revision of a hub model; ``None`` is the default branch."""
+    dtype: Dtype = "auto"
+    """Data type of weights and activations; ``auto`` takes the model's own."""
+    quantization: Literal["int8", "int4", "fp8", "awq", "gptq"] | None = None
+    """Weight quantization; ``None`` is none beyond what the model itself ships."""
+    device: Name = "auto"
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    tensor_parallel_size: int = Field(default=1, ge=1, le=1024)
+    """Devices that share every layer."""
+    pipeline_parallel_size: int = Field(default=1, ge=1, le=1024)
+    """Groups of devices that share the stack of layers."""
+    batch_size: int = Field(default=1, ge=1, le=1_000_000)
+    """Requests in one pass of the workload."""
+    input_tokens: int = Field(default=128, ge=1, le=10_000_000)
+    """Prompt length of every request, in the engine's own tokens."""
+    output_tokens: int = Field(default=64, ge=1, le=10_000_000)
+    """Generated length of every request; the end-of-sequence token is ignored."""
+    prompts: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Texts to draw prompts from, cut or repeated to ``input_tokens``; ``None`` is synthetic."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the prompts and of the engine."""
+    transformers: TransformersOptions = TransformersOptions()
+    """Section of the ``transformers`` engine."""
+    vllm: VllmOptions = VllmOptions()
+    """Section of the ``vllm`` engine."""
+    tensorrt_llm: TensorrtLlmOptions = TensorrtLlmOptions()
+    """Section of the ``tensorrt_llm`` engine."""
+    measurement: MeasurementConfig = MeasurementConfig()
+    """How it is measured; no part of the identity."""
+
+
+ENGINE_SECTIONS = ("transformers", "vllm", "tensorrt_llm")

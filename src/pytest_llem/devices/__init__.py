@@ -1,0 +1,1 @@
+"""Meters, one a file: they read devices and integrate nothing."""

@@ -1,0 +1,103 @@
+"""What every meter offers, and what a reading is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Scope = Literal["gpu", "module", "package", "node", "process"]
+"""What a reading covers: one GPU, a module with its memory, a CPU package, a whole
+machine, or (estimates only) the processes of the experiment."""
+Method = Literal["counter", "integrated", "estimated"]
+"""Where energy comes from: a hardware counter, integrated power, or a model of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a meter can say about a device."""
+
+    scope: Scope
+    method: Method
+    resolution_j: float | None
+    """Step of the energy counter in joules; ``None`` if there is none or it is unknown."""
+    update_period_s: float | None
+    """Refresh period in seconds as documented; ``None`` where it has to be observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device that a meter can read."""
+
+    uuid: str
+    """Stable identity across processes and orderings, such as ``GPU-8f6e…``."""
+    name: str
+    capability: Capability
+    index: int | None = None
+    """The vendor's own index, for people; never used to find the device again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at a device.
+
+    The call took from ``before_ns`` to ``after_ns`` (``time.monotonic_ns``); the
+    values hold at some unknown instant between the two.
+    """
+
+    before_ns: int
+    after_ns: int
+    energy_j: float | None
+    """Energy counter in joules since an arbitrary origin; ``None`` if it gave nothing."""
+    power_w: float | None
+    """Instantaneous power in watts; ``None`` if it gave nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What changes slowly and explains energy; ``None`` is unknown."""
+
+    time_ns: int
+    temperature_c: float | None = None
+    sm_clock_mhz: float | None = None
+    power_limit_w: float | None = None
+    throttle_reasons: tuple[str, ...] | None = None
+    """Active reasons for lowered clocks by NVML's names in lower case; empty is none."""
+    memory_bytes: int | None = None
+    """Memory in use on the device."""
+
+
+class CpuClock(Protocol):
+    """CPU time that an experiment's processes have used."""
+
+    def cpu_time_s(self) -> float:
+        """CPU seconds since an arbitrary origin; never decreases."""
+        ...
+
+
+class Meter(Protocol):
+    """Reads devices; opened in the supervising process."""
+
+    name: ClassVar[str]
+
+    def discover(self) -> Sequence[Device]:
+        """The devices this meter can read; empty where there is nothing to measure."""
+        ...
+
+    def read(self, device: Device) -> Reading:
+        """Energy and power now.
+
+        Raises:
+            MeterError: the device is gone.
+        """
+        ...
+
+    def facts(self, device: Device) -> Facts:
+        """Temperature, clocks, limits and memory now; unknown ones are ``None``."""
+        ...
+
+    def close(self) -> None:
+        """Give the vendor's library back."""
+        ...

@@ -1,0 +1,1 @@
+"""From readings and marks to joules: sampling, windows, phases, uncertainty."""

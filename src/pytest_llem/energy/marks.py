@@ -1,0 +1,67 @@
+"""What the measured process marked. All stamps are ``time.monotonic_ns``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+WindowPhase = Literal["whole", "prefill"]
+
+
+class Mark(BaseModel):
+    """Immutable; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Pass(Mark):
+    """One pass of the workload inside a window: one batch, or one call of a function."""
+
+    start_ns: int
+    end_ns: int
+    requests: int | None
+    """Requests served; ``None`` if the work was not declared."""
+    input_tokens: int | None
+    output_tokens: int | None
+    ttft_s: float | None = None
+    """Mean time to first token over the pass's requests, in seconds."""
+    itl_s: float | None = None
+    """Mean gap between output tokens over the pass's requests, in seconds."""
+    finish_reasons: dict[str, int] = {}
+    """How many requests ended for which reason."""
+
+
+class WindowMark(Mark):
+    """One window: whole passes, back to back."""
+
+    phase: WindowPhase
+    index: int
+    """Number of the window within its phase, from 0."""
+    start_ns: int
+    end_ns: int
+    passes: tuple[Pass, ...]
+
+
+class WarmUp(Mark):
+    """The load before the first window."""
+
+    start_ns: int
+    end_ns: int
+    passes: int
+    converged: bool
+    """Whether the load was steady before the limit."""
+    reason: str
+    """What was seen: the criterion that held, or the one that did not."""
+
+
+class MeasurementMarks(Mark):
+    """All that one call of ``energy.measure`` marked."""
+
+    name: str
+    """``workload`` for the experiment's own, else the caller's name for it."""
+    kind: Literal["workload", "callable", "window"]
+    warm_up: WarmUp | None
+    windows: tuple[WindowMark, ...]
+    load_end_ns: int
+    """Until when the load kept running after the last window."""

@@ -1,0 +1,125 @@
+"""What was inferred: the figures of one measurement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pytest_llem.devices.meter import Method, Scope
+from pytest_llem.energy.marks import WarmUp, WindowPhase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PhaseMethod = Literal["measured", "regressed", "sliced", "unresolved"]
+
+
+class Inferred(BaseModel):
+    """Immutable; unknown keys are refused; ``None`` is unknown."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+class WindowSample(Inferred):
+    """One window as measured: raw totals over its passes."""
+
+    phase: WindowPhase
+    index: int
+    start_ns: int
+    end_ns: int
+    duration_s: float
+    passes: int
+    """Repetitions of the workload inside the window."""
+    energy_j: float | None
+    energy_uncertainty_j: float | None
+    """Half-width of the instrument's 95 % interval, in joules; sensor gain not included."""
+    counter_energy_j: float | None
+    """Energy from the device's counter, in joules."""
+    integrated_energy_j: float | None
+    """Energy from integrated power, in joules."""
+    power_w: float | None
+    requests: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    ttft_s: float | None
+    itl_s: float | None
+    temperature_c: float | None
+    """Temperature at the start, in degrees Celsius."""
+    sm_clock_mhz: float | None
+    """Mean SM clock over the window, in MHz."""
+    power_limit_w: float | None
+    throttle_reasons: tuple[str, ...] | None
+    valid: bool
+    warnings: tuple[str, ...]
+
+    @property
+    def energy_per_output_token_j(self) -> float | None:
+        return ratio(self.energy_j, self.output_tokens)
+
+
+class Figures(Inferred):
+    """Figures of the whole workload or of one of its phases.
+
+    Energies and durations are those of one pass of the workload, as the mean
+    over windows; uncertainties are half-widths of 95 % intervals.
+    """
+
+    energy_j: float | None
+    energy_uncertainty_j: float | None
+    power_w: float | None
+    duration_s: float | None
+    requests: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    energy_per_output_token_j: float | None
+    energy_per_output_token_uncertainty_j: float | None
+    energy_per_request_j: float | None
+    output_tokens_per_s: float | None
+    ttft_s: float | None
+    itl_s: float | None
+
+
+class Phase(Figures):
+    """Prefill or decode."""
+
+    method: PhaseMethod
+    reason: str
+    """How the phase was told apart, or why it could not be."""
+
+
+class Measured(Figures):
+    """One measurement: the figures of the whole, its phases, and every sample."""
+
+    name: str
+    meter: str
+    scope: Scope
+    method: Method
+    devices: tuple[str, ...]
+    """UUIDs of the devices whose energy was summed."""
+    prefill: Phase
+    decode: Phase
+    windows: tuple[WindowSample, ...]
+    warm_up: WarmUp | None
+    steady_state_window: tuple[int, int] | None
+    """First and last instant of the windows over the whole (``time.monotonic_ns``)."""
+    valid: bool
+    warnings: tuple[str, ...]
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the energy is an estimate rather than a measurement."""
+        return self.method == "estimated"
+
+    def samples(self, phase: WindowPhase = "whole") -> Sequence[WindowSample]:
+        """The windows of one phase, in order."""
+        return [window for window in self.windows if window.phase == phase]
+
+
+def ratio(numerator: float | None, denominator: float | None) -> float | None:
+    """Their quotient, or ``None`` where either is unknown or the denominator is zero."""
+    if numerator is None or not denominator:
+        return None
+    return numerator / denominator

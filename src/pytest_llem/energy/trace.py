@@ -1,0 +1,45 @@
+"""Everything that was read from one device, in columns."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_llem.devices.meter import Device, Facts, Reading
+
+
+def _integers() -> array[int]:
+    return array("q")
+
+
+def _floats() -> array[float]:
+    return array("d")
+
+
+@dataclass(slots=True)
+class Trace:
+    """Readings of one device in the order they were taken.
+
+    Columns of equal length; a missing value is NaN. One thread appends while
+    others may read: a reader must take ``len(trace)`` first and look no further.
+    """
+
+    device: Device
+    meter: str
+    before_ns: array[int] = field(default_factory=_integers)
+    after_ns: array[int] = field(default_factory=_integers)
+    energy_j: array[float] = field(default_factory=_floats)
+    power_w: array[float] = field(default_factory=_floats)
+    facts: list[Facts] = field(default_factory=list)
+
+    def append(self, reading: Reading) -> None:
+        self.before_ns.append(reading.before_ns)
+        self.energy_j.append(math.nan if reading.energy_j is None else reading.energy_j)
+        self.power_w.append(math.nan if reading.power_w is None else reading.power_w)
+        self.after_ns.append(reading.after_ns)  # last: its length is the trace's
+
+    def __len__(self) -> int:
+        return len(self.after_ns)

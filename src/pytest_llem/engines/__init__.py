@@ -1,0 +1,15 @@
+"""Inference engines, one a file. Engines stamp; they never subtract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llem.registry import Registry
+
+if TYPE_CHECKING:
+    from pytest_llem.engines.engine import Engine
+
+ENGINES: Registry[type[Engine]] = Registry(
+    "engines",
+    {"transformers": "pytest_llem.engines.transformers:TransformersEngine"},
+)

@@ -1,0 +1,1 @@
+"""What ``energy.measure`` does inside the measured process."""

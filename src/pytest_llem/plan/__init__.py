@@ -1,0 +1,1 @@
+"""Items to experiments: the grid and its preview."""

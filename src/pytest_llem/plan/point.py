@@ -1,0 +1,31 @@
+"""One point of the grid: a test item, or a bare experiment, seen as an experiment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_llem.config.experiment import ExperimentConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What is to be measured, and where it stands in the grid."""
+
+    group: str
+    """Test function (``bench/test_chat.py::test_chat``) or name of the study."""
+    label: str
+    """Parameter id within the group; empty if the test has no parameters."""
+    config: ExperimentConfig | None
+    """``None`` if the point is invalid."""
+    identity: str
+    """Hash of the configuration and of the test's own arguments; empty if invalid."""
+    own_arguments: Mapping[str, str] = field(default_factory=dict)
+    """Arguments that are the test's own, by their ids."""
+    axes: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the fields that the grid varies, engine options as ``vllm.max_num_seqs``."""
+    invalid: str | None = None
+    """Why the point cannot be run, or ``None`` if it can."""

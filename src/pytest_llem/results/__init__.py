@@ -1,0 +1,1 @@
+"""What is kept: results, traces, manifests and environments."""

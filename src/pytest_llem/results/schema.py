@@ -1,0 +1,92 @@
+"""The result of one experiment, as it is stored."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.devices.meter import Method, Scope
+from pytest_llem.energy.measured import Measured
+
+SCHEMA_VERSION = 1
+Outcome = Literal["passed", "failed", "skipped", "error", "crashed", "timed_out"]
+
+
+class Stored(BaseModel):
+    """Immutable; unknown keys are refused; ``None`` is unknown."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+    )
+
+
+class Methodology(Stored):
+    """How the figures came about; figures of different methodologies are not compared."""
+
+    meter: str
+    scope: Scope
+    method: Method
+    devices: tuple[DeviceFacts, ...]
+    """What was read, in the order of the stored traces."""
+    estimator: str
+    """Name and version of the window estimator."""
+    declared_w_per_core: float | None
+    """Watts per busy core that an estimate assumes; ``None`` for measurements."""
+
+
+class DeviceFacts(Stored):
+    """A device as the meter saw it."""
+
+    uuid: str
+    name: str
+    index: int | None
+    power_limit_w: float | None
+
+
+class ExperimentResult(Stored):
+    """One experiment, run once in one process."""
+
+    schema_version: Literal[1] = 1
+    experiment_id: str
+    """Group and configuration hash: one file name per experiment of a run."""
+    config_hash: str
+    """Hash of what is measured; equal for the same experiment anywhere."""
+    group: str
+    """The test function or study that the experiment belongs to."""
+    label: str
+    """The experiment within its group, for people; a test's parameter id."""
+    own_arguments: dict[str, str]
+    """The test's own arguments by their ids; empty for bare experiments."""
+    node_id: str | None
+    """The pytest item, or ``None`` for an experiment run through the library."""
+    run_id: str
+    repeat: int
+    """Number of the process among repeats of the same experiment, from 0."""
+    outcome: Outcome
+    message: str | None
+    """Why the experiment did not pass; ``None`` if it did."""
+    started_at: str
+    """Wall-clock start, ISO 8601 with offset: a label, never used to compute."""
+    config: ExperimentConfig
+    measurement_methodology: Methodology | None
+    """``None`` if nothing was measured."""
+    steady_state_window: tuple[int, int] | None
+    """First and last instant of the headline's windows (``time.monotonic_ns``)."""
+    measurements: tuple[Measured, ...]
+    """In the order they were made; the first is the headline."""
+    engine: dict[str, Any] | None
+    """What the engine says really took effect; ``None`` if no model was loaded."""
+
+    @property
+    def headline(self) -> Measured | None:
+        """The measurement that tables and gates show."""
+        return self.measurements[0] if self.measurements else None
+
+
+Methodology.model_rebuild()

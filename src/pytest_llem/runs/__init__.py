@@ -1,0 +1,1 @@
+"""A run as a whole: where plan, results and baselines are composed."""
