@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,3 +31,7 @@ class Point:
     """Values of the fields that the grid varies, engine options as ``vllm.max_num_seqs``."""
     invalid: str | None = None
     """Why the point cannot be run, or ``None`` if it can."""
+
+
+POINT_KEY = pytest.StashKey[Point]()
+"""Where an item that is an experiment keeps its point."""

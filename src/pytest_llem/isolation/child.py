@@ -1,0 +1,76 @@
+"""The child's side: finding the supervisor, and the entry of a bare job.
+
+A child takes a *job*: a test, which pytest runs (:mod:`.pytest_child`), or a
+bare experiment, which :func:`main` runs without pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from pytest_llem.errors import IsolationError, LlemError
+from pytest_llem.isolation.channel import Channel
+from pytest_llem.isolation.launcher import CHANNEL_VARIABLE
+
+PR_SET_PDEATHSIG = 1
+
+
+def supervised() -> bool:
+    """Whether this process was started as a child and has not yet taken its channel."""
+    return CHANNEL_VARIABLE in os.environ
+
+
+def connect() -> tuple[Channel, dict[str, Any]]:
+    """Take the control channel and receive the job.
+
+    The variable is removed, so that what the experiment starts is no child of ours.
+
+    Raises:
+        IsolationError: the supervisor is of another version, or is gone.
+    """
+    from pytest_llem import __version__
+
+    _die_with_parent()
+    sock = socket.socket(fileno=int(os.environ.pop(CHANNEL_VARIABLE)))
+    sock.set_inheritable(False)
+    channel = Channel(sock)
+    channel.send("hello", version=__version__, pid=os.getpid())
+    job = channel.receive(None)
+    if job is None or job.kind != "job":
+        raise IsolationError(f"expected a job from the supervisor, received {job}")
+    if job.fields["version"] != __version__:
+        raise IsolationError(
+            f"this interpreter ({sys.executable}) has pytest-llem {__version__}, the pytest that "
+            f"started it has {job.fields['version']}. Install the same version in both."
+        )
+    return channel, job.fields
+
+
+def _die_with_parent() -> None:
+    """Have the kernel kill this process when the supervisor dies (``prctl(2)``)."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+
+
+def main() -> None:
+    """Run a bare job: call the function it names with the channel and the job."""
+    from pytest_llem.registry import resolve
+
+    channel, job = connect()
+    try:
+        resolve(job["function"])(channel, job)
+    except LlemError as error:
+        channel.send("outcome", outcome="error", message=str(error))
+    else:
+        channel.send("outcome", outcome="passed", message=None)
+
+
+if __name__ == "__main__":
+    main()

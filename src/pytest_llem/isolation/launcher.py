@@ -1,0 +1,72 @@
+"""How a child process is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_llem.isolation.channel import Channel
+    from pytest_llem.isolation.process_tree import ProcessTree
+
+CHANNEL_VARIABLE = "LLEM_CHANNEL_FD"
+"""Environment variable that tells a child which descriptor its control channel is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A child to start."""
+
+    arguments: Sequence[str]
+    """Arguments after the interpreter: ``-m pytest …`` or ``-m pytest_llem.isolation.child``."""
+    directory: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beyond those of this process."""
+    output: Path | None = None
+    """File that takes what the child prints; ``None`` leaves it this process's own."""
+    terminal: bool = False
+    """Leave the child the terminal and its process group, for a debugger."""
+
+
+class Process(Protocol):
+    """The running child."""
+
+    @property
+    def tree(self) -> ProcessTree:
+        """The child and all its descendants."""
+        ...
+
+    def wait(self, timeout_s: float | None) -> int | None:
+        """Its exit status (negative: the signal that ended it), ``None`` on time-out."""
+        ...
+
+    def interrupt(self) -> None:
+        """Ask it to stop, as Ctrl-C would."""
+        ...
+
+    def end(self) -> None:
+        """Kill whatever is left of it and of its descendants; never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A started child: how to speak with it, and how to end it."""
+
+    channel: Channel
+    process: Process
+
+
+class Launcher(Protocol):
+    """Starts children."""
+
+    def launch(self, command: Command) -> Launched:
+        """Start *command*.
+
+        Raises:
+            IsolationError: it could not be started.
+        """
+        ...

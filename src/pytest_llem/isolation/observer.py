@@ -1,0 +1,122 @@
+"""What the supervisor answers while it watches the devices.
+
+The measured process drives the load and marks; the observer says when a window
+may end, when the trace reaches far enough past it, and what the joules are.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_llem.errors import LlemError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llem.isolation.channel import Message
+
+LONGEST_SETTLING_NS = 3_000_000_000
+"""A counter that has not moved for so long will not move now."""
+LOOK_AGAIN_S = 0.02
+
+
+class Sampling(Protocol):
+    """What the observer needs of ``energy.sampler.Sampler``."""
+
+    def attend(self, on: bool) -> None: ...
+
+    def settled_after(self, time_ns: int) -> bool: ...
+
+    def latest_power_w(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the experiment is doing, for a person who waits."""
+
+    label: str
+    """Such as ``loading``, ``warm-up`` or ``window 2/5``."""
+    power_w: float | None
+
+
+@dataclass(slots=True)
+class Awaited:
+    """A condition that the child waits for, or works until."""
+
+    question: int
+    condition: str
+    since_ns: int
+    least_ns: int
+
+    def earliest_ns(self) -> int:
+        return self.since_ns + self.least_ns
+
+
+@dataclass(slots=True)
+class Observer:
+    """Answers a child's messages about measuring."""
+
+    sampling: Sampling
+    infer: Callable[[dict[str, Any]], dict[str, Any]]
+    """From a measurement's marks to its figures, both as JSON values."""
+    reply: Callable[..., None]
+    clock: Callable[[], int] = time.monotonic_ns
+    label: str = "starting"
+    engine: dict[str, Any] | None = None
+    _awaited: Awaited | None = field(default=None)
+
+    def handle(self, message: Message) -> bool:
+        """Act on *message*; whether it was one for the observer."""
+        act = getattr(self, f"_on_{message.kind}", None)
+        if act is None:
+            return False
+        act(**message.fields)
+        return True
+
+    def look(self) -> float | None:
+        """Answer what can be answered by now; in how many seconds to look again."""
+        if self._awaited is None:
+            return None
+        now = self.clock()
+        if now < self._awaited.earliest_ns():
+            return (self._awaited.earliest_ns() - now) / 1e9
+        if not self._holds(self._awaited, now):
+            return LOOK_AGAIN_S
+        self.reply("ready", question=self._awaited.question)
+        self._awaited = None
+        return None
+
+    def progress(self) -> Progress:
+        return Progress(self.label, self.sampling.latest_power_w())
+
+    def _holds(self, awaited: Awaited, now: int) -> bool:
+        if awaited.condition == "elapsed":
+            return True
+        return (
+            self.sampling.settled_after(awaited.since_ns)
+            or now - awaited.since_ns > LONGEST_SETTLING_NS
+        )
+
+    def _on_phase(self, label: str) -> None:
+        self.label = label
+
+    def _on_engine(self, description: dict[str, Any]) -> None:
+        self.engine = description
+
+    def _on_begin(self) -> None:
+        self.sampling.attend(True)
+
+    def _on_await(
+        self, question: int, condition: str, since_ns: int, least_s: float, label: str
+    ) -> None:
+        self.label = label or self.label
+        self._awaited = Awaited(question, condition, since_ns, int(least_s * 1e9))
+
+    def _on_measured(self, marks: dict[str, Any]) -> None:
+        self.sampling.attend(False)
+        try:
+            self.reply("measurement", figures=self.infer(marks))
+        except LlemError as error:
+            self.reply("measurement", error=str(error))

@@ -1,0 +1,101 @@
+"""Test reports on their way from a child, and those that a lost child still owes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llem.isolation.supervisor import Ending
+
+Phase = Literal["setup", "call", "teardown"]
+TAIL_CHARACTERS = 8000
+
+
+def restore(config: pytest.Config, data: dict[str, Any]) -> pytest.TestReport:
+    """A report as the child's pytest made it; JSON had turned its tuples into lists."""
+    report: pytest.TestReport = config.hook.pytest_report_from_serializable(
+        config=config, data=data
+    )
+    if isinstance(report.longrepr, list):
+        path, line, reason = report.longrepr
+        report.longrepr = (path, line, reason)
+    file, line, domain = report.location
+    report.location = (file, line, domain)
+    report.sections = [(name, text) for name, text in report.sections]
+    report.user_properties = [(name, value) for name, value in report.user_properties]
+    return report
+
+
+def restore_warning(data: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of ``pytest_warning_recorded``; imports nothing to find the category."""
+    module, name = data["category"]
+    category = getattr(sys.modules.get(module), name, UserWarning)
+    message = warnings.WarningMessage(
+        message=data["text"],
+        category=category,
+        filename=data["filename"],
+        lineno=data["lineno"],
+    )
+    location = tuple(data["location"]) if data["location"] else None
+    return {
+        "warning_message": message,
+        "when": data["when"],
+        "nodeid": data["nodeid"],
+        "location": location,
+    }
+
+
+def missing_phase(reports: Sequence[pytest.TestReport]) -> Phase | None:
+    """The phase in which a child with these reports was, or ``None`` if it finished."""
+    outcomes = {report.when: report.outcome for report in reports}
+    if "teardown" in outcomes:
+        return None
+    if "setup" not in outcomes:
+        return "setup"
+    if outcomes["setup"] == "passed" and "call" not in outcomes:
+        return "call"
+    return "teardown"
+
+
+def owed_report(
+    item: pytest.Item, phase: Phase, ending: Ending, deadline_s: float | None, output: str
+) -> pytest.TestReport:
+    """The report that a child which ended in *phase* did not send."""
+    sections = [("Output of the child process", output)] if output.strip() else []
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords=dict.fromkeys(item.keywords, 1),
+        outcome="failed",
+        longrepr=f"{describe(ending, deadline_s)} (during {phase})",
+        when=phase,
+        sections=sections,
+    )
+
+
+def describe(ending: Ending, deadline_s: float | None) -> str:
+    """How a child ended, in words."""
+    if ending.timed_out:
+        return (
+            f"timed out: the experiment took longer than {deadline_s:g} s and was killed. "
+            "Raise --llem-timeout, or 0 for no limit"
+        )
+    if ending.hung_after_closing or ending.status is None:
+        return "hung: the child process closed its channel but did not exit, and was killed"
+    if ending.status < 0:
+        return f"killed by {signal_name(-ending.status)}"
+    return f"exited before finishing, with status {ending.status}"
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,95 @@
+"""The spawn launcher: a fresh interpreter for every experiment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from typing import IO, TYPE_CHECKING
+
+from pytest_llem.errors import IsolationError
+from pytest_llem.isolation.channel import Channel
+from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, Command, Launched
+from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REAP_S = 5.0
+
+
+class SpawnedProcess:
+    """A child started by :class:`SpawnLauncher`."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], token: str) -> None:
+        self._popen = popen
+        self.tree = ProcessTree(popen.pid, token)
+
+    def wait(self, timeout_s: float | None) -> int | None:
+        try:
+            return self._popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def interrupt(self) -> None:
+        if self._popen.poll() is None:
+            with contextlib.suppress(OSError):
+                self._popen.send_signal(signal.SIGINT)
+
+    def end(self) -> None:
+        self.tree.kill()
+        self.wait(REAP_S)
+
+
+class SpawnLauncher:
+    """Starts children with ``subprocess``, each in a session of its own."""
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self._python = python
+
+    def launch(self, command: Command) -> Launched:
+        here, there = socket.socketpair()
+        token = uuid.uuid4().hex
+        try:
+            with there, _output(command) as output:
+                popen = subprocess.Popen(  # noqa: S603 - the command is ours
+                    [self._python, *command.arguments],
+                    cwd=command.directory,
+                    env=_environment(command, there.fileno(), token),
+                    stdin=None if command.terminal else subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=None if output is None else subprocess.STDOUT,
+                    pass_fds=[there.fileno()],
+                    start_new_session=not command.terminal,
+                )
+        except OSError as error:
+            here.close()
+            raise IsolationError(
+                f"could not start a child process with {self._python}: {error}. "
+                "Is the interpreter executable, the directory readable, and is there memory left?"
+            ) from error
+        return Launched(Channel(here), SpawnedProcess(popen, token))
+
+
+@contextlib.contextmanager
+def _output(command: Command) -> Iterator[IO[bytes] | None]:
+    if command.output is None:
+        yield None
+    else:
+        with command.output.open("wb") as file:
+            yield file
+
+
+def _environment(command: Command, descriptor: int, token: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        # Without it ``import numpy`` leaves OpenBLAS threads behind in every child.
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
+        **command.environment,
+        CHANNEL_VARIABLE: str(descriptor),
+        TOKEN_VARIABLE: token,
+    }

@@ -1,0 +1,96 @@
+"""Driving a load: warm-up, windows back to back, and a post-roll."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
+from pytest_llem.energy.steady import SteadyState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llem.config.measurement import MeasurementConfig
+    from pytest_llem.energy.marks import WindowPhase
+    from pytest_llem.measure.link import SupervisorLink
+    from pytest_llem.measure.work import Load
+
+
+class Driver:
+    """Repeats a load and marks what happened; reads no device and computes no energy.
+
+    The load never pauses between the warm-up and the end of the post-roll, so that
+    what lies inside a refresh of the energy counter is as steady as it can be: the
+    instant that ends one window begins the next.
+    """
+
+    def __init__(self, settings: MeasurementConfig, link: SupervisorLink) -> None:
+        self._settings = settings
+        self._link = link
+
+    def measure(self, name: str, kind: str, whole: Load, prefill: Load | None) -> MeasurementMarks:
+        """Warm *whole* up, measure it, and *prefill* too if there is one."""
+        self._link.begin()
+        warm_up = self._warm_up(whole)
+        windows = list(self._windows("whole", whole, self._settings.windows))
+        load_end_ns = self._post_roll(whole, windows[-1].end_ns)
+        if prefill is not None and self._settings.prefill_windows:
+            prefill()  # shapes of its own may be compiled on first use
+            windows += self._windows("prefill", prefill, self._settings.prefill_windows)
+            self._post_roll(prefill, windows[-1].end_ns)
+        return MeasurementMarks.model_validate(
+            {
+                "name": name,
+                "kind": kind,
+                "warm_up": warm_up,
+                "windows": windows,
+                "load_end_ns": load_end_ns,
+            }
+        )
+
+    def _warm_up(self, load: Load) -> WarmUp:
+        self._link.phase("warm-up")
+        steady = SteadyState(
+            least_s=self._settings.warmup_min_s, limit_s=self._settings.warmup_max_s
+        )
+        start_ns, passes = time.monotonic_ns(), 0
+        while not steady.decided:
+            done = load()
+            passes += 1
+            steady.add((done.end_ns - done.start_ns) / 1e9)
+        return WarmUp(
+            start_ns=start_ns,
+            end_ns=time.monotonic_ns(),
+            passes=passes,
+            converged=steady.converged,
+            reason=steady.reason,
+        )
+
+    def _windows(self, phase: WindowPhase, load: Load, count: int) -> Iterator[WindowMark]:
+        load()  # pre-roll: the load runs across the first edge
+        edge_ns = time.monotonic_ns()
+        for index in range(count):
+            name = "window" if phase == "whole" else "prefill window"
+            self._link.ask(
+                "elapsed", edge_ns, self._settings.window_s, f"{name} {index + 1}/{count}"
+            )
+            passes = list(self._passes_until_answered(load))
+            end_ns = time.monotonic_ns()
+            yield WindowMark(
+                phase=phase, index=index, start_ns=edge_ns, end_ns=end_ns, passes=tuple(passes)
+            )
+            edge_ns = end_ns
+
+    def _passes_until_answered(self, load: Load) -> Iterator[Pass]:
+        yield load()
+        while not self._link.answered():
+            yield load()
+
+    def _post_roll(self, load: Load, edge_ns: int) -> int:
+        """Keep the load running until the trace reaches past the last edge."""
+        self._link.ask("settled", edge_ns)
+        load()
+        while not self._link.answered():
+            load()
+        return time.monotonic_ns()

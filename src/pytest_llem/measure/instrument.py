@@ -1,0 +1,181 @@
+"""The ``energy`` fixture's object."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+
+from pytest_llem.errors import ConfigError, MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.energy.measured import Measured
+    from pytest_llem.engines.engine import Session
+    from pytest_llem.measure.link import SupervisorLink
+    from pytest_llem.measure.work import Load, Work
+
+WORKLOAD = "workload"
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """What tells an engine session from a function."""
+
+    def generate(self, requests: Any) -> Any: ...
+
+
+class Energy:
+    """Measures energy within one experiment.
+
+    Every figure comes from the supervising process, which reads the devices.
+    """
+
+    def __init__(self, link: SupervisorLink, config: dict[str, Any]) -> None:
+        self.link = link
+        self._json = config
+        self._config: ExperimentConfig | None = None
+        self._names: set[str] = set()
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """The experiment as it was asked for."""
+        if self._config is None:
+            from pytest_llem.config.experiment import ExperimentConfig
+
+            self._config = ExperimentConfig.model_validate(self._json)
+        return self._config
+
+    def measure(
+        self,
+        subject: Session | Callable[[], object],
+        *,
+        work: Work | dict[str, int] | None = None,
+        name: str | None = None,
+    ) -> Measured:
+        """Warm *subject* up until it is steady, then measure windows of it.
+
+        Args:
+            subject: the ``model`` fixture, which runs the experiment's workload, or
+                any function without arguments, which is one pass of the work.
+            work: what one call of a function does: ``requests``, ``input_tokens``,
+                ``output_tokens``. Without it, figures per token are ``None``.
+            name: what to call the measurement; needed for a second one in a test.
+
+        Raises:
+            ConfigError: the arguments do not fit together.
+            MeterError: the device could not be read.
+        """
+        from pytest_llem.measure.drive import Driver
+
+        is_session = isinstance(subject, Generates)
+        label = self._claim(name or (WORKLOAD if is_session else _name_of(subject)))
+        if is_session:
+            if work is not None:
+                raise ConfigError("work= is for functions; a model's work is the experiment's own.")
+            kind, (whole, prefill) = "workload", self._workload(cast("Session", subject))
+        else:
+            kind, whole, prefill = "callable", _callable(subject, work), None
+        marks = Driver(self.config.measurement, self.link).measure(label, kind, whole, prefill)
+        return self._figures(marks.model_dump(mode="json"))
+
+    @contextmanager
+    def window(self, name: str, *, work: Work | dict[str, int] | None = None) -> Iterator[Window]:
+        """Measure the body of a ``with`` statement as one window, without warm-up.
+
+        The figures are there when the statement has ended. Nothing keeps running
+        across the edges, so the uncertainty is larger than that of :meth:`measure`.
+        """
+        from pytest_llem.energy.marks import MeasurementMarks, WindowMark
+
+        label = self._claim(name)
+        window = Window(label)
+        self.link.begin()
+        self.link.phase(f"window {label}")
+        start_ns = time.monotonic_ns()
+        yield window
+        end_ns = time.monotonic_ns()
+        self.link.ask("settled", end_ns)
+        self.link.wait()
+        one = _declared(work).passed(start_ns, end_ns)
+        mark = WindowMark(phase="whole", index=0, start_ns=start_ns, end_ns=end_ns, passes=(one,))
+        marks = MeasurementMarks(
+            name=label, kind="window", warm_up=None, windows=(mark,), load_end_ns=end_ns
+        )
+        window._measured = self._figures(marks.model_dump(mode="json"))  # noqa: SLF001
+
+    def _claim(self, name: str) -> str:
+        if name in self._names:
+            raise ConfigError(
+                f"this test already measured something called {name!r}; "
+                "give the second one a name: energy.measure(…, name='…')."
+            )
+        self._names.add(name)
+        return name
+
+    def _workload(self, session: Session) -> tuple[Load, Load | None]:
+        from pytest_llem.measure.work import engine_load
+        from pytest_llem.workloads.batch import build_requests, prefill_only
+
+        requests = build_requests(self.config, session.tokenizer)
+        whole = engine_load(session, requests)
+        if self.config.output_tokens == 1:
+            return whole, None
+        return whole, engine_load(session, prefill_only(requests))
+
+    def _figures(self, marks: dict[str, Any]) -> Measured:
+        from pytest_llem.energy.measured import Measured
+
+        return Measured.model_validate(self.link.measured(marks))
+
+
+class Window:
+    """A window of ``energy.window``; its figures are those of :class:`Measured`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._measured: Measured | None = None
+
+    @property
+    def measured(self) -> Measured:
+        """The figures.
+
+        Raises:
+            MeterError: the ``with`` statement has not ended.
+        """
+        if self._measured is None:
+            raise MeterError(f"window {self.name!r} has no figures before its 'with' has ended.")
+        return self._measured
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.measured, name)
+
+
+def _name_of(function: object) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return "callable" if name == "<lambda>" else str(name)
+
+
+def _declared(work: Work | dict[str, int] | None) -> Work:
+    from pytest_llem.measure.work import Work
+
+    if isinstance(work, dict):
+        try:
+            return Work(**work)
+        except TypeError:
+            raise ConfigError(
+                f"work={work!r}: known are requests, input_tokens and output_tokens."
+            ) from None
+    return work or Work()
+
+
+def _callable(subject: object, work: Work | dict[str, int] | None) -> Load:
+    from pytest_llem.measure.work import callable_load
+
+    if not callable(subject):
+        raise ConfigError(
+            f"energy.measure() takes the model fixture or a function, not {type(subject).__name__}."
+        )
+    return callable_load(subject, _declared(work))

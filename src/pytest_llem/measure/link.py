@@ -1,0 +1,75 @@
+"""The measured process's side of the conversation with its supervisor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.errors import IsolationError, MeterError
+
+if TYPE_CHECKING:
+    from pytest_llem.isolation.channel import Channel, Message
+
+
+class SupervisorLink:
+    """Marks go out at once; answers are only waited for when no load runs."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._asked = 0
+
+    def phase(self, label: str) -> None:
+        """Say what the experiment is doing now."""
+        self._channel.send("phase", label=label)
+
+    def engine(self, description: dict[str, Any]) -> None:
+        """Say what really took effect in the engine."""
+        self._channel.send("engine", description=description)
+
+    def begin(self) -> None:
+        """Say that a measurement begins: the devices are read closely from now on."""
+        self._channel.send("begin")
+
+    def ask(self, condition: str, since_ns: int, least_s: float = 0.0, label: str = "") -> None:
+        """Ask to be told once *condition* holds, in place of what was asked before."""
+        self._asked += 1
+        self._channel.send(
+            "await",
+            question=self._asked,
+            condition=condition,
+            since_ns=since_ns,
+            least_s=least_s,
+            label=label,
+        )
+
+    def answered(self) -> bool:
+        """Whether what was asked for holds by now; never waits."""
+        return self._ready(self._channel.receive(0.0))
+
+    def wait(self) -> None:
+        """Wait until what was asked for holds."""
+        while not self._ready(self._channel.receive(None)):
+            pass
+
+    def measured(self, marks: dict[str, Any]) -> dict[str, Any]:
+        """Hand over a measurement's marks; its figures, as JSON values.
+
+        Raises:
+            MeterError: the supervisor could not infer figures, and says why.
+        """
+        self._channel.send("measured", marks=marks)
+        answer = None
+        while answer is None:
+            answer = self._channel.receive(None)
+        if answer.kind != "measurement":
+            raise IsolationError(f"expected a measurement from the supervisor, got {answer.kind}")
+        if "error" in answer.fields:
+            raise MeterError(answer.fields["error"])
+        figures: dict[str, Any] = answer.fields["figures"]
+        return figures
+
+    def _ready(self, message: Message | None) -> bool:
+        if message is None:
+            return False
+        if message.kind != "ready":
+            raise IsolationError(f"expected 'ready' from the supervisor, got {message.kind!r}")
+        return bool(message.fields["question"] == self._asked)  # else to what nobody waits for

@@ -1,0 +1,33 @@
+"""Loading an engine for an experiment, and closing it whatever happens."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pytest_llem.engines import ENGINES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.engines.engine import Session
+    from pytest_llem.measure.link import SupervisorLink
+
+
+@contextmanager
+def open_session(config: ExperimentConfig, link: SupervisorLink) -> Iterator[Session]:
+    """The engine session of *config*; the supervisor learns what really took effect.
+
+    Raises:
+        EngineError: the model could not be loaded.
+        MissingExtraError: the engine is not installed.
+    """
+    link.phase(f"loading {config.model}")
+    session = ENGINES.load(config.backend)().load(config)
+    try:
+        link.engine(session.describe())
+        link.phase("ready")
+        yield session
+    finally:
+        session.close()

@@ -1,0 +1,94 @@
+"""How much work one pass does, and the pass of an engine."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_llem.energy.marks import Pass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_llem.engines.engine import Generation, RequestResult, Session
+    from pytest_llem.workloads.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one call of a measured function does; ``None`` is not declared."""
+
+    requests: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    def passed(self, start_ns: int, end_ns: int) -> Pass:
+        """A pass that did this work between two instants (``time.monotonic_ns``)."""
+        return Pass(
+            start_ns=start_ns,
+            end_ns=end_ns,
+            requests=self.requests,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+        )
+
+
+class Load(Protocol):
+    """Something that can be repeated: one pass of the workload a call."""
+
+    def __call__(self) -> Pass:
+        """Do one pass and say when it ran and what it did."""
+        ...
+
+
+def engine_load(session: Session, requests: Sequence[Request]) -> Load:
+    """Passes that serve *requests* as one batch."""
+
+    def load() -> Pass:
+        return pass_of(session.generate(requests))
+
+    return load
+
+
+def callable_load(function: Callable[[], object], work: Work) -> Load:
+    """Passes that call *function* and take its declared work on trust."""
+
+    def load() -> Pass:
+        start_ns = time.monotonic_ns()
+        function()
+        return work.passed(start_ns, time.monotonic_ns())
+
+    return load
+
+
+def pass_of(generation: Generation) -> Pass:
+    """One batch as a pass, with the mean latencies of its requests."""
+    return Pass(
+        start_ns=generation.start_ns,
+        end_ns=generation.end_ns,
+        requests=len(generation.requests),
+        input_tokens=generation.input_tokens,
+        output_tokens=generation.output_tokens,
+        ttft_s=_mean([_ttft_s(generation, request) for request in generation.requests]),
+        itl_s=_mean([_itl_s(request) for request in generation.requests]),
+        finish_reasons=dict(Counter(request.finish_reason for request in generation.requests)),
+    )
+
+
+def _ttft_s(generation: Generation, request: RequestResult) -> float | None:
+    if request.first_token_ns is None:
+        return None
+    return (request.first_token_ns - generation.start_ns) / 1e9
+
+
+def _itl_s(request: RequestResult) -> float | None:
+    if request.first_token_ns is None or request.output_tokens < 2:  # noqa: PLR2004 - a gap needs two
+        return None
+    return (request.finish_ns - request.first_token_ns) / 1e9 / (request.output_tokens - 1)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
