@@ -1,1 +1,21 @@
 """Meters, one a file: they read devices and integrate nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llem.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llem.devices.meter import Meter
+
+METERS: Registry[Callable[..., Meter]] = Registry(
+    "meters",
+    {
+        "nvml": "pytest_llem.devices.nvml:NvmlMeter",
+        "estimate": "pytest_llem.devices.estimate:EstimateMeter",
+    },
+)
+"""Meter classes by name. All are constructed without arguments, except the estimate."""

@@ -37,6 +37,8 @@ class Device:
     capability: Capability
     index: int | None = None
     """The vendor's own index, for people; never used to find the device again."""
+    refusal: str | None = None
+    """Why this device cannot be measured, as a sentence; ``None`` if it can."""
 
 
 @dataclass(frozen=True, slots=True)

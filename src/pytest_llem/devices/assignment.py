@@ -1,0 +1,127 @@
+"""Exactly the devices that an experiment uses: its energy is theirs, never a neighbour's."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+from pytest_llem.devices.visibility import visible_gpus
+from pytest_llem.errors import ConfigError, MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.devices.meter import Device
+    from pytest_llem.devices.visibility import Visibility
+
+GPU_SCOPES = frozenset({"gpu", "module"})
+
+
+def devices_for(
+    config: ExperimentConfig, devices: Sequence[Device], environ: Mapping[str, str]
+) -> list[Device]:
+    """The devices whose energy is the experiment's, in the order of its ranks.
+
+    Devices other than GPUs (the CPU estimate) cover every experiment and are returned
+    as they are. Of GPUs these are the first ``tensor_parallel_size ×
+    pipeline_parallel_size`` that CUDA shows, the one that ``device="cuda:N"`` names, or
+    all visible ones where transformers' ``device_map`` spreads a model over them. An empty
+    list is an experiment on the CPU: ``device="cpu"``, or ``auto`` with no GPU visible.
+
+    Args:
+        config: the experiment.
+        devices: all devices of the meter; GPUs in the order of their PCI bus ids.
+        environ: environment of the experiment's process.
+
+    Raises:
+        ConfigError: the device is no device, too few GPUs are visible, or it cannot be
+            told which GPUs CUDA would take.
+        MeterError: one of the GPUs cannot be measured.
+    """
+    gpus = [device for device in devices if device.capability.scope in GPU_SCOPES]
+    if not gpus:
+        return list(devices)
+    placement = _placement(config)
+    if placement == "cpu":
+        return []
+    visibility = visible_gpus(gpus, environ)
+    if placement == "auto" and not visibility.gpus:
+        return []
+    used = _take(config, visibility, *_span(config, placement, len(visibility.gpus)))
+    _check_certain(used, gpus, visibility)
+    _check_measurable(used)
+    return used
+
+
+def _placement(config: ExperimentConfig) -> str:
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N``, or ``every`` visible GPU."""
+    if config.backend == "transformers" and config.transformers.device_map is not None:
+        placed = config.transformers.device_map
+        if placed in {"auto", "balanced", "balanced_low_0", "sequential"}:
+            return "every"
+        return _device(placed, "transformers.device_map")
+    return _device(config.device, "device")
+
+
+def _device(name: str, field: str) -> str:
+    if name in {"auto", "cpu"} or re.fullmatch(r"cuda(:[0-9]+)?", name):
+        return name
+    raise ConfigError(f"{field}={name!r} is no device. Write auto, cpu, cuda or cuda:N.")
+
+
+def _span(config: ExperimentConfig, placement: str, visible: int) -> tuple[int, int]:
+    """First GPU and number of GPUs, in CUDA's numbering."""
+    if placement == "every":
+        return 0, max(visible, 1)
+    count = math.prod(_sizes(config).values())
+    first = int(placement.partition(":")[2] or 0)
+    if first and count > 1:
+        raise ConfigError(
+            f"device={placement!r} is one GPU, but {_asked(config)} asks for {count}, and engines "
+            "take those from cuda:0 on. Choose them with CUDA_VISIBLE_DEVICES and device='cuda'."
+        )
+    return first, count
+
+
+def _take(config: ExperimentConfig, visibility: Visibility, first: int, count: int) -> list[Device]:
+    seen = len(visibility.gpus)
+    if first + count > seen:
+        wanted = f"cuda:{first}" if first else f"{count} GPU{'s' * (count > 1)}"
+        raise ConfigError(
+            f"the experiment needs {wanted} ({_asked(config)}), but {seen} "
+            f"{'is' if seen == 1 else 'are'} visible: {visibility.how}."
+        )
+    return list(visibility.gpus[first : first + count])
+
+
+def _check_certain(used: Sequence[Device], gpus: Sequence[Device], visibility: Visibility) -> None:
+    """Refuse to guess; all the GPUs of the machine are the same set in any order."""
+    if visibility.uncertain and len(used) < len(gpus):
+        raise ConfigError(
+            f"it cannot be told which GPU the experiment would use: {visibility.uncertain}"
+        )
+
+
+def _check_measurable(used: Sequence[Device]) -> None:
+    for device in used:
+        if device.refusal:
+            raise MeterError(device.refusal)
+
+
+def _sizes(config: ExperimentConfig) -> dict[str, int]:
+    """GPUs along each axis; an engine's own section may add replicas or overrule."""
+    sizes = {
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "pipeline_parallel_size": config.pipeline_parallel_size,
+        "data_parallel_size": 1,
+    }
+    section = getattr(config, config.backend, None)
+    extra = getattr(section, "extra", {})
+    return sizes | {key: extra[key] for key in sizes if isinstance(extra.get(key), int)}
+
+
+def _asked(config: ExperimentConfig) -> str:
+    sizes = " × ".join(f"{key} {size}" for key, size in _sizes(config).items() if size > 1)
+    return f"device={config.device!r}, {sizes}" if sizes else f"device={config.device!r}"

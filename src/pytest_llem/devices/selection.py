@@ -1,0 +1,151 @@
+"""Which meter reads the energy of a run, and why."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.devices import METERS
+from pytest_llem.devices.estimate import DEFAULT_WATTS_PER_CORE, EstimateMeter, cpu_estimate
+from pytest_llem.errors import ConfigError, MeterError
+from pytest_llem.registry import suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_llem.devices.meter import CpuClock, Device, Meter
+
+AUTO = "auto"
+ESTIMATE = "estimate"
+BEST_FIRST = ("nvml",)
+"""Measuring meters that ``auto`` tries, in this order, before it estimates."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRequest:
+    """What was asked of the run's meter."""
+
+    name: str = AUTO
+    """A meter, or ``auto`` for the best one present."""
+    require_measured: bool = False
+    """Whether an estimate will not do."""
+    cpu_watts: float | None = None
+    """Declared watts per busy core, for the estimate; ``None`` takes the default."""
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class MeterChoice:
+    """The meter of a run.
+
+    While the choice lives, the vendor's library stays started, so that opening the
+    meter is cheap and a GPU without persistence mode is not shut down in between.
+    """
+
+    name: str
+    why: str
+    """One line for the head of the report: what is read, or why it is an estimate."""
+    measured: bool
+    """Whether energy is measured rather than estimated."""
+    devices: tuple[Device, ...]
+    """All devices the meter sees; an experiment uses some of them."""
+    open: Callable[[CpuClock], Meter]
+    """A meter for one experiment, given its CPU time; the caller closes it."""
+    watts_per_core: float | None = None
+    """Watts per busy core that an estimate assumes; ``None`` for measurements."""
+
+
+def choose_meter(request: MeterRequest) -> MeterChoice:
+    """The meter that answers *request*; nothing is read yet, and no model is loaded.
+
+    Raises:
+        ConfigError: there is no such meter, or the declared watts are impossible.
+        MeterError: the meter has nothing to read here, or an estimate will not do.
+    """
+    _check(request)
+    if request.name == ESTIMATE:
+        return _estimate(request, "asked for")
+    if request.name != AUTO:
+        return _asked_for(request.name)
+    reasons = []
+    for name in BEST_FIRST:
+        found = _measuring(name)
+        if isinstance(found, MeterChoice):
+            return found
+        reasons.append(found)
+    return _estimate(request, "; ".join(reasons))
+
+
+def _check(request: MeterRequest) -> None:
+    known = [AUTO, *METERS.names()]
+    if request.name not in known:
+        raise ConfigError(f"no meter is called {request.name!r}. {suggest(request.name, known)}")
+    watts = request.cpu_watts
+    if watts is not None and not (math.isfinite(watts) and watts > 0):
+        raise ConfigError(f"watts per busy core must be above 0, not {watts:g}.")
+
+
+def _asked_for(name: str) -> MeterChoice:
+    found = _measuring(name)
+    if isinstance(found, MeterChoice):
+        return found
+    raise MeterError(
+        f"the meter {name!r} has nothing to read: {found}. Run where its devices are "
+        "(in a container, pass them in), or take the meter 'auto', which estimates from "
+        "CPU time where nothing can be measured."
+    )
+
+
+def _measuring(name: str) -> MeterChoice | str:
+    """A choice of the meter called *name*, or why it has nothing to read."""
+    open_meter: Callable[..., Meter] = METERS.load(name)
+    meter = open_meter()
+    try:
+        devices = tuple(meter.discover())
+    except MeterError as error:
+        return str(error)
+    if all(device.refusal for device in devices):
+        reason = _why_not(meter, devices)
+        meter.close()
+        return reason
+    choice = MeterChoice(
+        name=name,
+        why=f"{name} reads {_counted(devices)}",
+        measured=all(device.capability.method != "estimated" for device in devices),
+        devices=devices,
+        open=lambda _clock: open_meter(),
+    )
+    weakref.finalize(choice, meter.close)
+    return choice
+
+
+def _why_not(meter: Any, devices: Sequence[Device]) -> str:
+    refusals = [device.refusal for device in devices if device.refusal]
+    absence: str | None = getattr(meter, "absence", None)
+    reason = refusals[0] if refusals else absence or "it finds no device"
+    return reason.rstrip(".")
+
+
+def _counted(devices: Sequence[Device]) -> str:
+    """Usable devices by name, such as ``2 × NVIDIA L4, 1 × NVIDIA T4``."""
+    names = [device.name for device in devices if not device.refusal]
+    return ", ".join(f"{names.count(name)} × {name}" for name in dict.fromkeys(names))
+
+
+def _estimate(request: MeterRequest, because: str) -> MeterChoice:
+    if request.require_measured:
+        raise MeterError(
+            "energy has to be measured, but only an estimate from CPU time can be had: "
+            f"{because}. Run on a machine with a device that can be measured, or accept estimates."
+        )
+    watts = DEFAULT_WATTS_PER_CORE if request.cpu_watts is None else request.cpu_watts
+    source = "assumed" if request.cpu_watts is None else "declared"
+    return MeterChoice(
+        name=ESTIMATE,
+        why=f"{because}; CPU time × {watts:g} W per core ({source})",
+        measured=False,
+        devices=(cpu_estimate(),),
+        open=lambda clock: EstimateMeter(clock, watts),
+        watts_per_core=watts,
+    )
