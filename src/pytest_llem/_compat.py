@@ -33,3 +33,35 @@ def run_phases(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.T
     from _pytest.runner import runtestprotocol
 
     return runtestprotocol(item, log=False, nextitem=nextitem)
+
+
+class Terminal:
+    """What is known of the terminal that pytest writes to."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._writer = reporter._tw  # noqa: SLF001
+
+    @property
+    def fullwidth(self) -> int:
+        return self._writer.fullwidth
+
+    @property
+    def hasmarkup(self) -> bool:
+        return bool(self._writer.hasmarkup)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self._writer._file.isatty()  # noqa: SLF001
+
+    @property
+    def unicode(self) -> bool:
+        encoding = getattr(self._writer._file, "encoding", None) or "ascii"  # noqa: SLF001
+        try:
+            "±–→×".encode(encoding)
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
+
+    def write(self, text: str) -> None:
+        self._writer._file.write(text)  # noqa: SLF001
+        self._writer.flush()

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llem.fixtures import energy, model
+from pytest_llem.isolation.launcher import CHANNEL_VARIABLE
+from pytest_llem.plan.point import POINT_KEY
 
 if TYPE_CHECKING:
-    import pytest
+    from pytest_llem.runs.summary import Summary
+
+__all__ = ["energy", "model"]
+IS_CHILD = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,3 +82,79 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-update-baselines", action="store_true", help="store this run as the baseline")
     add("--llem-baselines", metavar="DIR", help="where baselines live (default: ROOT/baselines)")
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Become a child, if this process was started as one."""
+    if CHANNEL_VARIABLE in os.environ:
+        from pytest_llem.isolation.pytest_child import enter
+
+        enter(config)
+        config.stash[IS_CHILD] = True
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(RunSummary(config), "llem-summary")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Fail early, before a model is loaded, where options cannot be satisfied."""
+    config = session.config
+    asks = config.getoption("llem_require") or config.getoption("llem_gate")
+    if asks and not config.stash.get(IS_CHILD, False):
+        from pytest_llem.runs.options import check_options
+
+        check_options(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Get ready to conduct experiments, if this process collected any to run."""
+    config = session.config
+    if config.stash.get(IS_CHILD, False):
+        return
+    if config.getoption("collectonly") or config.getoption("llem_dry_run"):
+        return
+    if any(POINT_KEY in item.stash for item in session.items):
+        from pytest_llem.runs.session import prepare
+
+        prepare(session)
+
+
+class RunSummary:
+    """Sums up what experiments' reports told, wherever they ran."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._summary: Summary | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Have all workers of xdist write into one run."""
+        from pytest_llem.runs.options import RUN_ID, shared_run_id
+
+        node.workerinput[RUN_ID] = shared_run_id(self._config)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        told = getattr(report, "llem", None)
+        if told is None:
+            return
+        if self._summary is None:
+            from pytest_llem.runs.options import settings_of
+            from pytest_llem.runs.summary import Summary
+
+            self._summary = Summary(settings_of(self._config))
+        self._summary.hear(told)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if self._summary is not None:
+            self._summary.close(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._summary is not None:
+            from pytest_llem.runs.terminal import write_summary
+
+            write_summary(self._summary, terminalreporter)

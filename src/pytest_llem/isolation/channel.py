@@ -2,22 +2,22 @@
 
 Messages of the child, and what the supervisor answers:
 
-==================  =========================================  ===================
-kind                fields                                     answer
-==================  =========================================  ===================
-``hello``           ``version``, ``pid``                       ``job``
-``phase``           ``label``                                  none
-``begin``           none: a measurement begins                 none
-``await``           ``condition``, ``since_ns``, ``least_s``,  ``ready``, once the
-                    ``label``                                  condition holds
-``measured``        ``marks``                                  ``measurement``
-``engine``          ``description``                            none
-``report``          ``data``: a serialized test report         none
-``warning``         ``data``: a recorded warning               none
-``capture``         ``descriptors``: files of captured output  none
-``interrupted``     ``reason``, ``status``                     none
-``outcome``         ``outcome``, ``message``: a bare job's end  none
-==================  =========================================  ===================
+==================  ==============================================  =================
+kind                fields                                          answer
+==================  ==============================================  =================
+``hello``           ``version``, ``pid``                            ``job``
+``phase``           ``phase``, ``index``, ``count``                 none
+``begin``           none: a measurement begins                      none
+``await``           ``question``, ``condition``, ``since_ns``,      ``ready``, once
+                    ``least_s``                                     it holds
+``measured``        ``marks``                                       ``measurement``
+``engine``          ``description``                                 none
+``report``          ``data``: a serialized test report              none
+``warning``         ``data``: a recorded warning                    none
+``uncollected``     ``message``: why an item could not be run       none
+``interrupted``     ``reason``, ``exits``, ``status``               none
+``outcome``         ``outcome``, ``message``: a bare job's end      none
+==================  ==============================================  =================
 """
 
 from __future__ import annotations

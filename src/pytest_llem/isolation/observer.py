@@ -7,7 +7,7 @@ may end, when the trace reaches far enough past it, and what the joules are.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llem.errors import LlemError
@@ -36,9 +36,13 @@ class Sampling(Protocol):
 class Progress:
     """What the experiment is doing, for a person who waits."""
 
-    label: str
-    """Such as ``loading``, ``warm-up`` or ``window 2/5``."""
-    power_w: float | None
+    phase: str
+    """Such as ``loading``, ``warm-up`` or ``window``."""
+    index: int | None = None
+    """Number of the window, from 0; ``None`` outside windows."""
+    count: int | None = None
+    """How many windows there will be."""
+    power_w: float | None = None
 
 
 @dataclass(slots=True)
@@ -63,7 +67,7 @@ class Observer:
     """From a measurement's marks to its figures, both as JSON values."""
     reply: Callable[..., None]
     clock: Callable[[], int] = time.monotonic_ns
-    label: str = "starting"
+    doing: Progress = Progress("starting")
     engine: dict[str, Any] | None = None
     _awaited: Awaited | None = field(default=None)
 
@@ -89,7 +93,7 @@ class Observer:
         return None
 
     def progress(self) -> Progress:
-        return Progress(self.label, self.sampling.latest_power_w())
+        return replace(self.doing, power_w=self.sampling.latest_power_w())
 
     def _holds(self, awaited: Awaited, now: int) -> bool:
         if awaited.condition == "elapsed":
@@ -99,8 +103,8 @@ class Observer:
             or now - awaited.since_ns > LONGEST_SETTLING_NS
         )
 
-    def _on_phase(self, label: str) -> None:
-        self.label = label
+    def _on_phase(self, phase: str, index: int | None, count: int | None) -> None:
+        self.doing = Progress(phase, index, count)
 
     def _on_engine(self, description: dict[str, Any]) -> None:
         self.engine = description
@@ -108,10 +112,7 @@ class Observer:
     def _on_begin(self) -> None:
         self.sampling.attend(True)
 
-    def _on_await(
-        self, question: int, condition: str, since_ns: int, least_s: float, label: str
-    ) -> None:
-        self.label = label or self.label
+    def _on_await(self, question: int, condition: str, since_ns: int, least_s: float) -> None:
         self._awaited = Awaited(question, condition, since_ns, int(least_s * 1e9))
 
     def _on_measured(self, marks: dict[str, Any]) -> None:

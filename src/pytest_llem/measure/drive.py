@@ -71,10 +71,8 @@ class Driver:
         load()  # pre-roll: the load runs across the first edge
         edge_ns = time.monotonic_ns()
         for index in range(count):
-            name = "window" if phase == "whole" else "prefill window"
-            self._link.ask(
-                "elapsed", edge_ns, self._settings.window_s, f"{name} {index + 1}/{count}"
-            )
+            self._link.phase("window" if phase == "whole" else "prefill window", index, count)
+            self._link.ask("elapsed", edge_ns, self._settings.window_s)
             passes = list(self._passes_until_answered(load))
             end_ns = time.monotonic_ns()
             yield WindowMark(

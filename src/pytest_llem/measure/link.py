@@ -17,9 +17,9 @@ class SupervisorLink:
         self._channel = channel
         self._asked = 0
 
-    def phase(self, label: str) -> None:
-        """Say what the experiment is doing now."""
-        self._channel.send("phase", label=label)
+    def phase(self, phase: str, index: int | None = None, count: int | None = None) -> None:
+        """Say what the experiment is doing now, and which of how many."""
+        self._channel.send("phase", phase=phase, index=index, count=count)
 
     def engine(self, description: dict[str, Any]) -> None:
         """Say what really took effect in the engine."""
@@ -29,7 +29,7 @@ class SupervisorLink:
         """Say that a measurement begins: the devices are read closely from now on."""
         self._channel.send("begin")
 
-    def ask(self, condition: str, since_ns: int, least_s: float = 0.0, label: str = "") -> None:
+    def ask(self, condition: str, since_ns: int, least_s: float = 0.0) -> None:
         """Ask to be told once *condition* holds, in place of what was asked before."""
         self._asked += 1
         self._channel.send(
@@ -38,7 +38,6 @@ class SupervisorLink:
             condition=condition,
             since_ns=since_ns,
             least_s=least_s,
-            label=label,
         )
 
     def answered(self) -> bool:

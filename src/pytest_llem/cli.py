@@ -1,0 +1,101 @@
+"""The ``llem`` command: thin over the library."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pytest_llem import __version__
+from pytest_llem.errors import LlemError
+
+app = typer.Typer(
+    name="llem",
+    help="Energy experiments on LLM inference.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Entry point of ``llem`` and of ``python -m pytest_llem``."""
+    try:
+        app()
+    except LlemError as error:
+        typer.echo(f"llem: {error}", err=True)
+        sys.exit(2)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pytest-llem {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Energy experiments on LLM inference."""
+
+
+@app.command()
+def run(
+    model: Annotated[str, typer.Option(help="Built-in model, local folder or hub id.")],
+    backend: Annotated[str, typer.Option(help="Engine.")] = "transformers",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Any field of an experiment."),
+    ] = None,
+    meter: Annotated[str, typer.Option(help="What reads the energy.")] = "auto",
+    require: Annotated[
+        str | None, typer.Option(metavar="measured", help="Refuse estimates.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Limit in seconds; 0 is none.")] = 1800.0,
+) -> None:
+    """Measure one experiment and keep its result under .llem/."""
+    from dataclasses import replace
+
+    from pytest_llem.plan.overrides import configured
+    from pytest_llem.runs.library import default_settings, run_experiment
+
+    config = configured({"model": model, "backend": backend}, overrides or [])
+    settings = replace(
+        default_settings(),
+        meter=meter,
+        require_measured=_required(require),
+        timeout_s=timeout or None,
+    )
+    result = run_experiment(config, settings=settings)
+    _show(result)
+    if result.outcome != "passed":
+        raise typer.Exit(1)
+
+
+@app.command()
+def recompute(
+    run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
+) -> None:
+    """Derive a run's figures again from its raw data, and compare."""
+    from pytest_llem.runs.recomputing import recompute_run
+
+    recomputed = recompute_run(run)
+    for line in recomputed.lines:
+        typer.echo(line)
+    if recomputed.differs:
+        raise typer.Exit(1)
+
+
+def _required(require: str | None) -> bool:
+    if require not in {None, "measured"}:
+        raise typer.BadParameter(f"{require!r} is not known; the only value is 'measured'.")
+    return require == "measured"
+
+
+def _show(result: Any) -> None:
+    del result

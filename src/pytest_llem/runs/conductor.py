@@ -1,0 +1,166 @@
+"""Conducting experiments: launch, observe, keep."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem import __version__
+from pytest_llem.devices.nvml import driver_facts
+from pytest_llem.isolation.spawn import SpawnLauncher
+from pytest_llem.isolation.supervisor import Supervisor
+from pytest_llem.results.environment import collect_environment
+from pytest_llem.results.manifest import PlannedExperiment
+from pytest_llem.results.raw import RawData
+from pytest_llem.results.schema import ExperimentResult
+from pytest_llem.runs.books import open_or_create
+from pytest_llem.runs.observation import Instruments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_llem.isolation.channel import Message
+    from pytest_llem.isolation.launcher import Command, Launcher
+    from pytest_llem.isolation.observer import Progress
+    from pytest_llem.isolation.supervisor import Ending
+    from pytest_llem.plan.point import Point
+    from pytest_llem.results.schema import Outcome
+    from pytest_llem.results.store import RunStore
+    from pytest_llem.runs.observation import Observation
+    from pytest_llem.runs.settings import RunSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One experiment to conduct in a child."""
+
+    point: Point
+    command: Command
+    job: dict[str, Any]
+    on_message: Callable[[Message], None]
+    on_progress: Callable[[Progress], None] | None = None
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conducted:
+    """An experiment that has ended, with all that was observed."""
+
+    observation: Observation
+    engine: dict[str, Any] | None
+    started_at: str
+    ending: Ending | None
+    """``None`` if it ran in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the caller knows of an ended experiment beside the observation."""
+
+    point: Point
+    outcome: Outcome
+    message: str | None
+    node_id: str | None
+    repeat: int = 0
+
+
+class Conductor:
+    """Conducts the experiments of one run, and keeps what comes of them."""
+
+    def __init__(self, settings: RunSettings, launcher: Launcher | None = None) -> None:
+        self.settings = settings
+        self.instruments = Instruments(settings)
+        self.environment = collect_environment(settings.project, driver_facts())
+        self._launcher = launcher or SpawnLauncher()
+        self._store: RunStore | None = None
+
+    @property
+    def store(self) -> RunStore:
+        if self._store is None:
+            raise RuntimeError("the run has not begun")
+        return self._store
+
+    def begin(self, points: Sequence[Point], command_line: Sequence[str]) -> None:
+        """Write the run's manifest and environment, before its first experiment.
+
+        Several processes may begin the same run: the first one writes.
+        """
+        planned = [
+            PlannedExperiment(
+                experiment_id=experiment_id(point), label=point.label, config_hash=point.identity
+            )
+            for point in points
+        ]
+        self._store = open_or_create(
+            self.settings.runs, self.settings.run_id, command_line, self.environment, planned
+        )
+
+    def conduct(self, task: Task) -> Conducted:
+        """Run one experiment in a child and observe it to its end.
+
+        Raises:
+            ConfigError, MeterError: its devices are not there, or cannot be measured.
+            IsolationError: no child could be started.
+        """
+        assert task.point.config is not None  # noqa: S101 - invalid points are never conducted
+        instrument = self.instruments.for_experiment(task.point.config)
+        started_at = wall_clock()
+        launched = self._launcher.launch(task.command)
+        observation = instrument.observe(launched.process.tree)
+        observer = observation.observer(launched.channel.send)
+        supervisor = Supervisor(
+            launched,
+            observer,
+            {"version": __version__, **task.job},
+            task.deadline_s,
+            task.on_message,
+            task.on_progress,
+        )
+        try:
+            ending = supervisor.run()
+        finally:
+            observation.close()
+        return Conducted(observation, observer.engine, started_at, ending)
+
+    def keep(self, conducted: Conducted, result: ExperimentResult) -> str:
+        """Write the result and its raw data; they are on disk when this returns.
+
+        Returns:
+            The name of the result's files within the run.
+        """
+        observation = conducted.observation
+        raw = RawData(traces=observation.traces, marks=tuple(observation.marks))
+        return self.store.write_result(result, raw if observation.marks else None).stem
+
+    def result(self, conducted: Conducted, account: Account) -> ExperimentResult:
+        """What is to be kept of an ended experiment."""
+        point, measured = account.point, conducted.observation.measured
+        return ExperimentResult(
+            experiment_id=experiment_id(point),
+            config_hash=config_hash(point.config),
+            group=point.group,
+            label=point.label,
+            own_arguments=dict(point.own_arguments),
+            node_id=account.node_id,
+            run_id=self.store.run_id,
+            repeat=account.repeat,
+            outcome=account.outcome,
+            message=account.message,
+            started_at=conducted.started_at,
+            config=point.config,
+            measurement_methodology=conducted.observation.methodology(),
+            steady_state_window=measured[0].steady_state_window if measured else None,
+            measurements=tuple(measured),
+            engine=conducted.engine,
+        )
+
+
+def experiment_id(point: Point) -> str:
+    """Group and configuration hash."""
+    return f"{point.group}-{point.identity}"
+
+
+def wall_clock() -> str:
+    """Now, as ISO 8601 with offset: a label."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,91 @@
+"""Comparing the experiments of a run with their baselines, as one family."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.baselines.comparison import compare
+from pytest_llem.baselines.helper import judge_in_helper
+from pytest_llem.baselines.rules import parse_rules
+from pytest_llem.baselines.store import BaselineStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_llem.baselines.comparison import Comparison
+    from pytest_llem.baselines.rules import Rule
+    from pytest_llem.baselines.verdict import Judgement
+    from pytest_llem.results.environment import Environment
+    from pytest_llem.results.schema import ExperimentResult
+    from pytest_llem.runs.settings import RunSettings
+
+By = dict[str, list["Judgement"]]
+
+
+class Gatekeeper:
+    """Judges experiments as they finish, and the whole family once more at its end.
+
+    Without a declared gate nothing is judged here: such comparisons only inform,
+    and are made in one go when the run is over.
+    """
+
+    def __init__(self, settings: RunSettings, environment: Environment, experiments: int) -> None:
+        gated = settings.gates and not settings.update_baselines
+        self._rules = parse_rules(settings.gates) if gated else ()
+        self._environment = environment.model_dump(mode="json")
+        self._baselines = BaselineStore(settings.baselines)
+        self._family_size = experiments * max(len(self._rules), 1)
+        self._family: dict[str, list[Comparison]] = {}
+
+    def judge(self, result: ExperimentResult) -> list[Judgement]:
+        """What can be said of one experiment while others are still to come.
+
+        Raises:
+            BaselineError: a baseline cannot be read, or judging failed.
+        """
+        if not self._rules or not (result.measurements or result.outcome == "passed"):
+            return []
+        comparisons = _compared(result, self._baselines, self._rules, self._environment)
+        self._family[result.experiment_id] = comparisons
+        return judge_in_helper(comparisons, family_size=self._family_size)
+
+    def settle(self) -> By:
+        """What the complete family says, by experiment.
+
+        Raises:
+            BaselineError: judging failed.
+        """
+        return _judged(self._family, self._family_size)
+
+
+def compare_for_information(
+    results: Sequence[ExperimentResult], environment: Mapping[str, Any], settings: RunSettings
+) -> By:
+    """How experiments compare with their baselines, by experiment; nothing fails.
+
+    Raises:
+        BaselineError: a baseline cannot be read, or judging failed.
+    """
+    baselines = BaselineStore(settings.baselines)
+    rules = parse_rules(settings.gates)
+    family = {
+        result.experiment_id: _compared(result, baselines, rules, environment)
+        for result in results
+        if result.measurements and baselines.find(result, environment) is not None
+    }
+    return _judged(family, None) if family else {}
+
+
+def _compared(
+    result: ExperimentResult,
+    baselines: BaselineStore,
+    rules: Sequence[Rule],
+    environment: Mapping[str, Any],
+) -> list[Comparison]:
+    return compare([result], baselines.find(result, environment), rules, environment)
+
+
+def _judged(family: Mapping[str, list[Comparison]], family_size: int | None) -> By:
+    flat = [comparison for comparisons in family.values() for comparison in comparisons]
+    judgements = iter(judge_in_helper(flat, family_size=family_size))
+    return {name: [next(judgements) for _ in members] for name, members in family.items()}

@@ -1,0 +1,215 @@
+"""pytest items that are experiments: each conducted in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llem._compat import base_temp, run_phases, teardown_exact
+from pytest_llem.isolation.inprocess import OwnProcess, observed
+from pytest_llem.isolation.launcher import Command
+from pytest_llem.isolation.pytest_child import CHILD, Child
+from pytest_llem.isolation.reports import (
+    TAIL_CHARACTERS,
+    describe,
+    missing_phase,
+    owed_report,
+    restore,
+    restore_warning,
+)
+from pytest_llem.runs.conductor import Account, Conducted, Task, wall_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llem.isolation.channel import Message
+    from pytest_llem.isolation.observer import Progress
+    from pytest_llem.plan.point import Point
+    from pytest_llem.results.schema import Outcome
+    from pytest_llem.runs.conductor import Conductor
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a child said beside its measurements."""
+
+    config: pytest.Config
+    reports: list[pytest.TestReport] = field(default_factory=list)
+    uncollected: list[str] = field(default_factory=list)
+    interruption: dict[str, Any] | None = None
+
+    def listen(self, message: Message) -> None:
+        if message.kind == "report":
+            self.reports.append(restore(self.config, message.fields["data"]))
+        elif message.kind == "warning":
+            self.config.hook.pytest_warning_recorded.call_historic(
+                kwargs=restore_warning(message.fields["data"])
+            )
+        elif message.kind == "uncollected":
+            self.uncollected.append(message.fields["message"])
+        elif message.kind == "interrupted":
+            self.interruption = message.fields
+
+
+@dataclass(frozen=True, slots=True)
+class ConductedItem:
+    """An item that has run, with the reports it is to be shown by."""
+
+    item: pytest.Item
+    account: Account
+    conducted: Conducted
+    reports: list[pytest.TestReport]
+    interruption: dict[str, Any] | None
+
+
+class ItemConductor:
+    """Conducts single items; knows pytest on one side and the conductor on the other."""
+
+    def __init__(self, config: pytest.Config, conductor: Conductor) -> None:
+        self._config = config
+        self._conductor = conductor
+        self._count = 0
+        self._output = tempfile.TemporaryDirectory(prefix="llem-output-")
+
+    def close(self) -> None:
+        self._output.cleanup()
+
+    def isolated(
+        self, item: pytest.Item, point: Point, on_progress: Callable[[Progress], None] | None
+    ) -> ConductedItem:
+        """Run *item* in a fresh process."""
+        heard = Heard(self._config)
+        output = self._output_file()
+        deadline_s = None if self._debugging else self._conductor.settings.timeout_s
+        conducted = self._conductor.conduct(
+            Task(
+                point,
+                self._command(output),
+                self._job(item, point),
+                heard.listen,
+                on_progress,
+                deadline_s,
+            )
+        )
+        self._add_owed_report(item, heard, conducted, deadline_s, output)
+        outcome, message = account_of(heard.reports, conducted)
+        account = Account(point, outcome, message, item.nodeid)
+        return ConductedItem(item, account, conducted, heard.reports, heard.interruption)
+
+    def in_process(
+        self, item: pytest.Item, point: Point, nextitem: pytest.Item | None
+    ) -> ConductedItem:
+        """Run *item* here, for debugging."""
+        assert point.config is not None  # noqa: S101 - invalid points are never conducted
+        started_at = wall_clock()
+        instrument = self._conductor.instruments.for_experiment(point.config)
+        observation = instrument.observe(OwnProcess())
+        observers = []
+
+        def make(reply: Callable[..., None]) -> Any:
+            observers.append(observation.observer(reply))
+            return observers[-1]
+
+        with ExitStack() as stack:
+            stack.callback(observation.close)
+            channel = stack.enter_context(observed(make))
+            job = {"config": point.config.model_dump(mode="json")}
+            self._config.stash[CHILD] = Child(channel, job)
+            reports = run_phases(item, nextitem)
+        conducted = Conducted(observation, observers[0].engine, started_at, None)
+        account = Account(point, *account_of(reports, conducted), item.nodeid)
+        return ConductedItem(item, account, conducted, reports, None)
+
+    @property
+    def _debugging(self) -> bool:
+        return bool(self._config.getoption("usepdb") or self._config.getoption("trace"))
+
+    def _output_file(self) -> Path | None:
+        self._count += 1
+        if self._debugging or self._config.getoption("capture") == "no":
+            return None
+        return Path(self._output.name) / f"{self._count}.log"
+
+    def _command(self, output: Path | None) -> Command:
+        config = self._config
+        directory = config.invocation_params.dir
+        arguments = [str(argument) for argument in config.invocation_params.args]
+        if config.pluginmanager.has_plugin("pytest_cov"):
+            arguments.append("--no-cov")  # a worker's coverage needs a master; see docs
+        here_is_importable = {"", str(directory)} & set(sys.path)
+        safe_path = [] if here_is_importable else ["-P"]
+        return Command(
+            [*safe_path, "-m", "pytest", *arguments],
+            directory,
+            output=output,
+            terminal=self._debugging,
+        )
+
+    def _job(self, item: pytest.Item, point: Point) -> dict[str, Any]:
+        assert point.config is not None  # noqa: S101 - as above
+        _, separator, names = item.nodeid.partition("::")
+        return {
+            "argument": f"{item.path}{separator}{names}",
+            "basetemp": str(base_temp(self._config) / f"llem-{self._count}"),
+            "workerinput": self._worker_input(),
+            "config": point.config.model_dump(mode="json"),
+        }
+
+    def _worker_input(self) -> dict[str, Any]:
+        inherited = getattr(self._config, "workerinput", {})
+        own = {"workerid": "llem", "workercount": 1, "testrunuid": uuid.uuid4().hex}
+        seed = getattr(self._config.option, "randomly_seed", None)
+        return {"mainargv": sys.argv, "randomly_seed": seed, **own, **inherited}
+
+    def _add_owed_report(
+        self,
+        item: pytest.Item,
+        heard: Heard,
+        conducted: Conducted,
+        deadline_s: float | None,
+        output: Path | None,
+    ) -> None:
+        phase = missing_phase(heard.reports)
+        if phase is None or conducted.ending is None or heard.interruption:
+            return
+        text = _tail(output) if output else ""
+        if heard.uncollected:
+            text = "\n".join(heard.uncollected) + "\n" + text
+        heard.reports.append(owed_report(item, phase, conducted.ending, deadline_s, text))
+
+
+def account_of(
+    reports: list[pytest.TestReport], conducted: Conducted
+) -> tuple[Outcome, str | None]:
+    """The experiment's outcome by its reports and its process's end."""
+    ending = conducted.ending
+    failed = [report for report in reports if report.failed]
+    if ending is not None and failed and (ending.timed_out or (ending.status or 0) < 0):
+        return ("timed_out" if ending.timed_out else "crashed"), str(failed[-1].longrepr)
+    if failed:
+        return ("failed" if failed[0].when == "call" else "error"), failed[0].longreprtext
+    skipped = [report for report in reports if report.skipped]
+    if skipped:
+        return "skipped", skipped[0].longreprtext
+    if not reports:
+        return "error", describe(ending, None) if ending else "no report"
+    return "passed", None
+
+
+def finish_item(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Tear down what the item before left, as if this one had run here."""
+    teardown_exact(item, nextitem)
+
+
+def _tail(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - 4 * TAIL_CHARACTERS))
+        return file.read().decode(errors="replace")[-TAIL_CHARACTERS:]

@@ -1,0 +1,143 @@
+"""Experiments without pytest: the same conductor, driven by functions."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.config.identity import config_hash
+from pytest_llem.config.study import StudyConfig
+from pytest_llem.isolation.launcher import Command
+from pytest_llem.isolation.reports import TAIL_CHARACTERS, describe
+from pytest_llem.plan.point import Point
+from pytest_llem.runs.books import close_books
+from pytest_llem.runs.conductor import Account, Conductor, Task
+from pytest_llem.runs.settings import RunSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.isolation.channel import Message
+    from pytest_llem.isolation.observer import Progress
+    from pytest_llem.isolation.supervisor import Ending
+    from pytest_llem.results.schema import ExperimentResult, Outcome
+
+FUNCTION = "pytest_llem.measure.experiment:run"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """What came of a study."""
+
+    run: Path
+    """Directory of the run, with results, raw data and environment."""
+    results: tuple[ExperimentResult, ...]
+    """One a process: experiments in order, repeated for every repeat."""
+
+
+def default_settings(project: Path | None = None) -> RunSettings:
+    """Settings of a run in *project* (default: the current directory)."""
+    project = project or Path.cwd()
+    return RunSettings(
+        project=project,
+        runs=project / ".llem",
+        baselines=project / "baselines",
+        timeout_s=1800.0,
+    )
+
+
+def run_experiment(
+    config: ExperimentConfig,
+    *,
+    settings: RunSettings | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> ExperimentResult:
+    """Measure one experiment in a fresh process and keep its result.
+
+    An experiment that fails does not raise: the result says what happened.
+
+    Raises:
+        MeterError: no meter answers what *settings* ask for.
+        StoreError: the result cannot be written.
+    """
+    study = StudyConfig(name="experiment", experiments=(config,))
+    return run_study(study, settings=settings, on_progress=on_progress).results[0]
+
+
+def run_study(
+    study: StudyConfig,
+    *,
+    settings: RunSettings | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_result: Callable[[ExperimentResult], None] | None = None,
+) -> StudyResult:
+    """Measure a study, each experiment in fresh processes, repeats interleaved.
+
+    Raises:
+        MeterError: no meter answers what *settings* ask for.
+        StoreError: a result cannot be written; those before it are kept.
+    """
+    conductor = Conductor(settings or default_settings())
+    points = [_point(study.name, config) for config in study.experiments]
+    results = []
+    with _begun(conductor, points):
+        for repeat, point in itertools.product(range(study.repeats), points):
+            results.append(_conduct(conductor, point, repeat, on_progress))
+            if on_result is not None:
+                on_result(results[-1])
+    return StudyResult(conductor.store.path, tuple(results))
+
+
+@contextmanager
+def _begun(conductor: Conductor, points: list[Point]) -> Iterator[None]:
+    conductor.begin(points, ["pytest_llem"])
+    try:
+        yield
+    finally:
+        close_books(conductor.store, conductor.settings)
+
+
+def _point(group: str, config: ExperimentConfig) -> Point:
+    identity = config_hash(config)
+    return Point(group=group, label=identity, config=config, identity=identity)
+
+
+def _conduct(
+    conductor: Conductor,
+    point: Point,
+    repeat: int,
+    on_progress: Callable[[Progress], None] | None,
+) -> ExperimentResult:
+    assert point.config is not None  # noqa: S101 - made from a configuration
+    said: dict[str, Any] = {}
+
+    def listen(message: Message) -> None:
+        if message.kind == "outcome":
+            said.update(message.fields)
+
+    output = conductor.store.path / "output.log"
+    deadline_s = conductor.settings.timeout_s
+    command = Command(["-m", "pytest_llem.isolation.child"], Path.cwd(), output=output)
+    job = {"function": FUNCTION, "config": point.config.model_dump(mode="json")}
+    conducted = conductor.conduct(Task(point, command, job, listen, on_progress, deadline_s))
+    outcome, message = _account(said, conducted.ending, deadline_s, output)
+    result = conductor.result(conducted, Account(point, outcome, message, None, repeat))
+    conductor.keep(conducted, result)
+    return result
+
+
+def _account(
+    said: dict[str, Any], ending: Ending | None, deadline_s: float | None, output: Path
+) -> tuple[Outcome, str | None]:
+    if said:
+        return said["outcome"], said["message"]
+    assert ending is not None  # noqa: S101 - bare experiments always run in a child
+    tail = output.read_text(errors="replace")[-TAIL_CHARACTERS:]
+    message = f"{describe(ending, deadline_s)}\n{tail}".strip()
+    if ending.timed_out:
+        return "timed_out", message
+    return ("crashed" if (ending.status or 0) < 0 else "error"), message

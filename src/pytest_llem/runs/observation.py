@@ -1,0 +1,120 @@
+"""One experiment under observation: its meter, its traces, its marks, its figures."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.devices.assignment import devices_for
+from pytest_llem.devices.selection import MeterRequest, choose_meter
+from pytest_llem.energy.derive import derive_measured
+from pytest_llem.energy.marks import MeasurementMarks
+from pytest_llem.energy.sampler import Sampler
+from pytest_llem.isolation.observer import Observer
+from pytest_llem.results.schema import DeviceFacts, Methodology
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.devices.meter import CpuClock, Device, Meter
+    from pytest_llem.devices.selection import MeterChoice
+    from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.trace import Trace
+    from pytest_llem.runs.settings import RunSettings
+
+ESTIMATOR = "refresh-edges/1"
+
+
+class Instruments:
+    """What a run reads energy with: chosen once, opened for each experiment."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        self._settings = settings
+        self.choice: MeterChoice = choose_meter(self._request(settings.meter))
+
+    def for_experiment(self, config: ExperimentConfig) -> Instrument:
+        """The devices that *config* uses; an estimate for one that runs on the CPU alone.
+
+        Raises:
+            ConfigError: the devices that it asks for are not there.
+            MeterError: they cannot be measured, or an estimate will not do.
+        """
+        choice = self.choice
+        devices = devices_for(config, choice.devices, os.environ)
+        if not devices:
+            choice = choose_meter(self._request("estimate"))
+            devices = list(choice.devices)
+        return Instrument(choice, tuple(devices))
+
+    def _request(self, name: str) -> MeterRequest:
+        settings = self._settings
+        return MeterRequest(name, settings.require_measured, settings.cpu_watts)
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A meter and the devices of one experiment."""
+
+    choice: MeterChoice
+    devices: tuple[Device, ...]
+
+    def observe(self, clock: CpuClock) -> Observation:
+        """Begin to read the devices; *clock* counts the experiment's CPU time."""
+        return Observation(self, self.choice.open(clock))
+
+
+class Observation:
+    """Reads devices from its making until :meth:`close`."""
+
+    def __init__(self, instrument: Instrument, meter: Meter) -> None:
+        self._instrument = instrument
+        self._meter = meter
+        self._sampler = Sampler(meter, instrument.devices)
+        self.marks: list[MeasurementMarks] = []
+        self.measured: list[Measured] = []
+        self._sampler.start()
+
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        return self._sampler.traces
+
+    def observer(self, reply: Callable[..., None]) -> Observer:
+        """Who answers the measured process."""
+        return Observer(self._sampler, self._infer, reply)
+
+    def close(self) -> None:
+        self._sampler.stop()
+        self._meter.close()
+
+    def _infer(self, marks: dict[str, Any]) -> dict[str, Any]:
+        parsed = MeasurementMarks.model_validate(marks)
+        measured = derive_measured(parsed, self._sampler.traces)
+        self.marks.append(parsed)
+        self.measured.append(measured)
+        return measured.model_dump(mode="json")
+
+    def methodology(self) -> Methodology | None:
+        """How the figures came about, or ``None`` if nothing was measured."""
+        if not self.measured:
+            return None
+        traces = self._sampler.traces
+        return Methodology(
+            meter=traces[0].meter,
+            scope=traces[0].device.capability.scope,
+            method=traces[0].device.capability.method,
+            devices=tuple(_facts(trace) for trace in traces),
+            estimator=ESTIMATOR,
+            declared_w_per_core=self._instrument.choice.watts_per_core,
+        )
+
+
+def _facts(trace: Trace) -> DeviceFacts:
+    limits = [fact.power_limit_w for fact in trace.facts if fact.power_limit_w is not None]
+    return DeviceFacts(
+        uuid=trace.device.uuid,
+        name=trace.device.name,
+        index=trace.device.index,
+        power_limit_w=limits[-1] if limits else None,
+    )

@@ -1,0 +1,71 @@
+"""From pytest's options to the settings of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llem.baselines.rules import parse_rules
+from pytest_llem.devices.selection import MeterRequest, choose_meter
+from pytest_llem.errors import ConfigError, LlemError
+from pytest_llem.results.names import new_run_id, utc_now
+from pytest_llem.runs.settings import RunSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN_ID = "llem_run"
+"""Key of ``workerinput`` by which xdist's controller names the run to its workers."""
+SHARED = pytest.StashKey[str]()
+
+
+def settings_of(config: pytest.Config) -> RunSettings:
+    """The settings that the command line and the configuration file ask for.
+
+    Raises:
+        ConfigError: an option's value makes no sense.
+    """
+    timeout_s = config.getoption("llem_timeout")
+    if timeout_s < 0:
+        raise ConfigError(f"--llem-timeout={timeout_s:g}: seconds, or 0 for no limit.")
+    return RunSettings(
+        project=config.rootpath,
+        runs=_directory(config, "llem_dir", ".llem"),
+        baselines=_directory(config, "llem_baselines", "baselines"),
+        meter=config.getoption("llem_meter"),
+        require_measured=config.getoption("llem_require") == "measured",
+        cpu_watts=config.getoption("llem_cpu_watts"),
+        isolation=config.getoption("llem_isolation"),
+        timeout_s=timeout_s or None,
+        gates=tuple(config.getoption("llem_gate")),
+        strict=config.getoption("llem_strict"),
+        update_baselines=config.getoption("llem_update_baselines"),
+        run_id=getattr(config, "workerinput", {}).get(RUN_ID),
+    )
+
+
+def _directory(config: pytest.Config, option: str, default: str) -> Path:
+    given = config.getoption(option)
+    return config.invocation_params.dir / given if given else config.rootpath / default
+
+
+def check_options(config: pytest.Config) -> None:
+    """Refuse a run whose meter or gates cannot be had, before anything is loaded.
+
+    Raises:
+        pytest.UsageError: what is asked for cannot be had, and what to do.
+    """
+    try:
+        settings = settings_of(config)
+        parse_rules(settings.gates)
+        choose_meter(MeterRequest(settings.meter, settings.require_measured, settings.cpu_watts))
+    except LlemError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def shared_run_id(config: pytest.Config) -> str:
+    """One name for the run of all workers of this session."""
+    if SHARED not in config.stash:
+        config.stash[SHARED] = new_run_id(utc_now())
+    return config.stash[SHARED]

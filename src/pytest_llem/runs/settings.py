@@ -1,0 +1,35 @@
+"""How a run is conducted, whoever asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Isolation = Literal["spawn", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What holds for every experiment of a run."""
+
+    project: Path
+    """Root of the project under test; its git state is recorded."""
+    runs: Path
+    """Where runs are kept (``.llem``)."""
+    baselines: Path
+    """Where baselines live."""
+    meter: str = "auto"
+    require_measured: bool = False
+    cpu_watts: float | None = None
+    """Declared watts per busy core for estimates; ``None`` takes the meter's default."""
+    isolation: Isolation = "spawn"
+    timeout_s: float | None = None
+    """Limit of one experiment in seconds; ``None`` is none."""
+    gates: tuple[str, ...] = ()
+    strict: bool = False
+    update_baselines: bool = False
+    run_id: str | None = None
+    """Name of the run; ``None`` makes one up."""

@@ -1,0 +1,102 @@
+"""Summing a run up: closing its books, and what the terminal says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.baselines.verdict import Judgement
+from pytest_llem.errors import LlemError, StoreError
+from pytest_llem.reports.terminal import SummaryRow, summary_lines
+from pytest_llem.results.load import load_result
+from pytest_llem.results.store import RunStore
+from pytest_llem.runs.books import Closing, close_books
+from pytest_llem.runs.gatekeeper import compare_for_information
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llem.results.manifest import State
+    from pytest_llem.results.schema import ExperimentResult
+    from pytest_llem.runs.settings import RunSettings
+
+
+@dataclass(slots=True)
+class Told:
+    """One experiment, as its report told of it."""
+
+    name: str
+    judgements: list[Judgement]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run came to; fed from reports, in whichever process they were made."""
+
+    settings: RunSettings
+    store: RunStore | None = None
+    told: list[Told] = field(default_factory=list)
+    closing: Closing = field(default_factory=Closing)
+
+    def hear(self, fields: dict[str, Any]) -> None:
+        """Take what a released report says of its experiment."""
+        if self.store is None:
+            self.store = RunStore.open(Path(fields["run"]))
+        judgements = [_judgement(judgement) for judgement in fields["judgements"]]
+        self.told.append(Told(fields["name"], judgements))
+
+    def close(self, *, interrupted: bool) -> None:
+        """Close the books of the run, if there was one."""
+        if self.store is None:
+            return
+        if self.settings.update_baselines or not self.settings.gates:
+            self._compare()
+        problems = self.closing.problems
+        state: State = "interrupted" if interrupted else "finished"
+        self.closing = close_books(self.store, self.settings, state)
+        self.closing.problems[:0] = problems
+
+    def lines(self, *, width: int, colour: bool, unicode: bool, verbosity: int) -> list[str]:
+        """What the terminal says at the end of the run."""
+        rows = [SummaryRow(result, told.judgements) for told, result in self._results()]
+        return [
+            *summary_lines(rows, width=width, colour=colour, unicode=unicode, verbosity=verbosity),
+            *self._closing_lines(),
+        ]
+
+    def _compare(self) -> None:
+        assert self.store is not None  # noqa: S101 - checked by the caller
+        try:
+            environment = self.store.environment().model_dump(mode="json")
+            results = {result.experiment_id: told for told, result in self._results()}
+            judged = compare_for_information(
+                [result for _, result in self._results()], environment, self.settings
+            )
+        except LlemError as error:
+            self.closing.problems.append(str(error))
+            return
+        for experiment, judgements in judged.items():
+            results[experiment].judgements = judgements
+
+    def _results(self) -> Iterator[tuple[Told, ExperimentResult]]:
+        assert self.store is not None  # noqa: S101 - checked by the callers
+        for told in self.told:
+            try:
+                yield told, load_result(self.store.path / "results" / f"{told.name}.json")
+            except StoreError as error:
+                self.closing.problems.append(str(error))
+
+    def _closing_lines(self) -> Iterator[str]:
+        assert self.store is not None  # noqa: S101 - checked by the caller
+        if self.settings.update_baselines:
+            yield f"baselines: {self.closing.updated} written to {self.settings.baselines}"
+            for experiment, reason in self.closing.refused.items():
+                yield f"baselines: {experiment} not written: {reason}"
+        yield from (f"llem: {problem}" for problem in self.closing.problems)
+        yield f"results: {self.store.path}"
+
+
+def _judgement(fields: dict[str, Any]) -> Judgement:
+    interval = fields["interval"]
+    return Judgement(**{**fields, "interval": tuple(interval) if interval else None})

@@ -1,0 +1,58 @@
+"""The run in pytest's terminal: its header, its progress, its summary."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pytest_llem._compat import Terminal
+from pytest_llem.reports.progress import Progress as ProgressLine
+from pytest_llem.reports.progress import Step
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_llem.isolation.observer import Progress
+    from pytest_llem.runs.session import ExperimentSession
+    from pytest_llem.runs.summary import Summary
+
+
+def write_summary(summary: Summary, reporter: pytest.TerminalReporter) -> None:
+    """Write what the run came to, below pytest's own sections."""
+    writer = Terminal(reporter)
+    if reporter.verbosity >= 0:
+        reporter.section("energy")
+    lines = summary.lines(
+        width=writer.fullwidth,
+        colour=writer.hasmarkup,
+        unicode=writer.unicode,
+        verbosity=reporter.verbosity,
+    )
+    for line in lines:
+        reporter.write_line(line)
+
+
+def show_progress(experiments: ExperimentSession, config: pytest.Config) -> None:
+    """Show what runs on a status line, where there is a terminal to show it on."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    writer = Terminal(reporter)
+    if not writer.is_terminal or config.getoption("capture") == "no" or config.getoption("usepdb"):
+        return
+    line = ProgressLine(
+        writer.write,
+        width=lambda: writer.fullwidth,
+        enabled=True,
+        unicode=writer.unicode,
+        clock=time.monotonic_ns,
+    )
+    estimated = not experiments.conductor.instruments.choice.measured
+
+    def show(progress: Progress) -> None:
+        line.update(
+            Step(progress.phase, progress.index, progress.count, progress.power_w, estimated)
+        )
+
+    experiments.on_progress = show
+    experiments.on_idle = line.clear

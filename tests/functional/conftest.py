@@ -1,0 +1,34 @@
+"""Runs of pytest with the plugin, as a user starts them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """Run pytest in a process of its own over the given test file."""
+
+    def run(source: str, *arguments: str) -> pytest.RunResult:
+        pytester.makepyfile(test_it=source)
+        return pytester.runpytest_subprocess("-p", "no:randomly", *arguments)
+
+    return run
+
+
+@pytest.fixture
+def stored(pytester: pytest.Pytester) -> Callable[[], list[dict[str, object]]]:
+    """The results that the runs so far have stored."""
+
+    def stored() -> list[dict[str, object]]:
+        files = sorted(Path(pytester.path).glob(".llem/runs/*/results/*.json"))
+        return [json.loads(file.read_text()) for file in files]
+
+    return stored
