@@ -1,0 +1,65 @@
+# Everything runs in .venv, which the first target that needs it makes; see `make help`.
+#
+#   PYTHON=python3.12   interpreter to make .venv with
+#   ARGS='-k gate -x'   further arguments for pytest
+#   WORKERS=2           processes for the tests that may run side by side
+
+BIN := .venv/bin
+CORES := $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell [ $(CORES) -lt 8 ] && echo $(CORES) || echo 8)
+ARGS ?=
+PYTEST := $(BIN)/python -m pytest
+
+# Tests share cores and the environment: targets follow one another, under make -j too.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help environment compiler lint types contracts unit functional e2e test bench benchmarks schemas clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+environment: ## make or refresh .venv
+	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/environment.py
+
+compiler:
+	@scripts/need-compiler.sh
+
+lint: environment ## style and formatting of every Python file (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: environment ## types of the package and of the scripts (mypy --strict)
+	$(BIN)/mypy
+	$(BIN)/mypy scripts/environment.py benchmarks
+
+contracts: environment ## which room may import which (import-linter)
+	$(BIN)/lint-imports
+
+# These assert behaviour and never a time, so they may share the cores; a file stays in one
+# process, so that what its fixtures build is built once.
+unit: environment compiler ## tests of each room and of the project files, side by side
+	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e -n $(WORKERS) --dist loadfile $(ARGS)
+
+functional: environment compiler ## tests of the plugin as pytest users see it, side by side
+	$(PYTEST) tests/functional -n $(WORKERS) --dist worksteal $(ARGS)
+
+# These measure, with a real model: a neighbour would be measured too.
+e2e: environment compiler ## tests with a real model and a stand-in GPU, one after another
+	$(PYTEST) tests/e2e $(ARGS)
+
+test: lint types contracts unit functional e2e ## all of the above
+
+bench: environment ## energy experiments of bench/ on this machine with the built-in model
+	$(PYTEST) bench/ $(ARGS)
+
+benchmarks: environment ## what the tool itself costs and how accurate it is, printed
+	@status=0; for script in $$(grep -l '^if __name__' benchmarks/*.py); do \
+		echo "== $$script"; $(BIN)/python "$$script" || status=$$?; \
+	done; exit $$status
+
+schemas: environment ## write the JSON Schemas of stored files to schemas/ again
+	$(BIN)/python -m pytest_llem.results.json_schema schemas
+
+clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
+	rm -rf .venv .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,17 @@
+"""Tests depend neither on the speed of the machine nor on what it can reach."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# Read when the hub's library is imported, so it has to be set before any test module is.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+# A deadline is a wall-clock time, and a busy machine would miss it. CI repeats the same examples,
+# so that a failure there is due to the change; elsewhere new ones are tried every time.
+settings.register_profile(
+    "pytest-llem", deadline=None, print_blob=True, derandomize="CI" in os.environ
+)
+settings.load_profile("pytest-llem")
