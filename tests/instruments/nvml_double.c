@@ -29,6 +29,7 @@
 enum {
     SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6,
     INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, FUNCTION_NOT_FOUND = 13, GPU_IS_LOST = 15,
+    VERSION_MISMATCH = 25,
 };
 enum { FIELD_ENERGY = 83, FIELD_POWER_AVERAGE = 185, FIELD_POWER_INSTANT = 186, FIELD_LIMIT = 190 };
 enum { TYPE_UINT = 1, TYPE_ULONGLONG = 3 };
@@ -57,7 +58,7 @@ typedef struct {
     int64_t origin_ns, lost_at_ns, counter_resolution_mj, counter_start_mj;
     Refresh counter, power, instant;
     int64_t power_window_ns, instant_window_ns;
-    int64_t delay_us, zero_every;
+    int64_t delay_us, zero_every, lost_after_reads;
     int64_t temperature_c, sm_clock_mhz, max_sm_clock_mhz, power_limit_mw, throttle;
     int64_t memory_total, memory_used, mig, persistence, ecc;
     atomic_long energy_calls, power_calls;
@@ -179,6 +180,7 @@ static const struct { const char *key; size_t offset; } KEYS[] = {
 #define KEY(name) { #name, offsetof(Gpu, name) }
     KEY(origin_ns), KEY(lost_at_ns), KEY(counter_resolution_mj), KEY(counter_start_mj),
     KEY(power_window_ns), KEY(instant_window_ns), KEY(delay_us), KEY(zero_every),
+    KEY(lost_after_reads),
     KEY(temperature_c), KEY(sm_clock_mhz), KEY(max_sm_clock_mhz), KEY(power_limit_mw),
     KEY(throttle), KEY(memory_total), KEY(memory_used), KEY(mig), KEY(persistence), KEY(ecc),
 #undef KEY
@@ -330,12 +332,17 @@ static int supported(const Gpu *g, const char *what) {
     return !strstr(g->unsupported, word);
 }
 
+static int lost(const Gpu *g) {
+    int read_enough = g->lost_after_reads > 0 && g->energy_calls >= g->lost_after_reads;
+    return read_enough || now_ns() >= g->lost_at_ns;
+}
+
 /* The first half of a call: may this GPU answer? */
 static int enter(Gpu *g, const void *out, const char *what) {
     if (!sessions) return UNINITIALIZED;
     if (!g || !out) return INVALID_ARGUMENT;
     wait_half(g);
-    if (now_ns() >= g->lost_at_ns) return GPU_IS_LOST;
+    if (lost(g)) return GPU_IS_LOST;
     return supported(g, what) ? SUCCESS : NOT_SUPPORTED;
 }
 
@@ -396,7 +403,9 @@ EXPORT int nvmlDeviceGetTemperature(Gpu *g, int sensor, unsigned *out) {
 typedef struct { unsigned version; int sensor; int temperature; } Temperature;
 
 EXPORT int nvmlDeviceGetTemperatureV(Gpu *g, Temperature *t) {
-    return t ? nvmlDeviceGetTemperature(g, t->sensor, (unsigned *)&t->temperature) : INVALID_ARGUMENT;
+    if (!t) return INVALID_ARGUMENT;
+    if (t->version != 0x0100000C) return VERSION_MISMATCH;
+    return nvmlDeviceGetTemperature(g, t->sensor, (unsigned *)&t->temperature);
 }
 
 EXPORT int nvmlDeviceGetClockInfo(Gpu *g, int type, unsigned *out) {
@@ -439,6 +448,7 @@ EXPORT int nvmlDeviceGetMemoryInfo(Gpu *g, Memory *m) {
 
 EXPORT int nvmlDeviceGetMemoryInfo_v2(Gpu *g, Memory2 *m) {
     int code = enter(g, m, "memory");
+    if (code == SUCCESS && m->version != 0x02000028) code = VERSION_MISMATCH;
     if (code == SUCCESS)
         *m = (Memory2){m->version, g->memory_total, 0, g->memory_total - g->memory_used,
                        g->memory_used};
@@ -548,7 +558,7 @@ EXPORT int nvmlDeviceGetHandleByIndex_v2(unsigned index, Gpu **out) {
     if (!sessions) return UNINITIALIZED;
     if (!out || index >= (unsigned)machine.gpus) return INVALID_ARGUMENT;
     *out = machine.gpu[index];
-    return now_ns() >= (*out)->lost_at_ns ? GPU_IS_LOST : SUCCESS;
+    return lost(*out) ? GPU_IS_LOST : SUCCESS;
 }
 
 EXPORT int nvmlDeviceGetHandleByUUID(const char *uuid, Gpu **out) {

@@ -73,6 +73,8 @@ class Gpu:
     ecc: int = 1
     lost_at_ns: int | None = None
     """From when on every call fails with GPU_IS_LOST; ``None`` is never."""
+    lost_after_reads: int = 0
+    """After so many reads of the energy counter every call fails likewise; 0 is never."""
     zero_every: int = 0
     """Every so manyth energy, and every so manyth power value is 0; 0 is never."""
     unsupported: tuple[str, ...] = ()
@@ -131,6 +133,7 @@ _NUMBERS = (
     "persistence",
     "ecc",
     "zero_every",
+    "lost_after_reads",
 )
 
 

@@ -1,0 +1,35 @@
+"""NvmlMeter in a fresh process that has the double for a driver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from instruments.nvml_double import nvml_double, run_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from instruments.nvml_double import Gpu
+
+PRELUDE = """
+import dataclasses, json, time
+from pytest_llem.devices.nvml import NvmlMeter, driver_facts
+from pytest_llem.errors import LlemError
+
+def error(call, *arguments):
+    try:
+        call(*arguments)
+    except LlemError as caught:
+        return f"{type(caught).__name__}: {caught}"
+
+def show(value):
+    print(json.dumps(value, default=dataclasses.asdict))
+
+meter = NvmlMeter()
+"""
+
+
+def with_gpus(tmp_path: Path, gpus: Sequence[Gpu], code: str, **machine: Any) -> Any:
+    """What *code* gives to ``show`` on a machine with *gpus*."""
+    return run_json(PRELUDE + code, nvml_double(tmp_path, gpus, **machine))
