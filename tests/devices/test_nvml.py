@@ -262,7 +262,14 @@ except pynvml.NVMLError as error:
 def test_driver_facts_describe_every_gpu_in_pci_order(tmp_path: Path) -> None:
     gpus = [
         Gpu(curve=STEADY, uuid="GPU-b", pci="00000000:B0:00.0", unsupported=("ecc", "mig")),
-        Gpu(curve=STEADY, uuid="GPU-a", pci="00000000:0A:00.0", name="NVIDIA A10", persistence=0),
+        Gpu(
+            curve=STEADY,
+            uuid="GPU-a",
+            pci="00000000:0A:00.0",
+            name="NVIDIA A10",
+            persistence=0,
+            ecc=0,
+        ),
     ]
     facts = with_gpus(tmp_path, gpus, "show(driver_facts())", driver="570.1", cuda=12080)
     assert (facts["driver_version"], facts["cuda_driver_version"]) == ("570.1", "12.8")
@@ -274,7 +281,7 @@ def test_driver_facts_describe_every_gpu_in_pci_order(tmp_path: Path) -> None:
         "memory_bytes": 85_520_809_984,
         "max_sm_clock_mhz": 1980,
         "persistence": False,
-        "ecc": True,
+        "ecc": False,
         "mig": False,
         "pci_bus_id": "00000000:0A:00.0",
     }

@@ -40,7 +40,7 @@ COUNTER_ROUNDING = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One GPU of the double. The defaults are an H100 as published (see measurement docs)."""
+    """One GPU of the double; power fields default to an H100's (arXiv 2312.02741)."""
 
     curve: Curve
     uuid: str = "GPU-00000000-0000-4000-8000-000000000000"

@@ -104,6 +104,7 @@ def _measuring(name: str) -> MeterChoice | str:
     try:
         devices = tuple(meter.discover())
     except MeterError as error:
+        meter.close()
         return str(error)
     if all(device.refusal for device in devices):
         reason = _why_not(meter, devices)
