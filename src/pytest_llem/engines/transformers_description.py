@@ -1,0 +1,74 @@
+"""What really took effect when transformers loaded a model."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.engines.torch_device import computes, device_name, device_uuid
+from pytest_llem.engines.transformers_options import shipped_quantization
+
+if TYPE_CHECKING:
+    from pytest_llem.engines.transformers_load import Loaded
+
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "bitsandbytes")
+
+
+def describe(loaded: Loaded) -> dict[str, Any]:
+    """JSON values only; ``None`` is unknown or not there."""
+    torch, model, device = loaded.torch, loaded.model, str(loaded.device)
+    dtype = str(model.dtype).removeprefix("torch.")
+    return {
+        "engine": "transformers",
+        "versions": versions(torch),
+        "device": device,
+        "device_type": loaded.device.type,
+        "device_name": device_name(torch, device),
+        "device_uuids": [device_uuid(torch, cuda) for cuda in loaded.cuda_devices],
+        "device_map": _device_map(model),
+        "dtype": dtype,
+        "dtype_is_native": computes(torch, dtype, device),
+        "attn_implementation": model.config._attn_implementation,  # noqa: SLF001 - no public name
+        "quantization": shipped_quantization(model),
+        "parameters": model.num_parameters(),
+        "memory_bytes": model.get_memory_footprint(),
+        "positions": loaded.positions,
+        "vocabulary_size": loaded.tokenizer.vocabulary_size,
+        "threads": torch.get_num_threads(),
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "seed": loaded.config.seed,
+        "model": {
+            "name": loaded.config.model,
+            "kind": loaded.source.kind,
+            "path_or_id": loaded.source.path_or_id,
+            "revision": loaded.source.revision,
+            "sha256": loaded.source.sha256,
+            "architecture": type(model).__name__,
+        },
+        "generation": {
+            "decoding": "greedy",
+            "end_ids": list(loaded.end_ids),
+            "cache_implementation": loaded.config.transformers.cache_implementation or "default",
+            "torch_compile": loaded.config.transformers.torch_compile,
+        },
+    }
+
+
+def versions(torch: Any) -> dict[str, str | None]:
+    """Versions of everything between the model and the device; ``None`` if not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    found["torch"] = str(torch.__version__)  # with its build, such as 2.13.0+cpu
+    found["cuda"] = torch.version.cuda
+    return found
+
+
+def _device_map(model: Any) -> dict[str, str] | None:
+    """Modules to devices where the model is spread or was read straight to its device."""
+    placed = getattr(model, "hf_device_map", None)
+    return None if placed is None else {name: str(device) for name, device in placed.items()}

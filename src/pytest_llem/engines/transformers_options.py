@@ -1,0 +1,141 @@
+"""What of an experiment reaches ``from_pretrained``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.errors import ConfigError, EngineError, MissingExtraError
+
+if TYPE_CHECKING:
+    from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.engines.model_source import ResolvedModel
+
+OWN_FIELD = {
+    "attn_implementation": "transformers.attn_implementation",
+    "device_map": "transformers.device_map",
+    "dtype": "dtype",
+    "pretrained_model_name_or_path": "model",
+    "revision": "revision",
+    "torch_dtype": "dtype",
+    "trust_remote_code": "transformers.trust_remote_code",
+}
+SHIPPED = ("fp8", "awq", "gptq")
+
+
+def check_supported(config: ExperimentConfig) -> None:
+    """Refuse what the transformers engine does not do.
+
+    Raises:
+        EngineError: more than one device is asked for by parallelism.
+        ConfigError: ``transformers.extra`` repeats what has a field of its own.
+    """
+    for field in ("tensor_parallel_size", "pipeline_parallel_size"):
+        if (size := getattr(config, field)) > 1:
+            raise EngineError(
+                f"{field}={size}: the transformers engine runs in one process. Use 1 and spread the "
+                "model with transformers.device_map='auto', or another backend such as vllm."
+            )
+    for key in config.transformers.extra.keys() & OWN_FIELD.keys():
+        raise ConfigError(
+            f"transformers.extra[{key!r}] has a field of its own: set {OWN_FIELD[key]} instead."
+        )
+
+
+def check_device(config: ExperimentConfig, device: str) -> None:
+    """Refuse options that only exist on a GPU.
+
+    Raises:
+        EngineError: the key-value cache is to be offloaded from a CPU.
+    """
+    cache = config.transformers.cache_implementation
+    if device == "cpu" and cache in {"offloaded", "offloaded_static"}:
+        raise EngineError(
+            f"transformers.cache_implementation={cache!r} moves the cache from a GPU to the host, and "
+            "this experiment runs on cpu. Use 'dynamic' or 'static', or device='cuda'."
+        )
+
+
+def pretrained_arguments(
+    config: ExperimentConfig, source: ResolvedModel, device: str, transformers: Any
+) -> dict[str, Any]:
+    """Keyword arguments of ``AutoModelForCausalLM.from_pretrained``.
+
+    Raises:
+        MissingExtraError: ``device_map`` without accelerate.
+        EngineError: a quantization that is not possible here.
+    """
+    arguments: dict[str, Any] = {
+        **location(config, source),
+        "dtype": config.dtype,
+        "output_loading_info": True,
+    }
+    if config.transformers.attn_implementation is not None:
+        arguments["attn_implementation"] = config.transformers.attn_implementation
+    if device_map := _device_map(config, device):
+        arguments["device_map"] = device_map
+    if config.quantization in {"int8", "int4"}:
+        arguments["quantization_config"] = _bitsandbytes(config, device, transformers)
+    return arguments | config.transformers.extra
+
+
+def location(config: ExperimentConfig, source: ResolvedModel) -> dict[str, Any]:
+    """The arguments that every ``from_pretrained`` of this model takes."""
+    return {
+        "pretrained_model_name_or_path": source.path_or_id,
+        "revision": source.revision,
+        "local_files_only": source.offline,
+        "trust_remote_code": config.transformers.trust_remote_code,
+    }
+
+
+def _device_map(config: ExperimentConfig, device: str) -> str | None:
+    """Where the weights go as they are read; ``None`` reads them on the CPU first."""
+    accelerate = find_spec("accelerate") is not None
+    if config.transformers.device_map is not None:
+        if not accelerate:
+            raise MissingExtraError("accelerate (for transformers.device_map)", "transformers")
+        return config.transformers.device_map
+    return device if accelerate and device != "cpu" else None
+
+
+def _bitsandbytes(config: ExperimentConfig, device: str, transformers: Any) -> Any:
+    asked = f"quantization={config.quantization!r} with the transformers engine"
+    if not device.startswith("cuda"):
+        raise EngineError(
+            f"{asked} needs a CUDA device, and this experiment runs on {device}. "
+            "Leave quantization unset, or use a machine with a GPU."
+        )
+    if find_spec("bitsandbytes") is None:
+        raise EngineError(
+            f"{asked} needs bitsandbytes, which is not installed. "
+            "Install it with: pip install bitsandbytes"
+        )
+    if config.quantization == "int8":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+    compute = {} if config.dtype == "auto" else {"bnb_4bit_compute_dtype": config.dtype}
+    return transformers.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", **compute)
+
+
+def shipped_quantization(model: Any) -> str | None:
+    """The method by which the model's weights are quantized, ``None`` if they are not."""
+    shipped = getattr(model.config, "quantization_config", None)
+    if shipped is None:
+        return None
+    method = shipped.get("quant_method") if isinstance(shipped, dict) else shipped.quant_method
+    return str(getattr(method, "value", method))
+
+
+def require_shipped(config: ExperimentConfig, model: Any) -> None:
+    """Make sure that a model asked for as fp8, awq or gptq really is that.
+
+    Raises:
+        EngineError: it is not; transformers does not make such models on the fly.
+    """
+    shipped = shipped_quantization(model)
+    if config.quantization in SHIPPED and shipped != config.quantization:
+        raise EngineError(
+            f"quantization={config.quantization!r} with the transformers engine takes a model whose "
+            f"weights already are in {config.quantization}; those of {config.model!r} are "
+            f"{'not quantized' if shipped is None else shipped}. Choose such a model, or int8 or int4."
+        )
