@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 LONGEST = 150
 """Longest name made from an experiment's id: file systems allow 255 bytes, suffixes included."""
@@ -40,7 +40,7 @@ def safe_name(experiment_id: str) -> str:
     ``@`` never occurs, so that what follows it tells repeats apart.
     """
     name = _UNSAFE.sub("_", experiment_id).lstrip(".-")[:LONGEST]
-    if name == experiment_id:
+    if name and name == experiment_id:
         return name
     digest = hashlib.sha256(experiment_id.encode(errors="surrogatepass")).hexdigest()[:_DIGEST]
     return f"{name}-{digest}".lstrip("-")
@@ -56,3 +56,14 @@ def file_names(experiment_id: str, repeat: int) -> Iterator[str]:
     name = repeat_name(experiment_id, repeat)
     yield name
     yield from (f"{name}@{number}" for number in count(2))
+
+
+def newest_name(names: Iterable[str], experiment_id: str, repeat: int) -> str | None:
+    """That of *names* under which one repeat was stored last; ``None`` if it never was."""
+    first = repeat_name(experiment_id, repeat)
+    again = re.compile(re.escape(first) + r"(?:@(\d+))?")
+    found = (again.fullmatch(name) for name in names)
+    newest = max((int(match[1] or 1) for match in found if match), default=None)
+    if newest is None:
+        return None
+    return first if newest == 1 else f"{first}@{newest}"

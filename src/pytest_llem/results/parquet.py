@@ -59,22 +59,25 @@ def write_parquet(directory: Path, name: str, raw: RawData) -> None:
     """
     import pyarrow.parquet as pq
 
-    metadata = {"version": RAW_VERSION, "traces": [described(trace) for trace in raw.traces]}
+    traces = [described(trace) for trace in raw.traces]
     paths = parquet_paths(directory, name)
     for kind, table in _tables(raw, directory / name).items():
+        about = {"version": RAW_VERSION, "table": kind, "traces": traces}
+        documented = table.replace_schema_metadata({_KEY: json.dumps(about)})
         with replaced(paths[kind]) as file:
-            documented = table.replace_schema_metadata({_KEY: json.dumps(metadata)})
-            pq.write_table(documented, file, compression="zstd")
+            pq.write_table(documented, file, compression="zstd", write_page_checksum=True)
 
 
 def _tables(raw: RawData, path: Path) -> dict[str, pa.Table]:
+    import pyarrow as pa
+
     try:
         return {
             "trace": _stacked(TRACE, map(_reading_columns, raw.traces), raw.traces),
             "facts": _stacked(FACTS, map(_facts_columns, raw.traces), raw.traces),
             "marks": _marks_table(raw.marks),
         }
-    except DAMAGE as error:
+    except (*DAMAGE, pa.ArrowException) as error:
         raise StoreError(
             f"the raw data of {path} does not fit Parquet columns ({error}). It stays readable "
             "as it was staged; please report this."
@@ -131,9 +134,9 @@ def read_parquet(directory: Path, name: str) -> RawData:
         StoreError: a file is missing, damaged, or was written by a newer version.
     """
     paths = parquet_paths(directory, name)
-    traces = _interpreted(paths["trace"], _read_traces)
-    facts = _interpreted(paths["facts"], _read_facts)
-    marks = _interpreted(paths["marks"], lambda table, _: marks_of(table.to_pylist()))
+    traces = _interpreted(paths, "trace", _read_traces)
+    facts = _interpreted(paths, "facts", _read_facts)
+    marks = _interpreted(paths, "marks", lambda table, _: marks_of(table.to_pylist()))
     if len(facts) != len(traces):
         raise damaged(paths["facts"], f"it belongs to another file than {paths['trace']}")
     for trace, its_facts in zip(traces, facts, strict=True):
@@ -141,18 +144,26 @@ def read_parquet(directory: Path, name: str) -> RawData:
     return RawData(tuple(traces), tuple(marks))
 
 
-def _interpreted(path: Path, read: Callable[[pa.Table, list[dict[str, Any]]], list[T]]) -> list[T]:
-    """What *read* makes of the table at *path* and of the descriptions of its traces."""
+def _interpreted(
+    paths: Mapping[str, Path],
+    kind: str,
+    read: Callable[[pa.Table, list[dict[str, Any]]], list[T]],
+) -> list[T]:
+    """What *read* makes of the table of one kind and of the descriptions of its traces."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    content = read_bytes(path)
+    content = read_bytes(paths[kind])
     try:
-        table = pq.read_table(io.BytesIO(content))
-        metadata = json.loads(table.schema.metadata[_KEY.encode()])
-        refuse_newer(metadata["version"], RAW_VERSION, path)
-        return read(table, metadata["traces"])
-    except (*DAMAGE, OSError) as error:
-        raise damaged(path, f"it is not what pytest-llem wrote ({_first_line(error)})") from error
+        table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+        about = json.loads(table.schema.metadata[_KEY.encode()])
+        refuse_newer(about["version"], RAW_VERSION, paths[kind])
+        if about["table"] != kind:
+            raise ValueError(f"it is of the kind {about['table']}")
+        return read(table, about["traces"])
+    except (*DAMAGE, OSError, pa.ArrowException) as error:
+        what = f"it is not what pytest-llem wrote ({_first_line(error)})"
+        raise damaged(paths[kind], what) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.files import NewFile, explained, listed, replaced
 from pytest_llem.results.load import load_document, load_result
 from pytest_llem.results.manifest import MANIFEST_VERSION, Manifest, PlannedExperiment
-from pytest_llem.results.names import file_names, new_run_id, repeat_name, timestamp, utc_now
+from pytest_llem.results.names import file_names, new_run_id, newest_name, timestamp, utc_now
 from pytest_llem.results.raw_store import RawStore
 from pytest_llem.results.root import new_run_directory
 
@@ -228,12 +228,19 @@ class RunStore:
                 yield error
 
     def raw(self, experiment_id: str, repeat: int = 0) -> RawData:
-        """The raw data of one repeat; if it was stored more than once, of the first time.
+        """The raw data of one repeat; if it was stored more than once, of the last time.
 
         Raises:
             StoreError: there is none, or it cannot be read.
         """
-        return self.raw_of(repeat_name(experiment_id, repeat))
+        names = (path.stem for path in listed(self._results, ".json"))
+        name = newest_name(names, experiment_id, repeat)
+        if name is None:
+            raise StoreError(
+                f"{self._results} has no result of {experiment_id} (repeat {repeat}). "
+                "See there which experiments this run has."
+            )
+        return self.raw_of(name)
 
     def raw_of(self, name: str) -> RawData:
         """The raw data of the entry called *name*.

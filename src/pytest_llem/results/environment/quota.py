@@ -29,12 +29,13 @@ def _group_directories(system: Path) -> Iterator[Path]:
 
 def _memberships(system: Path) -> Iterator[tuple[str, str]]:
     try:
-        lines = (system / "proc/self/cgroup").read_text().splitlines()
+        text = (system / "proc/self/cgroup").read_text(errors="replace")
     except OSError:
         return
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        if not controllers or "cpu" in controllers.split(","):
+    for line in text.splitlines():
+        _, _, membership = line.partition(":")
+        controllers, colon, group = membership.partition(":")
+        if colon and (not controllers or "cpu" in controllers.split(",")):
             yield controllers, group
 
 
