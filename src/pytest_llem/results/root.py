@@ -1,0 +1,67 @@
+"""The directory that holds all runs: ``.llem``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llem.results.files import explained, replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+RUNS = "runs"
+_IGNORE = ".gitignore"
+_EVERYTHING = b"# Made by pytest-llem.\n*\n"
+
+
+def new_run_directory(root: Path, name_run: Callable[[], str]) -> Path:
+    """A new directory in *root* for one run; *name_run* is asked again while its name is taken.
+
+    Raises:
+        StoreError: it could not be made.
+    """
+    runs = root / RUNS
+    with explained("create", runs):
+        runs.mkdir(parents=True, exist_ok=True)
+    _keep_out_of_git(root)
+    while True:
+        path = runs / name_run()
+        if _made(path):
+            return path
+
+
+def _made(path: Path) -> bool:
+    with explained("create", path):
+        try:
+            path.mkdir()
+        except FileExistsError:
+            return False
+        (path / "results").mkdir()
+        (path / "raw").mkdir()
+        return True
+
+
+def _keep_out_of_git(root: Path) -> None:
+    # A directory that holds more than runs is the user's: only the runs in it are ignored.
+    with explained("read", root):
+        if (root / _IGNORE).exists():
+            return
+        own = all(entry.name == RUNS for entry in root.iterdir())
+    ignore = (root if own else root / RUNS) / _IGNORE
+    if not ignore.exists():
+        with replaced(ignore) as file:
+            file.write(_EVERYTHING)
+
+
+def run_directories(root: Path) -> list[Path]:
+    """The runs kept in *root*, oldest first; none if *root* does not exist.
+
+    Raises:
+        StoreError: *root* cannot be read.
+    """
+    runs = root / RUNS
+    with explained("read", runs):
+        if not runs.exists():
+            return []
+        return sorted(path for path in runs.iterdir() if path.is_dir())
