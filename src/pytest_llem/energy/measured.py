@@ -54,6 +54,8 @@ class WindowSample(Inferred):
     throttle_reasons: tuple[str, ...] | None
     valid: bool
     warnings: tuple[str, ...]
+    finish_reasons: dict[str, int] | None = None
+    """How many requests of the window ended for which reason; ``None`` if not recorded."""
 
     @property
     def energy_per_output_token_j(self) -> float | None:

@@ -1,0 +1,170 @@
+"""A comparison: one metric of one measurement on both sides, ready to be judged."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from pytest_llem.baselines.differences import Differences, compare_fingerprints
+from pytest_llem.baselines.metrics import EXPLAINING, HEADLINE
+from pytest_llem.baselines.prior import Profile
+from pytest_llem.baselines.rules import Rule, informational_rule
+from pytest_llem.baselines.samples import Side
+from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of
+from pytest_llem.baselines.statistics import location
+from pytest_llem.errors import ConfigError
+from pytest_llem.results.schema import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_llem.baselines.file import BaselineSession, Entry
+    from pytest_llem.results.schema import ExperimentResult
+
+_INFORMATIONAL = (HEADLINE, "energy_per_request_j", "energy_j", "duration_s")
+"""What is compared where no gate was declared: the first of these that is known."""
+_FACTORS = ("duration_s", "prefill.duration_s", "decode.duration_s", "power_w", *EXPLAINING)
+
+
+class Comparison(Stored):
+    """One metric of one measurement, the baseline's samples against the candidate's."""
+
+    experiment: str
+    """Tells the experiments of a family apart; comparisons of one experiment share it."""
+    measurement: str
+    rule: Rule
+    profile: Profile
+    """Which prior its noise has."""
+    baseline: Side | None
+    """``None`` if there is no baseline."""
+    candidate: Side
+    same_session: bool = False
+    """Whether both sides were measured in one session, so that it cancels."""
+    same_cards: bool = True
+    """Whether both sides were measured on the very same devices."""
+    refuse: tuple[str, ...] = ()
+    """Why the two sides cannot be compared; empty if they can."""
+    differ: tuple[str, ...] = ()
+    """What differs and may: named in the verdict."""
+    factors: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    """What may explain a change, by name: in the baseline, now."""
+
+
+def compare(
+    results: Sequence[ExperimentResult],
+    entry: Entry | None,
+    rules: Iterable[Rule],
+    environment: Mapping[str, Any],
+) -> list[Comparison]:
+    """The comparisons of one experiment with its baseline.
+
+    *results* are its processes in this run, *environment* the snapshot they were
+    made in, *entry* its baseline or ``None``. Every rule gives a comparison for the
+    headline, and one for each further measurement in which its metric is known.
+
+    Raises:
+        ConfigError: *results* are not the processes of one experiment.
+    """
+    experiments = {f"{result.group}:{identity_of_result(result)}" for result in results}
+    if len(experiments) != 1:
+        raise ConfigError(f"a comparison is about one experiment, not about {len(experiments)}.")
+    experiment = experiments.pop()
+    if (reason := refusal(results, environment)) is not None:
+        return [_refused(experiment, results[0], rule, reason) for rule in rules]
+    session = session_of(results, environment)
+    return [
+        _compared(experiment, session, entry, name, rule)
+        for position, name in enumerate(session.measurements)
+        for rule in (_applicable(declared, session, name) for declared in rules)
+        if not position or session.samples(name, rule.metric)
+    ]
+
+
+def _refused(experiment: str, result: ExperimentResult, rule: Rule, reason: str) -> Comparison:
+    headline = result.headline
+    return Comparison(
+        experiment=experiment,
+        measurement="workload" if headline is None else headline.name,
+        rule=rule,
+        profile="measured" if headline is None or not headline.estimated else "estimated",
+        baseline=None,
+        candidate=Side(sessions=()),
+        refuse=(f"in this run {reason}",),
+    )
+
+
+def _applicable(rule: Rule, session: BaselineSession, measurement: str) -> Rule:
+    """*rule*, or without a declared gate the comparison that this measurement allows."""
+    if not rule.informational:
+        return rule
+    known = (metric for metric in _INFORMATIONAL if session.samples(measurement, metric))
+    return informational_rule(next(known, rule.metric))
+
+
+def _compared(
+    experiment: str, now: BaselineSession, entry: Entry | None, measurement: str, rule: Rule
+) -> Comparison:
+    before, differences = _comparable(entry, now, measurement)
+    sides = [_side(sessions, measurement, rule.metric) for sessions in (before, [now])]
+    unknown = _unknown(rule.metric, *sides) if before else _unknown(rule.metric, sides[1])
+    return Comparison(
+        experiment=experiment,
+        measurement=measurement,
+        rule=rule,
+        profile="estimated" if now.fingerprint.estimated else "measured",
+        baseline=sides[0] if before else None,
+        candidate=sides[1],
+        same_cards=all(one.fingerprint.same_cards(now.fingerprint) for one in before),
+        refuse=(*differences.refuse, *unknown),
+        differ=tuple(differences.differ),
+        factors=_factors(before, now, measurement),
+    )
+
+
+def _comparable(
+    entry: Entry | None, now: BaselineSession, measurement: str
+) -> tuple[list[BaselineSession], Differences]:
+    """The sessions of the baseline that compare with *now*, and how the latest differs.
+
+    If none of them compares, that is the latest alone, and it says why.
+    """
+    before = [one for one in entry.sessions if measurement in one.measurements] if entry else []
+    found = [(one, _differences(one, now, measurement)) for one in before]
+    usable = [(one, differences) for one, differences in found if not differences.refuse]
+    chosen = usable or found[-1:]
+    if not chosen:
+        return [], Differences([], [])
+    return [one for one, _ in chosen], chosen[-1][1]
+
+
+def _differences(before: BaselineSession, now: BaselineSession, measurement: str) -> Differences:
+    return compare_fingerprints(
+        before.fingerprint.narrowed(measurement), now.fingerprint.narrowed(measurement)
+    )
+
+
+def _side(sessions: Sequence[BaselineSession], measurement: str, metric: str) -> Side:
+    samples = (session.samples(measurement, metric) for session in sessions)
+    return Side(sessions=tuple(known for known in samples if known))
+
+
+def _unknown(metric: str, *sides: Side) -> Iterator[str]:
+    """Why a metric cannot be compared; the candidate's side is the last."""
+    if not sides[-1].values:
+        yield f"{metric} is unknown in this run"
+    elif not sides[0].values:
+        yield f"{metric} is unknown in the baseline"
+
+
+def _factors(
+    before: Sequence[BaselineSession], now: BaselineSession, measurement: str
+) -> dict[str, tuple[float, float]]:
+    factors = {}
+    for metric in _FACTORS:
+        sides = [_side(sessions, measurement, metric) for sessions in (before, [now])]
+        if all(side.values and min(side.values) > 0 for side in sides):
+            typical = [math.exp(location(side)) for side in sides]
+            factors[metric] = (typical[0], typical[1])
+    return factors

@@ -1,0 +1,168 @@
+"""One line that explains a verdict: what was compared, how surely, and what moved."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llem.baselines.assessment import CONFIDENCE, reasons_against
+from pytest_llem.baselines.family import FAMILY_ALPHA
+from pytest_llem.baselines.metrics import Metric, metric_named
+from pytest_llem.baselines.statistics import location
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llem.baselines.assessment import Assessment
+    from pytest_llem.baselines.comparison import Comparison
+    from pytest_llem.baselines.samples import Side
+    from pytest_llem.baselines.verdict import Verdict
+
+UPDATE = "--llem-update-baselines"
+DIFFERENCES_SHOWN = 4
+CLOCK_MOVED = 0.01
+"""Relative change of the SM clock that is worth a word."""
+TEMPERATURE_MOVED_C = 5.0
+MOST_DECIMALS = 6
+_SCALES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict and what led to it."""
+
+    verdict: Verdict
+    assessment: Assessment | None
+    """``None`` if nothing was compared."""
+    detectable: float | None
+    """Minimum detectable change, relative."""
+
+
+def explain(comparison: Comparison, finding: Finding) -> str:
+    """The explanation of *finding*, in one line."""
+    found = finding.assessment
+    if found is None:
+        return _without_comparison(comparison)
+    parts = [
+        f"{_values(comparison)}, {_change(found)} at tolerance {_tolerance(comparison)}",
+        _numbers(comparison),
+        *_because(comparison),
+        *_verdict_note(finding),
+        *_differing(comparison.differ),
+        _assumed(found),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def typical(side: Side | None) -> float | None:
+    """Where a side lies, in the metric's unit; ``None`` if it has no positive values."""
+    if side is None or not side.values or not all(value > 0 for value in side.values):
+        return None
+    return math.exp(location(side))
+
+
+def _without_comparison(comparison: Comparison) -> str:
+    metric = metric_named(comparison.rule.metric)
+    if reasons := reasons_against(comparison):
+        return f"{metric.name} was not compared: {'; '.join(reasons)}"
+    value = typical(comparison.candidate)
+    said = "" if value is None else f"{_amounts([value], metric)}; "
+    return f"{said}no baseline yet, {UPDATE} stores one"
+
+
+def _values(comparison: Comparison) -> str:
+    sides = (typical(comparison.baseline), typical(comparison.candidate))
+    known = [value for value in sides if value is not None]
+    metric = metric_named(comparison.rule.metric)
+    phase = "" if metric.phase == "whole" else f"{metric.phase} "
+    return phase + _amounts(known, metric)
+
+
+def _amounts(values: Sequence[float], metric: Metric) -> str:
+    factor, prefix = 1.0, ""
+    if metric.unit != "tokens/s":
+        largest = max(values)
+        usual = 1.0 if metric.unit == "s" else 0.01
+        fitting = (scale for scale in _SCALES if largest >= usual * scale[0])
+        factor, prefix = next(fitting, _SCALES[-1])
+    numbers = " → ".join(_number(value / factor) for value in values)
+    return f"{numbers} {prefix}{metric.unit}"
+
+
+def _number(value: float) -> str:
+    """Three significant digits, without an exponent where that can be read."""
+    digits = 2 - math.floor(math.log10(value))
+    if digits > MOST_DECIMALS:
+        return f"{value:.3g}"
+    return f"{value:.{max(0, digits)}f}"
+
+
+def _change(found: Assessment) -> str:
+    low, high = found.interval
+    return f"{_percent(found.change)} [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def _percent(change: float) -> str:
+    return f"{100 * change:+.1f} %"
+
+
+def _tolerance(comparison: Comparison) -> str:
+    said = comparison.rule.tolerance.replace("%", " %")
+    return f"{said} (not gated)" if comparison.rule.informational else said
+
+
+def _numbers(comparison: Comparison) -> str:
+    now = len(comparison.candidate.samples)
+    before = len(comparison.baseline.samples) if comparison.baseline else 0
+    sessions = len(comparison.baseline.sessions) if comparison.baseline else 0
+    spread = f" of {sessions} sessions" if sessions > 1 else ""
+    return (
+        f"{now} process{'es' if now > 1 else ''} against {before}{spread}, "
+        f"{CONFIDENCE:.0%} interval".replace("%", " %")
+    )
+
+
+def _because(comparison: Comparison) -> Iterator[str]:
+    """Which factor moved: J/token = W * s/token, and what else is known to matter."""
+    metric = metric_named(comparison.rule.metric)
+    changes = {name: after / before - 1 for name, (before, after) in comparison.factors.items()}
+    time, power = (Metric(metric.phase, name).name for name in ("duration_s", "power_w"))
+    if metric.quantity.startswith("energy") and time in changes and power in changes:
+        yield f"time {_percent(changes[time])}{_phases(metric, changes)}, power {_percent(changes[power])}"
+    if abs(clock := changes.get("sm_clock_mhz", 0.0)) > CLOCK_MOVED:
+        yield f"SM clock {_percent(clock)}"
+    before, after = comparison.factors.get("temperature_c", (0.0, 0.0))
+    if abs(after - before) > TEMPERATURE_MOVED_C:
+        yield f"temperature {before:.0f} → {after:.0f} °C"
+
+
+def _phases(metric: Metric, changes: dict[str, float]) -> str:
+    phases = [phase for phase in ("prefill", "decode") if f"{phase}.duration_s" in changes]
+    if metric.phase != "whole" or not phases:
+        return ""
+    said = ", ".join(f"{phase} {_percent(changes[f'{phase}.duration_s'])}" for phase in phases)
+    return f" ({said})"
+
+
+def _verdict_note(finding: Finding) -> Iterator[str]:
+    if finding.verdict == "improved":
+        yield f"the baseline is behind, {UPDATE} refreshes it"
+    if finding.verdict != "inconclusive" or finding.assessment is None:
+        return
+    if finding.assessment.p_worse <= FAMILY_ALPHA:
+        yield "worse than tolerated taken alone, but not surely so among all experiments gated together"
+    if finding.detectable is not None:
+        yield f"could have shown {_percent(finding.detectable)}"
+
+
+def _differing(differ: Sequence[str]) -> Iterator[str]:
+    yield from differ[:DIFFERENCES_SHOWN]
+    if len(differ) > DIFFERENCES_SHOWN:
+        yield f"{len(differ) - DIFFERENCES_SHOWN} more differences"
+
+
+def _assumed(found: Assessment) -> str:
+    """The variations that no data of this comparison speak about."""
+    assumed = [f"{100 * sd:.2g} % between {source}" for source, sd in found.assumed]
+    return f"assumed: {', '.join(assumed)}" if assumed else ""

@@ -1,0 +1,76 @@
+"""The error rate over everything gated together, of which only a part may be known yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAMILY_ALPHA = 0.01
+"""Chance that anything in the family fails although nothing in it exceeds its tolerance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """That one gated comparison is not worse than tolerated."""
+
+    experiment: str
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What Holm's procedure decides about some of a family's hypotheses."""
+
+    certain: frozenset[int]
+    """Rejected, whatever the rest brings."""
+    possible: frozenset[int]
+    """Rejected, if the rest brings nothing but rejections."""
+    levels: tuple[float, ...]
+    """Level at which each would be tested first, before anything is rejected."""
+
+    def decided(self, position: int) -> bool:
+        """Whether the rest of the family cannot change what becomes of a hypothesis."""
+        return position in self.certain or position not in self.possible
+
+
+def decide(hypotheses: Sequence[Hypothesis], unknown: int) -> Family:
+    """Reject hypotheses so that any wrong rejection has a chance of at most 1 %.
+
+    *unknown* is the number of experiments of the family whose hypotheses are still to
+    come. Holm's procedure rejects more when others are rejected: with the unknown
+    ones counted and never rejected it rejects the least, without them, as if they had
+    been rejected before, the most. So neither ``certain`` nor ``possible`` can be
+    overturned.
+    """
+    shares = Counter(hypothesis.experiment for hypothesis in hypotheses)
+    weights = [Fraction(1, shares[hypothesis.experiment]) for hypothesis in hypotheses]
+    p_values = [hypothesis.p_value for hypothesis in hypotheses]
+    total = sum(weights, Fraction(unknown))
+    return Family(
+        certain=_rejected(p_values, weights, total),
+        possible=_rejected(p_values, weights, total - unknown),
+        levels=tuple(FAMILY_ALPHA * float(weight / total) for weight in weights),
+    )
+
+
+def _rejected(
+    p_values: Sequence[float], weights: Sequence[Fraction], total: Fraction
+) -> frozenset[int]:
+    """Weighted Holm procedure: the hypotheses of one experiment share its weight of 1.
+
+    Source: Holm (1979), "A simple sequentially rejective multiple test procedure",
+    Scandinavian Journal of Statistics 6, section 4. Weights are exact, so that the
+    order of summation never matters.
+    """
+    found = set()
+    for index in sorted(range(len(p_values)), key=lambda index: p_values[index] / weights[index]):
+        if p_values[index] * float(total) > FAMILY_ALPHA * float(weights[index]):
+            break
+        found.add(index)
+        total -= weights[index]
+    return frozenset(found)

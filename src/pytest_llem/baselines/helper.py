@@ -1,0 +1,104 @@
+"""Judging in a process of its own, so that the pytest process never loads scipy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from pytest_llem.baselines.assessment import testable
+from pytest_llem.baselines.comparison import Comparison
+from pytest_llem.baselines.judging import judge
+from pytest_llem.baselines.prior import PRIORS, Prior, Profile
+from pytest_llem.baselines.verdict import Judgement
+from pytest_llem.errors import IsolationError
+from pytest_llem.results.schema import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TIMEOUT_S = 300.0
+_LAST_LINES = 5
+_NOT_INHERITED = ("PYTHONINSPECT", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTHONHOME")
+
+
+class Request(Stored):
+    """What the helper is asked."""
+
+    comparisons: tuple[Comparison, ...]
+    family_size: int | None
+    priors: dict[Profile, Prior]
+
+
+_JUDGEMENTS = TypeAdapter(list[Judgement])
+
+
+def judge_in_helper(
+    comparisons: Sequence[Comparison],
+    *,
+    family_size: int | None = None,
+    priors: Mapping[Profile, Prior] = PRIORS,
+) -> list[Judgement]:
+    """As :func:`~pytest_llem.baselines.judging.judge`, in a process that ends afterwards.
+
+    No process is started if there is nothing to compare.
+
+    Raises:
+        IsolationError: the helper could not be started, failed, or did not end in time.
+    """
+    if not any(map(testable, comparisons)):
+        return judge(comparisons, family_size=family_size, priors=priors)
+    request = Request(comparisons=tuple(comparisons), family_size=family_size, priors=dict(priors))
+    answer = _ask(request.model_dump_json().encode())
+    try:
+        return _JUDGEMENTS.validate_json(answer)
+    except ValidationError as error:
+        raise IsolationError(
+            f"the process that judges answered what is no judgement: {answer[:200]!r}. "
+            "Something prints to standard output at the start of Python, perhaps a sitecustomize."
+        ) from error
+
+
+def _ask(request: bytes) -> bytes:
+    command = [sys.executable, "-P", "-m", __name__]
+    try:
+        done = subprocess.run(  # noqa: S603 - this interpreter, this module
+            command,
+            input=request,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            env=_environment(),
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise IsolationError(
+            f"the process that judges did not run: {error}. Check that {sys.executable or 'Python'} starts."
+        ) from error
+    if done.returncode != 0:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+        raise IsolationError(
+            f"the process that judges ended with {done.returncode}: {' | '.join(last) or 'no message'}. "
+            "Check that scipy can be imported in this environment."
+        )
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """This environment, with the modules of this process in the same order."""
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - of ""
+    return {**kept, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+
+
+def main() -> None:
+    """Answer the request on standard input."""
+    request = Request.model_validate_json(sys.stdin.buffer.read())
+    judgements = judge(request.comparisons, family_size=request.family_size, priors=request.priors)
+    sys.stdout.buffer.write(_JUDGEMENTS.dump_json(judgements))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Rules of a gate: a metric and what is tolerated."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llem.baselines.metrics import HEADLINE, Metric, metric_named
+from pytest_llem.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEFAULT_TOLERANCE = 0.05
+"""What counts as unchanged where nobody said: it only colours a comparison."""
+_EXAMPLES = "Write it like energy_per_output_token_j:5%, ttft_s:+20ms or energy_j:5%,0.01J."
+_PART = re.compile(r"(?P<sign>\+?)\s*(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*(?P<unit>\D*)")
+_SCALES = {
+    "J": {"J": 1.0, "mJ": 1e-3, "kJ": 1e3},
+    "W": {"W": 1.0, "mW": 1e-3, "kW": 1e3},
+    "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6},
+    "tokens": {"": 1.0, "tokens/s": 1.0},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How much worse a metric may become."""
+
+    metric: str
+    """Name of the metric, a phase before it where it is one."""
+    relative: float | None
+    """Tolerated relative change, 0.05 for five percent; ``None`` if only absolute."""
+    absolute: float | None
+    """Tolerated change in the metric's unit; with a relative one, both must be exceeded."""
+    tolerance: str
+    """The tolerance as it was declared."""
+    informational: bool = False
+    """Compared and shown, but never failing a test."""
+
+    def __str__(self) -> str:
+        return f"{self.metric}:{self.tolerance}"
+
+
+def parse_rule(text: str) -> Rule:
+    """The rule that ``METRIC:TOLERANCE`` says.
+
+    A tolerance is relative (``5%``), absolute (``+20ms``, ``0.01J``), or both,
+    separated by a comma: then a regression has to exceed both. A number without a
+    unit is absolute, and is only taken where it cannot be a forgotten percent sign:
+    for a metric without a unit of its own, or behind a plus sign.
+
+    Raises:
+        ConfigError: there is no such metric, or the tolerance makes no sense.
+    """
+    name, colon, tolerance = text.partition(":")
+    metric = metric_named(name.strip())
+    if not colon or not tolerance.strip():
+        raise ConfigError(f"the gate {text!r} has no tolerance. {_EXAMPLES}")
+    relative = absolute = None
+    for part in tolerance.split(","):
+        value, is_relative = _tolerance(part.strip(), metric, text)
+        if (relative if is_relative else absolute) is not None:
+            raise ConfigError(f"the gate {text!r} has two tolerances of one kind. {_EXAMPLES}")
+        relative, absolute = (value, absolute) if is_relative else (relative, value)
+    return Rule(metric.name, relative, absolute, tolerance.strip())
+
+
+def parse_rules(texts: Iterable[str]) -> tuple[Rule, ...]:
+    """The rules of all gates; of several for one metric the last holds.
+
+    Without any gate the headline is compared for information: the change and its
+    interval are shown, and nothing fails.
+    """
+    rules = {rule.metric: rule for rule in map(parse_rule, texts)}
+    return tuple(rules.values()) or (informational_rule(HEADLINE),)
+
+
+def informational_rule(metric: str) -> Rule:
+    """A comparison of *metric* that never fails."""
+    return Rule(metric, DEFAULT_TOLERANCE, None, f"{DEFAULT_TOLERANCE:.0%}", informational=True)
+
+
+def _tolerance(part: str, metric: Metric, text: str) -> tuple[float, bool]:
+    """Value of one tolerance in the metric's unit, and whether it is relative."""
+    match = _PART.fullmatch(part)
+    if match is None or not math.isfinite(number := float(match["number"])):
+        raise ConfigError(f"{part!r} in the gate {text!r} is not a tolerance. {_EXAMPLES}")
+    unit = match["unit"].strip()
+    if unit == "%":
+        return _relative(number / 100, metric, text), True
+    scales = _SCALES[metric.unit.split("/")[0]]
+    if not unit and match["sign"]:
+        return number, False
+    if unit not in scales:
+        raise ConfigError(_wrong_unit(part, unit, list(scales), text))
+    return number * scales[unit], False
+
+
+def _relative(value: float, metric: Metric, text: str) -> float:
+    if metric.higher_is_better and value >= 1:
+        raise ConfigError(
+            f"the gate {text!r} tolerates that {metric.name} falls by all of its value and more. "
+            "Write less than 100%."
+        )
+    return value
+
+
+def _wrong_unit(part: str, unit: str, known: list[str], text: str) -> str:
+    units = ", ".join(["%", *(name for name in known if name)])
+    said = f"has the unit {unit!r}" if unit else "has no unit"
+    return f"{part!r} in the gate {text!r} {said}; this metric takes {units}. {_EXAMPLES}"

@@ -1,0 +1,120 @@
+"""What a comparison rests on: sessions, their processes, and the values of each."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from pytest_llem.baselines.metrics import (
+    EXPLAINING,
+    METRICS,
+    metric_values,
+    per_window,
+    standard_error,
+)
+from pytest_llem.results.schema import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llem.energy.measured import Measured
+    from pytest_llem.results.schema import ExperimentResult
+
+
+class ProcessSamples(Stored):
+    """Everything comparable that one process measured."""
+
+    repeat: int = Field(ge=0)
+    """Number of the process among repeats of the same experiment, from 0."""
+    values: dict[str, tuple[float, ...]]
+    """Per metric one value a window, or a single one where it is inferred once."""
+    standard_errors: dict[str, float] = Field(default_factory=dict)
+    """Relative standard errors of values that are inferred once per process."""
+
+    def sample(self, metric: str) -> Sample:
+        """The values of one metric; empty if it is not known."""
+        return Sample(
+            values=self.values.get(metric, ()), standard_error=self.standard_errors.get(metric)
+        )
+
+
+class Sample(Stored):
+    """One metric in one process."""
+
+    values: tuple[float, ...]
+    """One value a window, in the metric's unit."""
+    standard_error: float | None = None
+    """Stated relative standard error of a single value; ``None`` if windows tell it."""
+
+
+class Side(Stored):
+    """One metric on one side of a comparison: sessions of processes of windows."""
+
+    sessions: tuple[tuple[Sample, ...], ...]
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The processes of all sessions."""
+        return tuple(sample for session in self.sessions for sample in session)
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """All windows of all processes."""
+        return tuple(value for sample in self.samples for value in sample.values)
+
+
+def process_samples(measured: Measured, repeat: int) -> ProcessSamples:
+    """The samples of one measurement in one process."""
+    values = {name: metric_values(measured, metric) for name, metric in METRICS.items()}
+    windows = measured.samples("whole")
+    values |= {name: per_window(windows, name) for name in EXPLAINING}
+    errors = {name: standard_error(measured, metric) for name, metric in METRICS.items()}
+    return ProcessSamples(
+        repeat=repeat,
+        values={name: known for name, known in values.items() if known},
+        standard_errors={name: error for name, error in errors.items() if error is not None},
+    )
+
+
+def measurements_by_name(result: ExperimentResult) -> dict[str, Measured]:
+    """The measurements of a result; a name that occurs again gets ``#2``, then ``#3``."""
+    return dict(_unique(result.measurements))
+
+
+def _unique(measurements: Sequence[Measured]) -> Iterator[tuple[str, Measured]]:
+    seen: Counter[str] = Counter()
+    for measured in measurements:
+        seen[measured.name] += 1
+        number = seen[measured.name]
+        yield measured.name if number == 1 else f"{measured.name}#{number}", measured
+
+
+def unusable(result: ExperimentResult) -> str | None:
+    """Why a result can be neither a baseline nor compared with one; ``None`` if it can."""
+    if result.outcome != "passed":
+        said = f": {_first_line(result.message)}" if result.message else ""
+        return f"it {_OUTCOMES[result.outcome]}{said}"
+    if result.measurement_methodology is None or result.headline is None:
+        return "nothing was measured"
+    for name, measured in measurements_by_name(result).items():
+        if not measured.valid:
+            why = "; ".join(measured.warnings) or "no reason was given"
+            return f"the measurement {name!r} is invalid: {why}"
+    return None
+
+
+_OUTCOMES = {
+    "failed": "failed",
+    "skipped": "was skipped",
+    "error": "ended with an error",
+    "crashed": "crashed",
+    "timed_out": "timed out",
+}
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+    return lines[0] if lines else ""
