@@ -33,9 +33,13 @@ class Judgement:
     """One line: what was compared, interval, tolerance, numbers on each side, and why."""
     final: bool = True
     """Whether nothing that the rest of the family brings can change the verdict."""
+    gated: bool = True
+    """Whether a rule asks for a verdict; if not, the comparison is shown and never fails."""
 
     def failed(self, *, strict: bool) -> bool:
         """Whether this verdict fails the test."""
+        if not self.gated:
+            return False
         if self.verdict == "regressed":
             return True
         return strict and self.verdict in {"inconclusive", "incomparable", "new"}

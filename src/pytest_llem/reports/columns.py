@@ -13,7 +13,7 @@ from pytest_llem.reports.quantities import (
     prefix,
     unit_of,
 )
-from pytest_llem.reports.rows import DENOMINATORS, NOT_GATED, STYLES, Denominator, Entry
+from pytest_llem.reports.rows import DENOMINATORS, MEASURED, STYLES, Denominator, Entry
 from pytest_llem.reports.table import Cell, Column
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _change_cell(entry: Entry, view: View) -> Cell:
 
 
 def _verdict(entries: Sequence[Entry], view: View) -> Iterable[Column]:
-    if all(entry.word == NOT_GATED for entry in entries):
+    if all(entry.word == MEASURED for entry in entries):
         return
     short = [Cell((_word(entry, view),), STYLES.get(entry.word, "")) for entry in entries]
     full = [_qualified(entry, cell, view) for entry, cell in zip(entries, short, strict=True)]
@@ -185,7 +185,7 @@ def _verdict(entries: Sequence[Entry], view: View) -> Iterable[Column]:
 
 
 def _word(entry: Entry, view: View) -> str:
-    return view.signs.unknown if entry.word == NOT_GATED else entry.word
+    return view.signs.unknown if entry.word == MEASURED else entry.word
 
 
 def _qualified(entry: Entry, cell: Cell, view: View) -> Cell:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.reports.ink import Line, Span, Style, line
 from pytest_llem.reports.quantities import ESTIMATED_MARK
-from pytest_llem.reports.rows import NOT_GATED, NOT_MEASURED, STYLES
+from pytest_llem.reports.rows import MEASURED, NOT_GATED, NOT_MEASURED, STYLES
 from pytest_llem.reports.text import wrapped
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _IMPROVED = (
     "accept the better figures with --llem-update-baselines"
 )
 _NEW = "new: nothing to compare with; store a baseline with --llem-update-baselines"
-_IN_ORDER = (*STYLES, NOT_GATED, NOT_MEASURED)
+_IN_ORDER = (*STYLES, NOT_GATED, MEASURED, NOT_MEASURED)
 
 
 def hint_lines(rows: Sequence[SummaryRow], left_out: Sequence[str], view: View) -> list[Line]:
@@ -49,7 +49,9 @@ def _hints(
 
 
 def _baseline_hints(rows: Sequence[SummaryRow]) -> Iterator[tuple[str, Style]]:
-    verdicts = Counter(judgement.verdict for row in rows for judgement in row.judgements)
+    verdicts = Counter(
+        judgement.verdict for row in rows for judgement in row.judgements if judgement.gated
+    )
     if verdicts["improved"]:
         yield _IMPROVED, "cyan"
     if verdicts["new"]:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.reports.ink import Line, Span, Style
-from pytest_llem.reports.quantities import ESTIMATED_MARK
+from pytest_llem.reports.quantities import ESTIMATED_MARK, unit_of
 from pytest_llem.reports.rows import STYLES, WORST_FIRST, fails, name_of
 from pytest_llem.reports.text import cut_end, pad, wrapped
 
@@ -83,13 +83,18 @@ def _first_line(message: str | None) -> str:
 
 
 def explained(row: SummaryRow, judgement: Judgement) -> str:
-    """A judgement's own explanation, marked if it speaks of estimates."""
-    mark = f" ({ESTIMATED_MARK} estimated)" if _is_estimated(row, judgement) else ""
-    return f"{judgement.explanation or judgement.metric}{mark}"
+    """What was judged and the judgement's own explanation, marked if it is of an estimate."""
+    headline = row.result.headline
+    of = judgement.metric
+    if headline is not None and judgement.measurement != headline.name:
+        of = f"{judgement.measurement}: {of}"
+    if _is_estimated(row, judgement):
+        of = f"{of} ({ESTIMATED_MARK} estimated)"
+    return f"{of}: {judgement.explanation.removeprefix(judgement.metric).lstrip(' :')}"
 
 
 def _is_estimated(row: SummaryRow, judgement: Judgement) -> bool:
-    return any(
+    return unit_of(judgement.metric).symbol in {"J", "W"} and any(
         measured.estimated and measured.name == judgement.measurement
         for measured in row.result.measurements
     )
@@ -104,9 +109,14 @@ def verdicts(rows: Sequence[SummaryRow], view: View) -> Iterator[Note]:
                 (name_of(row), explained(row, judgement))
                 for row in rows
                 for judgement in row.judgements
-                if judgement.verdict == verdict and not judgement.failed(strict=view.strict)
+                if judgement.verdict == verdict and _is_told(judgement, view)
             ]
             yield from _limited(_merged(verdict, told, exactly=True), view)
+
+
+def _is_told(judgement: Judgement, view: View) -> bool:
+    """Failures are told by themselves, and what is not gated with ``-v`` only."""
+    return not judgement.failed(strict=view.strict) and (judgement.gated or view.verbosity > 0)
 
 
 def invalid(rows: Sequence[SummaryRow], view: View) -> Iterator[Note]:

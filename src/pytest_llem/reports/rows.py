@@ -30,8 +30,10 @@ STYLES: dict[str, Style] = {
     "improved": "cyan",
     "pass": "green",
 }
-NOT_GATED = "measured"
+MEASURED = "measured"
 """The word for an experiment that was measured and compared with nothing."""
+NOT_GATED = "not gated"
+"""The word for an experiment that was compared and may change as it likes."""
 NOT_MEASURED = "not measured"
 """The word for an experiment that passed and measured nothing."""
 
@@ -92,16 +94,8 @@ class Entry:
     @property
     def decisive(self) -> Judgement | None:
         """The judgement that stands for all: the worst, of those the one on what is shown."""
-        shown = self.denominator.metric if self.denominator else None
-        return min(
-            self.judgements,
-            key=lambda judgement: (
-                WORST_FIRST.index(judgement.verdict),
-                not self._is_shown(judgement),
-                judgement.metric != shown,
-            ),
-            default=None,
-        )
+        on_shown = [each for each in self.judgements if not self.qualifier(each)]
+        return worst([*on_shown, *self.judgements])
 
     def qualifier(self, judgement: Judgement) -> str:
         """Which metric of which measurement a judgement is on, if not what the row shows."""
@@ -120,13 +114,22 @@ class Entry:
         if self.outcome != "passed":
             return self.outcome.replace("_", " ")
         decisive = self.decisive
-        if decisive is not None and decisive.verdict == "regressed":
+        if decisive is not None and decisive.failed(strict=False):
             return decisive.verdict
         if self.measured is not None and not self.measured.valid:
             return "invalid"
         if decisive is not None:
-            return decisive.verdict
-        return NOT_MEASURED if self.measured is None else NOT_GATED
+            return decisive.verdict if decisive.gated else NOT_GATED
+        return NOT_MEASURED if self.measured is None else MEASURED
+
+
+def worst(judgements: Sequence[Judgement]) -> Judgement | None:
+    """The judgement that stands for all: of those that are gated the worst, the first of equals."""
+    return min(
+        judgements,
+        key=lambda judgement: (not judgement.gated, WORST_FIRST.index(judgement.verdict)),
+        default=None,
+    )
 
 
 def entry_of(row: SummaryRow, view: View) -> Entry:

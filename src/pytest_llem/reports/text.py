@@ -140,15 +140,16 @@ def wrapped(text: str, width: int, *, first: str = "", indent: str = "") -> list
     """
     indent = head(indent, width // 2)
     lines: list[str] = []
-    line = first
+    line, gap = first, ""
     for word in text.split():
-        joined = f"{line} {word}" if line.strip() else line + word
-        if line.strip() and display_width(joined) > width:
-            lines.append(line)
+        joined = line + gap + word
+        if display_width(joined) > width and line.strip():
+            lines.append(line.rstrip())
             joined = indent + word
         *full, line = _pieces(joined, width, indent)
         lines += full
-    return [*lines, line] if line.strip() else lines
+        gap = " "
+    return [*lines, line.rstrip()] if line.strip() else lines
 
 
 def _pieces(line: str, width: int, indent: str) -> list[str]:
