@@ -83,6 +83,10 @@ class Figures(Inferred):
     ttft_s: float | None
     itl_s: float | None
 
+    @property
+    def energy_per_request_uncertainty_j(self) -> float | None:
+        return ratio(self.energy_uncertainty_j, self.requests)
+
 
 class Phase(Figures):
     """Prefill or decode."""

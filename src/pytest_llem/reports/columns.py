@@ -1,0 +1,224 @@
+"""The columns of the summary table, each by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llem.reports.quantities import (
+    ESTIMATED_MARK,
+    Number,
+    common_exponent,
+    number,
+    percent,
+    prefix,
+    unit_of,
+)
+from pytest_llem.reports.rows import DENOMINATORS, MEASURED, STYLES, Denominator, Entry
+from pytest_llem.reports.table import Cell, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pytest_llem.energy.measured import Phase
+    from pytest_llem.reports.ink import Style
+    from pytest_llem.reports.view import View
+
+FOR_ROOM = (
+    "narrow prefill",
+    "narrow decode",
+    "narrow verdict",
+    "prefill",
+    "decode",
+    "tokens/s",
+    "narrow energy",
+    "change from baseline",
+    "energy",
+)
+"""What is done in turn where a table is too wide: a column loses its uncertainty or
+qualifier (``narrow``), or is left out. The verdict stays."""
+_NUMBER = (True, False, False, True, False, False)
+"""Which parts of a number's cell stand right: whole, fraction, sign, whole, fraction, rest."""
+
+
+def summary_columns(entries: Sequence[Entry], view: View) -> list[Column]:
+    """All columns that have something to say about *entries*."""
+    columns: list[Column] = []
+    for build in _BUILDERS.values():
+        columns += build(entries, view)
+    return columns
+
+
+def _energy(entries: Sequence[Entry], view: View) -> Iterable[Column]:
+    """Energy per output token; rows that have none say what theirs is per."""
+    values = [_energy_value(entry) for entry in entries]
+    exponent = common_exponent(values)
+    known = {entry.denominator for entry in entries}
+    headed = next((each for each in DENOMINATORS if each in known), DENOMINATORS[0])
+    cells = [
+        _energy_cell(entry, value, exponent, headed, view)
+        for entry, value in zip(entries, values, strict=True)
+    ]
+    title = (_energy_title(entries), f"{prefix(exponent, view.signs)}J/{headed.name}")
+    yield _narrowing("energy", title, cells)
+
+
+def _narrowing(name: str, title: tuple[str, str], cells: Sequence[Cell]) -> Column:
+    """A column of numbers that can do without their uncertainties."""
+    leaves = _turn(name)
+    bare = [cell._replace(parts=cell.parts[:2] + cell.parts[5:]) for cell in cells]
+    short = Column(name, title, bare, (True, False, False), leaves=leaves)
+    narrows = _turn(f"narrow {name}")
+    return Column(name, title, cells, _NUMBER, leaves=leaves, short=short, narrows=narrows)
+
+
+def _energy_value(entry: Entry) -> float | None:
+    if entry.denominator is None:
+        return None
+    value: float = getattr(entry.measured, entry.denominator.metric)
+    return value
+
+
+def _energy_cell(
+    entry: Entry, value: float | None, exponent: int, headed: Denominator, view: View
+) -> Cell:
+    denominator = entry.denominator
+    if denominator is None:
+        return Cell((view.signs.unknown,))
+    uncertainty = getattr(entry.measured, denominator.uncertainty)
+    written = number(value, uncertainty, signs=view.signs, exponent=exponent, with_uncertainty=True)
+    cell = _number_cell(written, entry, view)
+    if denominator == headed:
+        return cell
+    return Cell((*cell.parts, f" per {denominator.name}"), cell.style, is_aligned=False)
+
+
+def _energy_title(entries: Sequence[Entry]) -> str:
+    methods = {entry.estimated for entry in entries if entry.denominator}
+    if methods == {True}:
+        return f"{ESTIMATED_MARK} estimated"
+    return f"energy ({ESTIMATED_MARK} estimated)" if True in methods else "energy"
+
+
+def _speed(entries: Sequence[Entry], view: View) -> Iterable[Column]:
+    values = [entry.measured.output_tokens_per_s if entry.measured else None for entry in entries]
+    if all(value is None for value in values):
+        return
+    written = [number(value, signs=view.signs) for value in values]
+    cells = [Cell((value.whole, value.fraction)) for value in written]
+    yield Column("tokens/s", ("output", "tokens/s"), cells, (True, False), leaves=_turn("tokens/s"))
+
+
+def _phases(entries: Sequence[Entry], view: View) -> Iterable[Column]:
+    phases: dict[str, list[Phase | None]] = {
+        "prefill": [entry.measured.prefill if entry.measured else None for entry in entries],
+        "decode": [entry.measured.decode if entry.measured else None for entry in entries],
+    }
+    energies = [phase.energy_j for both in phases.values() for phase in both if phase]
+    exponent = common_exponent(energies)
+    for name, found in phases.items():
+        if any(phase is not None and phase.energy_j is not None for phase in found):
+            yield _phase_column(name, entries, found, exponent, view)
+
+
+def _phase_column(
+    name: str,
+    entries: Sequence[Entry],
+    phases: Sequence[Phase | None],
+    exponent: int,
+    view: View,
+) -> Column:
+    cells = [
+        _phase_cell(entry, phase, exponent, view)
+        for entry, phase in zip(entries, phases, strict=True)
+    ]
+    return _narrowing(name, (name, f"{prefix(exponent, view.signs)}J/pass"), cells)
+
+
+def _phase_cell(entry: Entry, phase: Phase | None, exponent: int, view: View) -> Cell:
+    if phase is None or phase.energy_j is None:
+        return Cell((view.signs.unknown,))
+    written = number(
+        phase.energy_j,
+        phase.energy_uncertainty_j,
+        signs=view.signs,
+        exponent=exponent,
+        with_uncertainty=True,
+    )
+    return _number_cell(written, entry, view)
+
+
+def _change(entries: Sequence[Entry], view: View) -> Iterable[Column]:
+    cells = [_change_cell(entry, view) for entry in entries]
+    if any(cell.parts != (view.signs.unknown,) for cell in cells):
+        title = ("change from baseline", "% [interval]")
+        yield Column(
+            "change from baseline",
+            title,
+            cells,
+            (True, False, False),
+            leaves=_turn("change from baseline"),
+        )
+
+
+def _change_cell(entry: Entry, view: View) -> Cell:
+    judgement = entry.decisive
+    if judgement is None or (judgement.change is None and judgement.interval is None):
+        return Cell((view.signs.unknown,))
+    written = percent(judgement.change, judgement.interval, signs=view.signs)
+    is_energy = unit_of(judgement.metric).symbol in {"J", "W"}
+    mark = ESTIMATED_MARK if entry.estimated and is_energy else ""
+    interval = f" {written.interval}" if written.interval else ""
+    parts = (mark + written.number.whole, written.number.fraction, interval)
+    style = STYLES[judgement.verdict] if judgement.verdict in {"regressed", "improved"} else ""
+    return Cell(parts, style)
+
+
+def _verdict(entries: Sequence[Entry], view: View) -> Iterable[Column]:
+    if all(entry.word == MEASURED for entry in entries):
+        return
+    short = [Cell((_word(entry, view),), STYLES.get(entry.word, "")) for entry in entries]
+    full = [_qualified(entry, cell, view) for entry, cell in zip(entries, short, strict=True)]
+    title = ("", "verdict")
+    narrow = Column("verdict", title, short, (False,))
+    narrows = _turn("narrow verdict")
+    yield Column("verdict", title, full, (False,), short=narrow, narrows=narrows)
+
+
+def _word(entry: Entry, view: View) -> str:
+    return view.signs.unknown if entry.word == MEASURED else entry.word
+
+
+def _qualified(entry: Entry, cell: Cell, view: View) -> Cell:
+    judgement = entry.decisive
+    if judgement is None or judgement.verdict != entry.word:
+        return cell
+    qualifier = view.clean(entry.qualifier(judgement))
+    return Cell((f"{cell.parts[0]} {qualifier}".rstrip(),), cell.style)
+
+
+def _number_cell(written: Number, entry: Entry, view: View) -> Cell:
+    between = f" {view.signs.plus_minus} "
+    parts = (_mark(entry) + written.whole, written.fraction, between, *written[2:])
+    return Cell(parts, _faded(entry))
+
+
+def _mark(entry: Entry) -> str:
+    return ESTIMATED_MARK if entry.estimated else ""
+
+
+def _faded(entry: Entry) -> Style:
+    """Figures of an invalid measurement are shown, but step back."""
+    return "dim" if entry.measured is not None and not entry.measured.valid else ""
+
+
+def _turn(name: str) -> int:
+    return FOR_ROOM.index(name)
+
+
+_BUILDERS: dict[str, Callable[[Sequence[Entry], View], Iterable[Column]]] = {
+    "energy": _energy,
+    "tokens/s": _speed,
+    "phases": _phases,
+    "change": _change,
+    "verdict": _verdict,
+}

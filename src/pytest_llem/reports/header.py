@@ -1,0 +1,92 @@
+"""What pytest's report header says: the machine, the meter, and how sure the figures can be."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.reports.text import clean, cut_end, cut_middle, display_width, glyphs, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+WIDTH = 80
+_ORNAMENTS = re.compile(r"\((?:R|TM|C)\)|\bCPU\b|@.*", re.IGNORECASE)
+_LABEL = "llem: "
+_MOST_LINES = 2
+"""Lines for the meter and why; the machine has one of its own."""
+
+
+def header_lines(  # noqa: PLR0913 -- every fact of the header by name
+    *,
+    machine: Mapping[str, Any] | object,
+    meter_name: str,
+    meter_why: str,
+    measured: bool,
+    profile: str,
+    isolation: str,
+    unicode: bool = True,
+) -> list[str]:
+    """Two or three lines of at most 80 columns.
+
+    Args:
+        machine: The run's environment, as a mapping or an object with the same
+            names: ``gpus`` (each with a ``name``), ``driver_version``,
+            ``cpu_model``, ``usable_cores``, ``logical_cores``. What is missing or
+            ``None`` is unknown.
+        meter_name: The meter that reads the energy.
+        meter_why: Why this one, in a few words.
+        measured: Whether it measures rather than estimates.
+        profile: How thoroughly the run measures.
+        isolation: How experiments are kept apart.
+        unicode: Whether the terminal shows more than ASCII.
+    """
+    signs = glyphs(unicode=unicode)
+    how = clean(f"; profile {profile}, isolation {isolation}", unicode=unicode)
+    room = WIDTH - len(_LABEL) - display_width(how)
+    where = clean(_machine(machine), unicode=unicode)
+    first = _LABEL + cut_middle(where, max(room, 20), signs.ellipsis) + how
+    how_sure = "measured by" if measured else "ESTIMATED by meter"
+    why = meter_why.removeprefix(meter_name).lstrip(" :,;")
+    said = f"energy is {how_sure} {meter_name} ({why})"
+    lines = wrapped(clean(said, unicode=unicode), WIDTH, first=_LABEL, indent=" " * len(_LABEL))
+    if len(lines) > _MOST_LINES:
+        last = cut_end(" ".join(lines[1:]), WIDTH - len(signs.ellipsis), "")
+        lines = [lines[0], last + signs.ellipsis]
+    return [cut_end(line, WIDTH, signs.ellipsis) for line in [first, *lines]]
+
+
+def _machine(machine: Mapping[str, Any] | object) -> str:
+    gpus = _names(_known(machine, "gpus") or ())
+    if gpus:
+        driver = _known(machine, "driver_version")
+        counted = [f"{count} × {name}" for name, count in Counter(gpus).items()]  # noqa: RUF001 -- the sign itself
+        return ", ".join([*counted, *([f"driver {driver}"] if driver else [])])
+    model = _tidy(_known(machine, "cpu_model") or "unknown processor")
+    cores = _cores(_known(machine, "usable_cores"), _known(machine, "logical_cores"))
+    return f"{model}, {cores}" if cores else model
+
+
+def _tidy(model: str) -> str:
+    """A processor's name without marks and clock rate."""
+    return " ".join(_ORNAMENTS.sub(" ", model).split())
+
+
+def _names(gpus: Iterable[Any]) -> list[str]:
+    return [str(_known(gpu, "name") or "unnamed GPU") for gpu in gpus]
+
+
+def _cores(usable: float | None, logical: int | None) -> str:
+    if usable is None or usable == logical:
+        return "" if logical is None else _counted(logical)
+    return f"{usable:g} of {_counted(logical)}" if logical else _counted(usable)
+
+
+def _counted(cores: float) -> str:
+    return f"{cores:g} core{'' if cores == 1 else 's'}"
+
+
+def _known(holder: Mapping[str, Any] | object, name: str) -> Any:
+    get = getattr(holder, "get", None)
+    return get(name) if callable(get) else getattr(holder, name, None)

@@ -1,0 +1,116 @@
+"""The last lines of the summary: what was estimated, what to do next, how it went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_llem.reports.ink import Line, Span, Style, line
+from pytest_llem.reports.quantities import ESTIMATED_MARK
+from pytest_llem.reports.rows import MEASURED, NOT_GATED, NOT_MEASURED, STYLES
+from pytest_llem.reports.text import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_llem.reports.rows import Entry, SummaryRow
+    from pytest_llem.reports.view import View
+
+_IMPROVED = (
+    "improved: a baseline that is too easy to beat hides the next regression; "
+    "accept the better figures with --llem-update-baselines"
+)
+_NEW = "new: nothing to compare with; store a baseline with --llem-update-baselines"
+_IN_ORDER = (*STYLES, NOT_GATED, MEASURED, NOT_MEASURED)
+
+
+def hint_lines(rows: Sequence[SummaryRow], left_out: Sequence[str], view: View) -> list[Line]:
+    """What the reader should know about the table as a whole, one paragraph each."""
+    return [
+        line(part, style)
+        for text, style in _hints(rows, left_out, view)
+        for part in wrapped(view.clean(text), view.width, indent="  ")
+    ]
+
+
+def _hints(
+    rows: Sequence[SummaryRow], left_out: Sequence[str], view: View
+) -> Iterator[tuple[str, Style]]:
+    if left_out:
+        names = ", ".join(left_out)
+        yield f"left out at {view.width} columns: {names} (a wider terminal shows them)", "dim"
+    further = sum(len(row.result.measurements[1:]) for row in rows)
+    if further and view.verbosity < 1:
+        yield f"{_counted(further, 'further measurement')} shown with -v", "dim"
+    yield from _baseline_hints(rows)
+    estimates = estimated_text(rows)
+    if estimates:
+        yield estimates, "yellow"
+
+
+def _baseline_hints(rows: Sequence[SummaryRow]) -> Iterator[tuple[str, Style]]:
+    verdicts = Counter(
+        judgement.verdict for row in rows for judgement in row.judgements if judgement.gated
+    )
+    if verdicts["improved"]:
+        yield _IMPROVED, "cyan"
+    if verdicts["new"]:
+        yield _NEW, "cyan"
+
+
+def estimated_text(rows: Sequence[SummaryRow]) -> str:
+    """One sentence that says which figures are estimates, and of what; empty if none is."""
+    of_estimates = [
+        row for row in rows if any(measured.estimated for measured in row.result.measurements)
+    ]
+    if not of_estimates:
+        return ""
+    how = " / ".join(dict.fromkeys(_how(row) for row in of_estimates))
+    return (
+        f"{ESTIMATED_MARK} ESTIMATED, not measured: the energy of "
+        f"{_counted(len(of_estimates), 'experiment')}, by {how}. "
+        "Compare it only with estimates made the same way."
+    )
+
+
+def _how(row: SummaryRow) -> str:
+    methodology = row.result.measurement_methodology
+    if methodology is None:
+        return "an unnamed meter"
+    text = f"the {methodology.meter} meter, scope {methodology.scope}"
+    if methodology.declared_w_per_core is not None:
+        text += f", {methodology.declared_w_per_core:g} W declared per busy core"
+    return text
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def summary_line(entries: Iterable[Entry], view: View, *, estimated: bool) -> list[Line]:
+    """How many experiments there were and how they came out, the worst first.
+
+    One line, or as many as a narrow terminal needs.
+    """
+    words = Counter(entry.word for entry in entries)
+    found = [word for word in _IN_ORDER if words[word]]
+    about = f" ({ESTIMATED_MARK} energy estimated)" if estimated else ""
+    spans = [Span(f"{_counted(words.total(), 'experiment')}{about}:", "bold")]
+    for word in found:
+        comma = "" if word == found[-1] else ","
+        spans.append(Span(f"{words[word]} {word}{comma}", STYLES.get(word, "")))
+    return _flowed(spans, view.width)
+
+
+def _flowed(spans: Iterable[Span], width: int) -> list[Line]:
+    """Spans with a space between, on as many lines as they need."""
+    lines: list[Line] = []
+    taken = width
+    for span in spans:
+        taken += 1 + len(span.text)
+        if lines and taken <= width:
+            lines[-1] += (Span(" "), span)
+        else:
+            lines.append((span,))
+            taken = len(span.text)
+    return lines

@@ -1,0 +1,171 @@
+"""What one row of the summary stands for, and the word that sums it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llem.baselines.verdict import Judgement
+    from pytest_llem.energy.measured import Measured
+    from pytest_llem.reports.ink import Style
+    from pytest_llem.reports.view import View
+    from pytest_llem.results.schema import ExperimentResult
+
+WORST_FIRST = ("regressed", "inconclusive", "incomparable", "new", "improved", "pass")
+"""Which of several verdicts stands for all; ``improved`` says more than ``pass``."""
+STYLES: dict[str, Style] = {
+    "regressed": "red",
+    "failed": "red",
+    "error": "red",
+    "crashed": "red",
+    "timed out": "red",
+    "invalid": "yellow",
+    "inconclusive": "yellow",
+    "incomparable": "yellow",
+    "skipped": "yellow",
+    "new": "cyan",
+    "improved": "cyan",
+    "pass": "green",
+}
+MEASURED = "measured"
+"""The word for an experiment that was measured and compared with nothing."""
+NOT_GATED = "not gated"
+"""The word for an experiment that was compared and may change as it likes."""
+NOT_MEASURED = "not measured"
+"""The word for an experiment that passed and measured nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """One experiment of the summary, with what its gate said about it."""
+
+    result: ExperimentResult
+    judgements: Sequence[Judgement] = ()
+
+    @property
+    def measured(self) -> Measured | None:
+        """The measurement whose figures are shown; ``None`` if nothing was measured."""
+        return self.result.headline
+
+
+class Denominator(NamedTuple):
+    """What a row's energy is divided by, and the fields that hold it."""
+
+    name: str
+    metric: str
+    uncertainty: str
+
+
+DENOMINATORS = (
+    Denominator(
+        "output token", "energy_per_output_token_j", "energy_per_output_token_uncertainty_j"
+    ),
+    Denominator("request", "energy_per_request_j", "energy_per_request_uncertainty_j"),
+    Denominator("pass", "energy_j", "energy_uncertainty_j"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the table: a measurement of an experiment."""
+
+    label: str
+    measured: Measured | None
+    judgements: Sequence[Judgement]
+    outcome: str
+    is_further: bool = False
+    """Whether it is a measurement beyond its experiment's headline."""
+
+    @property
+    def denominator(self) -> Denominator | None:
+        """The finest denominator for which the energy is known."""
+        for denominator in DENOMINATORS:
+            if getattr(self.measured, denominator.metric, None) is not None:
+                return denominator
+        return None
+
+    @property
+    def estimated(self) -> bool:
+        return self.measured is not None and self.measured.estimated
+
+    @property
+    def decisive(self) -> Judgement | None:
+        """The judgement that stands for all: the worst, of those the one on what is shown."""
+        on_shown = [each for each in self.judgements if not self.qualifier(each)]
+        return worst([*on_shown, *self.judgements])
+
+    def qualifier(self, judgement: Judgement) -> str:
+        """Which metric of which measurement a judgement is on, if not what the row shows."""
+        if not self._is_shown(judgement):
+            return f"{judgement.measurement}: {judgement.metric}"
+        if self.denominator is None or judgement.metric != self.denominator.metric:
+            return judgement.metric
+        return ""
+
+    def _is_shown(self, judgement: Judgement) -> bool:
+        return self.measured is not None and judgement.measurement == self.measured.name
+
+    @property
+    def word(self) -> str:
+        """The outcome if the experiment broke, else its verdict."""
+        if self.outcome != "passed":
+            return self.outcome.replace("_", " ")
+        decisive = self.decisive
+        if decisive is not None and decisive.failed(strict=False):
+            return decisive.verdict
+        if self.measured is not None and not self.measured.valid:
+            return "invalid"
+        if decisive is not None:
+            return decisive.verdict if decisive.gated else NOT_GATED
+        return NOT_MEASURED if self.measured is None else MEASURED
+
+
+def worst(judgements: Sequence[Judgement]) -> Judgement | None:
+    """The judgement that stands for all: of those that are gated the worst, the first of equals."""
+    return min(
+        judgements,
+        key=lambda judgement: (not judgement.gated, WORST_FIRST.index(judgement.verdict)),
+        default=None,
+    )
+
+
+def entry_of(row: SummaryRow, view: View) -> Entry:
+    """The line of an experiment as a whole: its headline, with all its judgements."""
+    label = view.clean(row.result.label)
+    if row.result.repeat:
+        label = f"{label} (repeat {row.result.repeat})".lstrip()
+    return Entry(label, row.measured, row.judgements, row.result.outcome)
+
+
+def further_entries(row: SummaryRow, view: View) -> list[Entry]:
+    """The lines of an experiment's measurements beyond the headline."""
+    return [
+        Entry(
+            view.clean(measured.name),
+            measured,
+            [judgement for judgement in row.judgements if judgement.measurement == measured.name],
+            "passed",
+            is_further=True,
+        )
+        for measured in row.result.measurements[1:]
+    ]
+
+
+def name_of(row: SummaryRow) -> str:
+    """The experiment by its full name, as pytest or the study writes it."""
+    result = row.result
+    label = f"[{result.label}]" if result.label else ""
+    name = result.node_id or f"{result.group}{label}"
+    if result.repeat:
+        name = f"{name} (repeat {result.repeat})"
+    return name
+
+
+def fails(row: SummaryRow, *, strict: bool) -> bool:
+    """Whether this experiment fails the run."""
+    if row.result.outcome in {"failed", "error", "crashed", "timed_out"}:
+        return True
+    return any(judgement.failed(strict=strict) for judgement in row.judgements)

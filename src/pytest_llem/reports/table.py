@@ -1,0 +1,179 @@
+"""A table that fits: columns aligned at the decimal point, narrowed, then left out in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_llem.reports.ink import Line, Span, Style
+from pytest_llem.reports.text import Glyphs, cut_end, cut_middle, display_width, pad
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+GAP = "  "
+MOST_ALIGNMENT = 4
+"""Columns that alignment may cost over the widest cell before cells are only justified."""
+
+
+class Cell(NamedTuple):
+    """One cell in the parts that its column aligns."""
+
+    parts: tuple[str, ...]
+    style: Style = ""
+    is_aligned: bool = True
+    """Whether it lines up with the column's other cells; else it is only justified."""
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of finished texts."""
+
+    name: str
+    """What it is called where it is left out; no two of a table are called the same."""
+    title: tuple[str, str]
+    """Both lines of its heading."""
+    cells: Sequence[Cell]
+    right: tuple[bool, ...]
+    """Of each part of a cell, whether it is justified to the right."""
+    leaves: int | None = None
+    """Its turn to be left out where the table is too wide; ``None`` stays."""
+    short: Column | None = None
+    """A narrower form, to be used before it is left out."""
+    narrows: int = 0
+    """The turn of its narrower form, in the same order as ``leaves``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The first column, which takes the width that the others leave."""
+
+    title: str
+    natural: int
+    """Columns that all labels take in full."""
+    at: Callable[[int], Sequence[str]]
+    """The labels in at most so many columns."""
+
+
+class Table(NamedTuple):
+    """A table in lines."""
+
+    head: list[Line]
+    rows: list[Line]
+    left_out: list[str]
+    """Names of the columns that had no room, in the order they were left out."""
+
+
+class _Block(NamedTuple):
+    column: Column
+    texts: list[str]
+    width: int
+
+
+def laid_out(labels: Labels, columns: Sequence[Column], *, width: int, signs: Glyphs) -> Table:
+    """The table in at most *width* columns.
+
+    Where it is too wide, columns take their narrower form or leave, in the order
+    of ``narrows`` and ``leaves``. What still does not fit is for the caller to cut.
+    """
+    least = min(labels.natural, max(width // 5, 16))
+    blocks, left_out = _fitted([_block(column) for column in columns], width - least)
+    room = max(width - _taken(blocks), 1)
+    first = [cut_middle(label, room, signs.ellipsis) for label in labels.at(room)]
+    title = cut_end(labels.title, room, signs.ellipsis)
+    first_width = max(map(display_width, [title, *first]))
+    head = _head(title, first_width, blocks, signs)
+    rows = [_row(pad(label, first_width), blocks, index) for index, label in enumerate(first)]
+    return Table(head, rows, left_out)
+
+
+def _fitted(blocks: list[_Block], width: int) -> tuple[list[_Block], list[str]]:
+    left_out = []
+    for _, wide, narrow in sorted(_steps(blocks), key=lambda step: step[0]):
+        if _taken(blocks) <= width:
+            break
+        blocks = _instead(blocks, wide, narrow)
+        if narrow is None:
+            left_out.append(wide.name)
+    return blocks, left_out
+
+
+def _steps(blocks: list[_Block]) -> Iterator[tuple[int, Column, Column | None]]:
+    """What may be done for room, as turn, column, and what comes in its place."""
+    for column in (block.column for block in blocks):
+        if column.short is not None:
+            yield column.narrows, column, column.short
+        if column.leaves is not None:
+            yield column.leaves, column, None
+
+
+def _instead(blocks: list[_Block], wide: Column, narrow: Column | None) -> list[_Block]:
+    changed = []
+    for block in blocks:
+        if block.column.name != wide.name:
+            changed.append(block)
+        elif narrow is not None:
+            changed.append(_block(narrow))
+    return changed
+
+
+def _taken(blocks: list[_Block]) -> int:
+    return sum(len(GAP) + block.width for block in blocks)
+
+
+def _block(column: Column) -> _Block:
+    texts = _aligned(column)
+    width = max(map(display_width, [*column.title, *texts]))
+    return _Block(column, [pad(text, width, right=column.right[0]) for text in texts], width)
+
+
+def _aligned(column: Column) -> list[str]:
+    widths = [_part_width(column, index) for index in range(len(column.right))]
+    widest = max((display_width(cell.text) for cell in column.cells), default=0)
+    if sum(widths) > widest + MOST_ALIGNMENT:
+        return [cell.text for cell in column.cells]
+    return [
+        _padded(cell, widths, column.right) if cell.is_aligned else cell.text
+        for cell in column.cells
+    ]
+
+
+def _part_width(column: Column, index: int) -> int:
+    widths = (
+        display_width(cell.parts[index])
+        for cell in column.cells
+        if cell.is_aligned and index < len(cell.parts)
+    )
+    return max(widths, default=0)
+
+
+def _padded(cell: Cell, widths: list[int], right: tuple[bool, ...]) -> str:
+    parts = cell.parts + ("",) * (len(widths) - len(cell.parts))
+    padded = [
+        pad(part, width, right=r) for part, width, r in zip(parts, widths, right, strict=True)
+    ]
+    return "".join(padded)
+
+
+def _head(title: str, first_width: int, blocks: list[_Block], signs: Glyphs) -> list[Line]:
+    lines = []
+    for index in range(2):
+        first = pad(title if index == 1 else "", first_width)
+        others = [
+            pad(block.column.title[index], block.width, right=block.column.right[0])
+            for block in blocks
+        ]
+        lines.append((Span(GAP.join([first, *others]), "bold"),))
+    rule = signs.rule * (first_width + _taken(blocks))
+    return [*lines, (Span(rule, "dim"),)]
+
+
+def _row(label: str, blocks: list[_Block], index: int) -> Line:
+    spans = [Span(label)]
+    for block in blocks:
+        spans += [Span(GAP), Span(block.texts[index], block.column.cells[index].style)]
+    return tuple(spans)

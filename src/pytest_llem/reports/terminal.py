@@ -1,0 +1,96 @@
+"""The summary at the end of a run, as lines for a terminal.
+
+Plain strings rather than rich: one table needs little of it, the lines go through
+pytest's own reporter, and the pytest process is spared rich's import.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llem.reports import notes
+from pytest_llem.reports.columns import summary_columns
+from pytest_llem.reports.groups import grouped, labels_at, natural_width, with_headings
+from pytest_llem.reports.hints import estimated_text, hint_lines, summary_line
+from pytest_llem.reports.ink import Line, line, painted
+from pytest_llem.reports.quantities import ESTIMATED_MARK
+from pytest_llem.reports.rows import SummaryRow, entry_of, name_of
+from pytest_llem.reports.table import Labels, laid_out
+from pytest_llem.reports.text import cut_middle
+from pytest_llem.reports.view import View
+from pytest_llem.reports.windows import window_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+__all__ = ["SummaryRow", "summary_lines"]
+
+
+def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
+    rows: Sequence[SummaryRow],
+    *,
+    width: int,
+    colour: bool,
+    unicode: bool,
+    verbosity: int,
+    strict: bool = False,
+) -> list[str]:
+    """The summary of a run: a table, then notes, then one line that sums it up.
+
+    Args:
+        rows: The experiments in the order they ran.
+        width: Columns of the terminal; no line takes more.
+        colour: Whether to write ANSI colours.
+        unicode: Whether the terminal shows more than ASCII.
+        verbosity: pytest's: below 0 only what failed and the last line, from 1
+            on the explanation of every verdict and every measurement, from 2 on
+            every window.
+        strict: Whether verdicts that tell nothing fail the run.
+
+    Returns:
+        Lines without line breaks; none if there are no rows.
+    """
+    if not rows:
+        return []
+    view = View(max(width, 1), colour, unicode, verbosity, strict)
+    failures = notes.note_lines(notes.failures(rows, view), view)
+    body = failures if verbosity < 0 else _in_full(rows, failures, view)
+    entries = [entry_of(row, view) for row in rows]
+    last = summary_line(entries, view, estimated=bool(estimated_text(rows)))
+    return [
+        painted(spans, width=view.width, signs=view.signs, colour=colour)
+        for spans in [*body, *last]
+    ]
+
+
+def _in_full(rows: Sequence[SummaryRow], failures: list[Line], view: View) -> list[Line]:
+    table, left_out = _table(rows, view)
+    others = [*notes.verdicts(rows, view), *notes.invalid(rows, view), *notes.warnings(rows, view)]
+    said = [*failures, *notes.note_lines(others, view)]
+    hints = hint_lines(rows, left_out, view)
+    windows = _windows(rows, view) if view.verbosity > 1 else ()
+    return [*table, *windows, line(""), *said, *hints]
+
+
+def _table(rows: Sequence[SummaryRow], view: View) -> tuple[list[Line], list[str]]:
+    groups = grouped(rows, view)
+    columns = summary_columns([entry for group in groups for entry in group.entries], view)
+    labels = Labels(
+        "experiment", natural_width(groups), lambda room: labels_at(groups, room, view.signs)
+    )
+    table = laid_out(labels, columns, width=view.width, signs=view.signs)
+    return [*table.head, *with_headings(groups, table.rows, view)], table.left_out
+
+
+def _windows(rows: Sequence[SummaryRow], view: View) -> Iterator[Line]:
+    """Every window of every measurement, experiment by experiment."""
+    for row in rows:
+        for measured in row.result.measurements:
+            name = view.clean(f"{name_of(row)}, {measured.name}")
+            estimated = f" ({ESTIMATED_MARK} estimated)" if measured.estimated else ""
+            room = max(view.width - len(estimated), 1)
+            yield line("")
+            yield line(cut_middle(name, room, view.signs.ellipsis) + estimated, "bold")
+            if measured.windows:
+                yield from window_lines(measured, view)

@@ -1,0 +1,33 @@
+"""Who looks: the terminal that a summary is written for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_llem.reports import text
+from pytest_llem.reports.text import Glyphs, glyphs
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A terminal, and how much its reader wants to know."""
+
+    width: int
+    """Columns; no line takes more."""
+    colour: bool
+    """Whether to write ANSI colours."""
+    unicode: bool
+    """Whether it shows more than ASCII."""
+    verbosity: int
+    """pytest's: -1 for ``-q``, 2 for ``-vv``."""
+    strict: bool
+    """Whether verdicts that tell nothing fail the run."""
+
+    @property
+    def signs(self) -> Glyphs:
+        """The signs it shows."""
+        return glyphs(unicode=self.unicode)
+
+    def clean(self, words: str) -> str:
+        """*words* in one line that it can show."""
+        return text.clean(words, unicode=self.unicode)

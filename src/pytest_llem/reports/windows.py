@@ -1,0 +1,149 @@
+"""Every window of a measurement as a table, for ``-vv``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_llem.reports.ink import Line, Style, line
+from pytest_llem.reports.quantities import (
+    ESTIMATED_MARK,
+    common_exponent,
+    number,
+    prefix,
+    unit_of,
+)
+from pytest_llem.reports.table import Cell, Column, Labels, Table, laid_out
+from pytest_llem.reports.text import cut_middle, display_width, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llem.energy.measured import Measured, WindowSample
+    from pytest_llem.reports.text import Glyphs
+    from pytest_llem.reports.view import View
+
+_NUMBER = (True, False, False, True, False)
+_INDENT = "  "
+
+
+class _Figure(NamedTuple):
+    """A field of a window and where its column is headed."""
+
+    field: str
+    title: str
+    turn: int
+    """When it is left out of a table that is too wide."""
+    uncertainty: str = ""
+
+
+_FIGURES = (
+    _Figure("duration_s", "duration", 9),
+    _Figure("passes", "passes", 5),
+    _Figure("energy_j", "energy", 12, "energy_uncertainty_j"),
+    _Figure("energy_per_output_token_j", "per output token", 10),
+    _Figure("counter_energy_j", "by counter", 6),
+    _Figure("integrated_energy_j", "by power", 7),
+    _Figure("power_w", "power", 11),
+    _Figure("requests", "requests", 0),
+    _Figure("input_tokens", "input tokens", 1),
+    _Figure("output_tokens", "output tokens", 4),
+    _Figure("ttft_s", "TTFT", 3),
+    _Figure("itl_s", "ITL", 2),
+    _Figure("temperature_c", "at start", 8),
+    _Figure("sm_clock_mhz", "SM clock", 8),
+    _Figure("power_limit_w", "limit", 1),
+)
+
+
+def window_lines(measured: Measured, view: View) -> list[Line]:
+    """One line a window, then what was said about single windows.
+
+    Columns of which no window knows anything are not there.
+    """
+    table = _table(measured, view)
+    said = [
+        text
+        for window in measured.windows
+        for warning in window.warnings
+        for text in wrapped(
+            view.clean(f"{_name(window)}: {warning}"),
+            view.width,
+            first=_INDENT,
+            indent=_INDENT * 2,
+        )
+    ]
+    if table.left_out:
+        names = ", ".join(table.left_out)
+        said += wrapped(f"left out at {view.width} columns: {names}", view.width, first=_INDENT)
+    return [*table.head, *table.rows, *(line(text, "dim") for text in said)]
+
+
+def _table(measured: Measured, view: View) -> Table:
+    windows = measured.windows
+    columns = [
+        _column(figure, measured, view)
+        for figure in _FIGURES
+        if any(getattr(window, figure.field) is not None for window in windows)
+    ]
+    columns.append(_remarks(windows, view))
+    names = [_INDENT + _name(window) for window in windows]
+    labels = Labels(
+        title=_INDENT + "window",
+        natural=max(map(display_width, names), default=0),
+        at=lambda room: [cut_middle(name, room, view.signs.ellipsis) for name in names],
+    )
+    return laid_out(labels, columns, width=view.width, signs=view.signs)
+
+
+def _name(window: WindowSample) -> str:
+    return f"{window.phase} {window.index + 1}"
+
+
+def _column(figure: _Figure, measured: Measured, view: View) -> Column:
+    windows = measured.windows
+    values: list[float | None] = [getattr(window, figure.field) for window in windows]
+    unit = unit_of(figure.field)
+    exponent = common_exponent(values) if unit.scaled else 0
+    is_energy = unit.symbol in {"J", "W"} and figure.field != "power_limit_w"
+    mark = ESTIMATED_MARK if measured.estimated and is_energy else ""
+    cells = []
+    for value, window in zip(values, windows, strict=True):
+        parts: tuple[str, ...] = (view.signs.unknown,)
+        if value is not None:
+            parts = _parts(value, window, figure, exponent, view.signs)
+            parts = (mark + parts[0], *parts[1:])
+        cells.append(Cell(parts, "" if window.valid else "dim"))
+    symbol = view.clean(prefix(exponent, view.signs) + unit.symbol)
+    title = (figure.title, mark + symbol)
+    return Column(figure.title, title, cells, _NUMBER, leaves=figure.turn)
+
+
+def _parts(
+    value: float, window: WindowSample, figure: _Figure, exponent: int, signs: Glyphs
+) -> tuple[str, ...]:
+    if isinstance(value, int):
+        return (str(value),)
+    if not figure.uncertainty:
+        return number(value, signs=signs, exponent=exponent)[:2]
+    uncertainty = getattr(window, figure.uncertainty)
+    written = number(value, uncertainty, signs=signs, exponent=exponent, with_uncertainty=True)
+    return (*written[:2], f" {signs.plus_minus} ", *written[2:])
+
+
+def _remarks(windows: Sequence[WindowSample], view: View) -> Column:
+    """What spoils each window; ``ok`` where nothing does."""
+    cells = [Cell((view.clean(_remark(window)),), _remark_style(window)) for window in windows]
+    return Column("remarks", ("", "remarks"), cells, (False,), leaves=None)
+
+
+def _remark(window: WindowSample) -> str:
+    said = [] if window.valid else ["invalid"]
+    if window.throttle_reasons:
+        said.append(f"throttled: {' '.join(window.throttle_reasons)}")
+    if window.warnings:
+        said.append(f"{len(window.warnings)} warning{'s' if len(window.warnings) > 1 else ''}")
+    return ", ".join(said) or "ok"
+
+
+def _remark_style(window: WindowSample) -> Style:
+    return "" if _remark(window) == "ok" else "yellow"
