@@ -84,13 +84,12 @@ def main() -> None:
     root, repeats = Path(directory), range(int(count))
     if mode == "new":
         write(begin(root), result, repeats)
-    elif mode == "same":
-        write(RunStore.open(root), result, repeats)
     elif mode == "modules":
         write(begin(root), result, repeats)
         sys.stdout.write("\n".join(sys.modules))
-    elif mode == "unprivileged":
-        os.setuid(65534)
+    elif mode in {"same", "unprivileged"}:
+        if mode == "unprivileged":
+            os.setuid(65534)
         try:
             write(RunStore.open(root), result, repeats)
         except StoreError as error:
