@@ -5,7 +5,7 @@ suite holds that retraining gives the same merges. A changed file changes the
 model, so the digest that it prints has to go into ``engines/builtin/tiny.py``.
 """
 
-# ruff: noqa: INP001 - a script, not a package
+
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def _options(
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     model: Annotated[str, typer.Option(help="Built-in model, local folder or hub id.")],
     backend: Annotated[str, typer.Option(help="Engine.")] = "transformers",
     overrides: Annotated[

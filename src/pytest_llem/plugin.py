@@ -12,6 +12,8 @@ from pytest_llem.isolation.launcher import CHANNEL_VARIABLE
 from pytest_llem.plan.point import POINT_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pytest_llem.runs.summary import Summary
 
 __all__ = ["energy", "model"]
@@ -94,9 +96,33 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.stash[IS_CHILD] = True
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    _configure_collection(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(RunSummary(config), "llem-summary")
+
+
+def _configure_collection(config: pytest.Config) -> None:
+    from pytest_llem.plan.collection import MARKER_HELP, ExperimentCollection
+    from pytest_llem.plan.only import OnlyPoint, only_point
+
+    config.addinivalue_line("markers", MARKER_HELP)
+    collection = ExperimentCollection(config, known_backends=_engine_names)
+    config.pluginmanager.register(collection, "llem-collection")
+    only = only_point(config)
+    if only is not None:
+        config.pluginmanager.register(OnlyPoint(only), "llem-only-point")
+    if config.option.llem_dry_run:
+        from pytest_llem.plan.dry_run import DryRun
+
+        config.pluginmanager.register(DryRun(config, collection), "llem-dry-run")
+
+
+def _engine_names() -> Collection[str]:
+    from pytest_llem.engines import ENGINES
+
+    return ENGINES.names()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from instruments.nvml_double import nvml_double
 
 if TYPE_CHECKING:

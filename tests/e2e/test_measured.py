@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from instruments.curves import Constant
 from instruments.nvml_double import Gpu
 

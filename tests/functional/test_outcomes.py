@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,7 +34,7 @@ def test_each_experiment_runs_in_a_process_of_its_own(run: Run) -> None:
     result.assert_outcomes(passed=3)
     (one, parent_one), (two, parent_two), (plain, _) = (
         line.split()
-        for line in open("pids").read().splitlines()  # noqa: SIM115, PTH123
+        for line in Path("pids").read_text().splitlines()
     )
     assert len({one, two, plain}) == 3
     assert parent_one == parent_two == plain
@@ -239,7 +240,7 @@ def test_captured_output_and_properties_come_back(run: Run) -> None:
         ["*stdout call*", "to stdout", "*stderr call*", "to stderr", "*log call*", "*to the log*"]
     )
     assert "mind the gap" in result.stdout.str()
-    xml = open("junit.xml").read()  # noqa: SIM115, PTH123
+    xml = Path("junit.xml").read_text()
     assert 'name="colour" value="blue"' in xml
 
 
@@ -435,8 +436,6 @@ def test_ctrl_c_ends_the_run_and_its_children(pytester: pytest.Pytester) -> None
     import signal
     import subprocess
     import time
-    from pathlib import Path
-
     pytester.makepyfile(
         test_it="""
         import os, pathlib, time

@@ -15,11 +15,12 @@ import pytest
 from pytest_llem._compat import quiet_terminal
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.child import connect
+from pytest_llem.plan.only import ONLY_POINT
 
 if TYPE_CHECKING:
     import warnings
 
-RESET_OPTIONS = {
+RESET_OPTIONS: dict[str, Any] = {
     "numprocesses": None,
     "dist": "no",
     "tx": [],
@@ -50,6 +51,7 @@ def enter(config: pytest.Config) -> None:
     config.stash[CHILD] = Child(channel, job)
     config.workerinput = job["workerinput"]  # type: ignore[attr-defined] # as xdist does
     config.args = [job["argument"]]
+    config.stash[ONLY_POINT] = job["node_id"]
     for name, value in RESET_OPTIONS.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)

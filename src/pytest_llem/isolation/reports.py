@@ -23,8 +23,9 @@ def restore(config: pytest.Config, data: dict[str, Any]) -> pytest.TestReport:
     report: pytest.TestReport = config.hook.pytest_report_from_serializable(
         config=config, data=data
     )
-    if isinstance(report.longrepr, list):
-        path, line, reason = report.longrepr
+    longrepr: object = report.longrepr
+    if isinstance(longrepr, list):
+        path, line, reason = longrepr
         report.longrepr = (path, line, reason)
     file, line, domain = report.location
     report.location = (file, line, domain)

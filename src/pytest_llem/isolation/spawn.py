@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REAP_S = 5.0
+THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+"""What a child finds in its environment where the user set nothing.
+
+Without the first, ``import numpy`` leaves OpenBLAS threads behind. Without the second,
+OpenMP threads that wait for work spin: they count as CPU time, which an estimate takes
+for work, and one busy neighbour makes a run several times slower.
+"""
 
 
 class SpawnedProcess:
@@ -86,9 +93,8 @@ def _output(command: Command) -> Iterator[IO[bytes] | None]:
 
 def _environment(command: Command, descriptor: int, token: str) -> dict[str, str]:
     return {
+        **THREADS,
         **os.environ,
-        # Without it ``import numpy`` leaves OpenBLAS threads behind in every child.
-        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
         **command.environment,
         CHANNEL_VARIABLE: str(descriptor),
         TOKEN_VARIABLE: token,

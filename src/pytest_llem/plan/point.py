@@ -32,6 +32,11 @@ class Point:
     invalid: str | None = None
     """Why the point cannot be run, or ``None`` if it can."""
 
+    @property
+    def node_id(self) -> str:
+        """The pytest item's node id; for a bare experiment, group and label in the same form."""
+        return f"{self.group}[{self.label}]" if self.label else self.group
+
 
 POINT_KEY = pytest.StashKey[Point]()
 """Where an item that is an experiment keeps its point."""

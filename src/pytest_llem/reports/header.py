@@ -61,7 +61,7 @@ def _machine(machine: Mapping[str, Any] | object) -> str:
     gpus = _names(_known(machine, "gpus") or ())
     if gpus:
         driver = _known(machine, "driver_version")
-        counted = [f"{count} × {name}" for name, count in Counter(gpus).items()]  # noqa: RUF001 -- the sign itself
+        counted = [f"{count} × {name}" for name, count in Counter(gpus).items()]
         return ", ".join([*counted, *([f"driver {driver}"] if driver else [])])
     model = _tidy(_known(machine, "cpu_model") or "unknown processor")
     cores = _cores(_known(machine, "usable_cores"), _known(machine, "logical_cores"))

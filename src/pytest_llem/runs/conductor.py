@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem import __version__
+from pytest_llem.config.identity import config_hash
 from pytest_llem.devices.nvml import driver_facts
 from pytest_llem.isolation.spawn import SpawnLauncher
 from pytest_llem.isolation.supervisor import Supervisor
@@ -163,4 +164,4 @@ def experiment_id(point: Point) -> str:
 
 def wall_clock() -> str:
     """Now, as ISO 8601 with offset: a label."""
-    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    return dt.datetime.now().astimezone().isoformat(timespec="seconds")

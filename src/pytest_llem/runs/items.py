@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llem._compat import base_temp, run_phases, teardown_exact
+from pytest_llem._compat import base_temp, run_phases, teardown_exact, terminal_lent
 from pytest_llem.isolation.inprocess import OwnProcess, observed
 from pytest_llem.isolation.launcher import Command
 from pytest_llem.isolation.pytest_child import CHILD, Child
@@ -24,6 +23,7 @@ from pytest_llem.isolation.reports import (
     restore,
     restore_warning,
 )
+from pytest_llem.isolation.worker_input import worker_input
 from pytest_llem.runs.conductor import Account, Conducted, Task, wall_clock
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class ItemConductor:
         self._config = config
         self._conductor = conductor
         self._count = 0
+        self._worker_input = worker_input(config)
         self._output = tempfile.TemporaryDirectory(prefix="llem-output-")
 
     def close(self) -> None:
@@ -88,16 +89,10 @@ class ItemConductor:
         heard = Heard(self._config)
         output = self._output_file()
         deadline_s = None if self._debugging else self._conductor.settings.timeout_s
-        conducted = self._conductor.conduct(
-            Task(
-                point,
-                self._command(output),
-                self._job(item, point),
-                heard.listen,
-                on_progress,
-                deadline_s,
-            )
-        )
+        command, job = self._command(output), self._job(item, point)
+        task = Task(point, command, job, heard.listen, on_progress, deadline_s)
+        with terminal_lent(self._config) if self._debugging else nullcontext():
+            conducted = self._conductor.conduct(task)
         self._add_owed_report(item, heard, conducted, deadline_s, output)
         outcome, message = account_of(heard.reports, conducted)
         account = Account(point, outcome, message, item.nodeid)
@@ -156,17 +151,12 @@ class ItemConductor:
         assert point.config is not None  # noqa: S101 - as above
         _, separator, names = item.nodeid.partition("::")
         return {
+            "node_id": item.nodeid,
             "argument": f"{item.path}{separator}{names}",
             "basetemp": str(base_temp(self._config) / f"llem-{self._count}"),
-            "workerinput": self._worker_input(),
+            "workerinput": self._worker_input,
             "config": point.config.model_dump(mode="json"),
         }
-
-    def _worker_input(self) -> dict[str, Any]:
-        inherited = getattr(self._config, "workerinput", {})
-        own = {"workerid": "llem", "workercount": 1, "testrunuid": uuid.uuid4().hex}
-        seed = getattr(self._config.option, "randomly_seed", None)
-        return {"mainargv": sys.argv, "randomly_seed": seed, **own, **inherited}
 
     def _add_owed_report(
         self,
@@ -192,15 +182,25 @@ def account_of(
     ending = conducted.ending
     failed = [report for report in reports if report.failed]
     if ending is not None and failed and (ending.timed_out or (ending.status or 0) < 0):
-        return ("timed_out" if ending.timed_out else "crashed"), str(failed[-1].longrepr)
+        return ("timed_out" if ending.timed_out else "crashed"), said_of(failed[-1])
     if failed:
-        return ("failed" if failed[0].when == "call" else "error"), failed[0].longreprtext
+        return ("failed" if failed[0].when == "call" else "error"), said_of(failed[0])
     skipped = [report for report in reports if report.skipped]
     if skipped:
-        return "skipped", skipped[0].longreprtext
+        return "skipped", said_of(skipped[0])
     if not reports:
         return "error", describe(ending, None) if ending else "no report"
     return "passed", None
+
+
+def said_of(report: pytest.TestReport) -> str:
+    """What a report says went wrong, without its traceback."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        return str(crash.message)
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return report.longreprtext
 
 
 def finish_item(item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -51,7 +51,7 @@ def _fail_if_due(report: pytest.TestReport, kept: Kept, *, strict: bool) -> None
         report.longrepr = f"{type(kept.problem).__name__}: {kept.problem}"
     elif kept.result and any(judgement.failed(strict=strict) for judgement in kept.judgements):
         report.outcome = "failed"
-        report.longrepr = regression_text(kept.result, kept.judgements)
+        report.longrepr = regression_text(kept.result, kept.judgements, strict=strict)
 
 
 def _describe(reports: list[pytest.TestReport], kept: Kept, store: RunStore) -> None:

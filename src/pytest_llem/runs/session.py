@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llem.errors import BaselineError, LlemError, StoreError
+from pytest_llem.errors import LlemError
 from pytest_llem.plan.point import POINT_KEY
 from pytest_llem.runs.conductor import Conductor
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.options import settings_of
 from pytest_llem.runs.release import Kept, release
-from pytest_llem.runs.terminal import show_progress
+from pytest_llem.runs.terminal import header, show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -73,6 +73,10 @@ class ExperimentSession:
         finally:
             self._settle()
 
+    def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
+        """Say on what machine, and with what, energy is read."""
+        return header(self.conductor, config)
+
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
         """Leave the deadline of isolated items to the supervisor and to their child."""
@@ -101,7 +105,7 @@ class ExperimentSession:
             kept.result = self.conductor.result(ended.conducted, ended.account)
             kept.name = self.conductor.keep(ended.conducted, kept.result)
             kept.judgements = self._gatekeeper.judge(kept.result)
-        except (StoreError, BaselineError) as error:
+        except LlemError as error:
             kept.problem = error
         final = all(judgement.final for judgement in kept.judgements)
         if final or not self._may_wait:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_llem._compat import Terminal
+from pytest_llem.reports.header import header_lines
 from pytest_llem.reports.progress import Progress as ProgressLine
 from pytest_llem.reports.progress import Step
 
@@ -13,8 +14,26 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_llem.isolation.observer import Progress
+    from pytest_llem.runs.conductor import Conductor
     from pytest_llem.runs.session import ExperimentSession
     from pytest_llem.runs.summary import Summary
+
+
+def header(conductor: Conductor, config: pytest.Config) -> list[str]:
+    """The machine, the meter and why it was chosen."""
+    if config.get_verbosity() < 0:
+        return []
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    choice = conductor.instruments.choice
+    return header_lines(
+        machine=conductor.environment,
+        meter_name=choice.name,
+        meter_why=choice.why,
+        measured=choice.measured,
+        profile="default",
+        isolation=conductor.settings.isolation,
+        unicode=reporter is None or Terminal(reporter).unicode,
+    )
 
 
 def write_summary(summary: Summary, reporter: pytest.TerminalReporter) -> None:

@@ -1,0 +1,41 @@
+"""What plugins hand to workers of xdist, handed to our children, who pose as such."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import uuid
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+WITHOUT = frozenset({"_cov"})
+"""Plugins that are switched off in children."""
+
+
+def worker_input(config: pytest.Config) -> dict[str, Any]:
+    """Values for a child's ``config.workerinput``.
+
+    Plugins with a process on both sides (such as pytest-randomly's seed and
+    pytest-rerunfailures' database) give theirs in ``pytest_configure_node``; one
+    that needs more of xdist's node than there is here is passed over.
+    """
+    own = {"workerid": "llem", "workercount": 1, "mainargv": list(sys.argv)}
+    inherited = getattr(config, "workerinput", None)
+    if inherited is None:
+        inherited = {"testrunuid": uuid.uuid4().hex, **_given_by_plugins(config)}
+    return {**own, **inherited}
+
+
+def _given_by_plugins(config: pytest.Config) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    gateway = SimpleNamespace(id="llem", spec=None)
+    node = SimpleNamespace(config=config, workerinput=given, gateway=gateway)
+    caller = getattr(config.hook, "pytest_configure_node", None)
+    for implementation in caller.get_hookimpls() if caller is not None else ():
+        if implementation.plugin_name not in WITHOUT:
+            with contextlib.suppress(Exception):
+                implementation.function(node)
+    return given

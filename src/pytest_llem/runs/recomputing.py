@@ -1,0 +1,53 @@
+"""Deriving the figures of a stored run again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llem.energy.derive import derive_measured
+from pytest_llem.results.recompute import recompute
+from pytest_llem.results.store import RunStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llem.results.recompute import Recomputed
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputation:
+    """What came of deriving a run's figures again."""
+
+    lines: tuple[str, ...]
+    """One a measurement, for people."""
+    differs: bool
+    """Whether any figure came out otherwise, or could not be derived."""
+
+
+def recompute_run(run: Path) -> Recomputation:
+    """Derive the figures of *run* again: a run's directory, or its id under ``.llem/runs``.
+
+    Raises:
+        StoreError: there is no such run, or its files cannot be read.
+    """
+    store = RunStore.open(run if run.exists() else Path(".llem") / "runs" / run)
+    recomputed = recompute(store, derive_measured)
+    problems = store.problems()
+    lines = [line for one in recomputed for line in _lines(one)]
+    return Recomputation(
+        lines=(*lines, *map(str, problems), _total(recomputed)),
+        differs=bool(problems) or not all(one.equal for one in recomputed),
+    )
+
+
+def _lines(one: Recomputed) -> Iterator[str]:
+    verdict = "equal" if one.equal else "DIFFERS"
+    yield f"{verdict:8}{one.experiment_id} {one.stored.name}"
+    yield from (f"        {difference}" for difference in one.differences)
+
+
+def _total(recomputed: list[Recomputed]) -> str:
+    equal = sum(one.equal for one in recomputed)
+    return f"{equal} of {len(recomputed)} measurements came out equal"
