@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Collection
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,3 +74,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-update-baselines", action="store_true", help="store this run as the baseline")
     add("--llem-baselines", metavar="DIR", help="where baselines live (default: ROOT/baselines)")
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    _configure_collection(config)
+
+
+def _configure_collection(config: pytest.Config) -> None:
+    from pytest_llem.plan.collection import MARKER_HELP, ExperimentCollection
+    from pytest_llem.plan.only import OnlyPoint, only_point
+
+    config.addinivalue_line("markers", MARKER_HELP)
+    collection = ExperimentCollection(config, known_backends=_engine_names)
+    config.pluginmanager.register(collection, "llem-collection")
+    only = only_point(config)
+    if only is not None:
+        config.pluginmanager.register(OnlyPoint(only), "llem-only-point")
+    if config.option.llem_dry_run:
+        from pytest_llem.plan.dry_run import DryRun
+
+        config.pluginmanager.register(DryRun(config, collection), "llem-dry-run")
+
+
+def _engine_names() -> Collection[str]:
+    from pytest_llem.engines import ENGINES
+
+    return ENGINES.names()

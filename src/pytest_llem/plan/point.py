@@ -29,3 +29,8 @@ class Point:
     """Values of the fields that the grid varies, engine options as ``vllm.max_num_seqs``."""
     invalid: str | None = None
     """Why the point cannot be run, or ``None`` if it can."""
+
+    @property
+    def node_id(self) -> str:
+        """The pytest item's node id; for a bare experiment, group and label in the same form."""
+        return f"{self.group}[{self.label}]" if self.label else self.group
