@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import pytest
 from _pytest.mark.structures import ParameterSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import pytest
 
 
 class FixtureDef(Protocol):
@@ -76,7 +77,7 @@ def calls_of(metafunc: pytest.Metafunc) -> Sequence[Call]:
 
 def set_calls(metafunc: pytest.Metafunc, calls: Iterable[Call]) -> None:
     """Replace the planned invocations by some of them."""
-    metafunc._calls = cast("list[Any]", list(calls))  # noqa: SLF001
+    metafunc._calls = list(calls)  # type: ignore[arg-type]  # noqa: SLF001
 
 
 def call_of(item: pytest.Item) -> Call | None:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE
-from pytest_llem.plan.point import POINT_KEY
+from pytest_llem.plan.collection import POINT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection

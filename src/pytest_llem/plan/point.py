@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,7 +34,3 @@ class Point:
     def node_id(self) -> str:
         """The pytest item's node id; for a bare experiment, group and label in the same form."""
         return f"{self.group}[{self.label}]" if self.label else self.group
-
-
-POINT_KEY = pytest.StashKey[Point]()
-"""Where an item that is an experiment keeps its point."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llem.errors import LlemError
-from pytest_llem.plan.point import POINT_KEY
+from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.runs.conductor import Conductor
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item

@@ -1,0 +1,108 @@
+"""Configurations and identities of many points that differ in few fields.
+
+Building and hashing each configuration by itself takes some thirty microseconds,
+which a grid of ten thousand points cannot afford. Here every value was
+validated once (:mod:`pytest_llem.plan.leaves`), and a point's configuration and
+the canonical text of its identity are put together from those. The outcome is
+equal to full validation and to :func:`pytest_llem.config.identity.identity_hash`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.config.experiment import ENGINE_SECTIONS, ExperimentConfig
+from pytest_llem.config.identity import HASH_LENGTH, NOT_IDENTITY, canonical_json
+from pytest_llem.plan.leaves import FIELDS, SECTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic import BaseModel
+
+    from pytest_llem.plan.leaves import Leaf
+
+
+class Assembly:
+    """Puts points together on top of the values that all points of a function share."""
+
+    def __init__(self, group: str, shared: Mapping[str, Leaf]) -> None:
+        self.group = group
+        self._options: dict[str, dict[str, Leaf]] = {name: {} for name in SECTIONS}
+        for leaf in shared.values():
+            if leaf.section:
+                self._options[leaf.section][leaf.name] = leaf
+        self._sections: dict[tuple[object, ...], tuple[BaseModel, str]] = {}
+        self._texts = {**_default_texts(), **self._texts_of(shared.values())}
+        self._config = ExperimentConfig().model_copy(update=self._values_of(shared.values()))
+
+    def config(self, leaves: Iterable[Leaf]) -> ExperimentConfig:
+        """The configuration with *leaves* on top of what is shared."""
+        return self._config.model_copy(update=self._values_of(leaves))
+
+    def backend(self, leaves: Mapping[str, object]) -> str:
+        """The engine with *leaves*, by path, on top of what is shared."""
+        leaf = leaves.get("backend")
+        return str(self._config.backend if leaf is None else getattr(leaf, "value", leaf))
+
+    def identity(
+        self, leaves: Iterable[Leaf], backend: str, own_arguments: Mapping[str, str]
+    ) -> str:
+        """Hash of the configuration with *leaves*, and of the test's own arguments."""
+        texts = self._texts | self._texts_of(leaves)
+        text = "{" + ",".join([texts[name] for name in _identity_fields(backend)]) + "}"
+        if own_arguments:
+            text = f'{{"config":{text},"own":{canonical_json(dict(own_arguments))}}}'
+        return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+    def _texts_of(self, leaves: Iterable[Leaf]) -> dict[str, str]:
+        texts: dict[str, str] = {}
+        options: dict[str, dict[str, Leaf]] = {}
+        for leaf in leaves:
+            if leaf.section:
+                options.setdefault(leaf.section, {})[leaf.name] = leaf
+            else:
+                texts[leaf.name] = leaf.text
+        for section, given in options.items():
+            texts[section] = self._section(section, given)[1]
+        return texts
+
+    def _values_of(self, leaves: Iterable[Leaf]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        options: dict[str, dict[str, Leaf]] = {}
+        for leaf in leaves:
+            if leaf.section:
+                options.setdefault(leaf.section, {})[leaf.name] = leaf
+            else:
+                values[leaf.name] = leaf.value
+        for section, given in options.items():
+            values[section] = self._section(section, given)[0]
+        return values
+
+    def _section(self, section: str, given: dict[str, Leaf]) -> tuple[BaseModel, str]:
+        """The section with the options *given* and shared, and its text as a JSON member."""
+        key = (section, *given.values())
+        if key not in self._sections:
+            merged = self._options[section] | given
+            default: BaseModel = ExperimentConfig.model_fields[section].default
+            plain = default.model_dump(mode="json")
+            plain.update((name, leaf.plain) for name, leaf in merged.items())
+            values = {name: leaf.value for name, leaf in merged.items()}
+            built = default.model_copy(update=values)
+            self._sections[key] = (built, f'"{section}":{canonical_json(plain)}')
+        return self._sections[key]
+
+
+@cache
+def _default_texts() -> dict[str, str]:
+    plain = ExperimentConfig().model_dump(mode="json")
+    return {name: f'"{name}":{canonical_json(value)}' for name, value in plain.items()}
+
+
+@cache
+def _identity_fields(backend: str) -> tuple[str, ...]:
+    """Fields that say what is measured, in canonical order."""
+    others = {name for name in ENGINE_SECTIONS if name != backend}
+    return tuple(sorted(FIELDS - NOT_IDENTITY - others))

@@ -1,0 +1,172 @@
+"""Pytest items to experiments: the hooks that plan while tests are collected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llem import _compat
+from pytest_llem.errors import ConfigError
+from pytest_llem.plan.detection import is_experiment
+from pytest_llem.plan.only import only_point
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Iterable
+
+    from pytest_llem.config.problems import Problem
+    from pytest_llem.plan.asked import Asked
+    from pytest_llem.plan.overrides import Overrides
+    from pytest_llem.plan.point import Point
+
+POINT_KEY = pytest.StashKey["Point"]()
+"""The point of an item, in ``item.stash``; only experiments have one."""
+
+MARKER_HELP = (
+    "llem(**fields): values of an experiment's fields, such as batch_size=8 or "
+    "vllm={'max_num_seqs': 64}; on a function, a class or a module, the closest winning"
+)
+
+
+class DuplicatePointWarning(pytest.PytestWarning):
+    """Points that measure the same thing in the same way."""
+
+
+class ExperimentCollection:
+    """Gives every item that is an experiment its :class:`Point`.
+
+    Nothing of the configuration, pydantic included, is imported before the
+    first experiment is seen or an option asks for it.
+    """
+
+    def __init__(
+        self, config: pytest.Config, *, known_backends: Callable[[], Collection[str]] = tuple
+    ) -> None:
+        """Read the options.
+
+        *known_backends* names the engines that exist beside those with a section.
+
+        Raises:
+            pytest.UsageError: an option cannot be understood.
+        """
+        self.groups: dict[str, list[Point]] = {}
+        """Points by test function, in the order of planning, deselected ones too."""
+        self._config = config
+        self._known_backends = known_backends
+        self._backend_problems: dict[str, Problem | None] = {}
+        self._overrides = self._read_options()
+        self._asked: Asked | None = None
+        self._by_call: dict[int, tuple[_compat.Call, Point]] = {}
+        self._by_node_id: dict[str, Point] = {}
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None]:
+        """Plan the items of an experiment's function; others pass untouched."""
+        names = metafunc.fixturenames
+        if ("energy" not in names and "model" not in names) or not is_experiment(metafunc):
+            return (yield)
+        from pytest_llem.plan.function import FunctionPlan
+
+        function = FunctionPlan(metafunc, self._ask())
+        result = yield
+        group = metafunc.definition.nodeid
+        planned = function.finish()
+        self.groups[group] = [point for _, point in planned]
+        for call, point in planned:
+            if call is None:
+                self._by_node_id[group] = point
+            else:
+                self._by_call[id(call)] = (call, point)
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Hand the points to their items; items that cannot be run are skipped."""
+        if not self.groups:
+            return
+        for item in items:
+            point = self._point_of(item)
+            if point is None:
+                continue
+            item.stash[POINT_KEY] = point
+            if point.invalid is not None:
+                item.add_marker(pytest.mark.skip(reason=point.invalid))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Warn of points that would be measured twice."""
+        if self.groups and self._warns():
+            _warn_of_duplicates(session.items)
+
+    def _point_of(self, item: pytest.Item) -> Point | None:
+        call = _compat.call_of(item)
+        if call is None:
+            return self._by_node_id.get(item.nodeid)
+        found = self._by_call.get(id(call))
+        return found[1] if found else None
+
+    def _read_options(self) -> Overrides | None:
+        option = self._config.option
+        if not (option.llem_backend or option.llem_model is not None or option.llem_set):
+            return None
+        from pytest_llem.plan.overrides import overrides_of
+
+        try:
+            overrides = overrides_of(option.llem_backend, option.llem_model, option.llem_set)
+        except ConfigError as error:
+            raise pytest.UsageError(str(error)) from None
+        for name in overrides.backends:
+            problem = self._backend_problem(name)
+            if problem is not None:
+                raise pytest.UsageError(str(problem))
+        return overrides
+
+    def _ask(self) -> Asked:
+        if self._asked is None:
+            from pytest_llem.plan.asked import Asked
+            from pytest_llem.plan.overrides import Overrides
+
+            self._asked = Asked(
+                overrides=self._overrides or Overrides(),
+                check_backend=self._backend_problem,
+                list_problems=self._config.option.llem_dry_run,
+                only=only_point(self._config),
+            )
+        return self._asked
+
+    def _backend_problem(self, name: str) -> Problem | None:
+        if name not in self._backend_problems:
+            from pytest_llem.config.experiment import ENGINE_SECTIONS
+            from pytest_llem.config.problems import unknown_value
+
+            known: Collection[str] = ENGINE_SECTIONS
+            if name not in known:  # listing the installed ones takes a moment
+                known = (*known, *self._known_backends())
+            unknown = None if name in known else unknown_value("backend", name, known, "engine")
+            self._backend_problems[name] = unknown
+        return self._backend_problems[name]
+
+    def _warns(self) -> bool:
+        if self._config.option.llem_dry_run or only_point(self._config) is not None:
+            return False
+        worker: dict[str, str] = getattr(self._config, "workerinput", {})
+        return worker.get("workerid", "gw0") == "gw0"
+
+
+def _warn_of_duplicates(items: Iterable[pytest.Item]) -> None:
+    from pytest_llem.plan.duplicates import duplicates
+    from pytest_llem.plan.summary import counted
+
+    by_point = {id(item.stash[POINT_KEY]): item for item in items if POINT_KEY in item.stash}
+    found = duplicates(item.stash[POINT_KEY] for item in by_point.values())
+    if not found:
+        return
+    point, original = found[0]
+    text = (
+        f"{counted(len(found), 'point')} of the grid measure again what another one measures, "
+        f"such as {point.node_id} after {original.node_id}; --llem-dry-run lists them."
+    )
+    try:
+        by_point[id(point)].warn(DuplicatePointWarning(text))
+    except DuplicatePointWarning as warning:  # the project turns warnings into errors
+        raise pytest.UsageError(str(warning)) from None

@@ -1,0 +1,98 @@
+"""``--llem-dry-run``: show the grid, load and measure nothing."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llem import _compat
+from pytest_llem.plan.collection import POINT_KEY
+from pytest_llem.plan.summary import summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from pytest_llem.plan.collection import ExperimentCollection
+    from pytest_llem.plan.point import Point
+
+    BaselineState = Callable[[Sequence[Point]], Mapping[str, str]]
+
+
+class DryRun:
+    """Prints the collected grid in place of running it."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        collection: ExperimentCollection,
+        baseline_state: BaselineState | None = None,
+    ) -> None:
+        """Show what *collection* planned.
+
+        *baseline_state* is given the points of one group and tells the state of
+        their baselines by identity: ``have``, ``missing``, or another word.
+        """
+        self.baseline_state = baseline_state
+        self._config = config
+        self._collection = collection
+        config.add_cleanup(gc.unfreeze)
+        _stay_in_one_process(config)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Collect without looking for garbage: whatever is made now lives until the end."""
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return (yield)
+        finally:
+            gc.freeze()
+            if enabled:
+                gc.enable()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Print the points that the command line selected."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None:
+            return
+        selected = {id(item.stash.get(POINT_KEY, None)) for item in session.items}
+        groups = {
+            group: chosen
+            for group, points in self._collection.groups.items()
+            if (chosen := [point for point in points if id(point) in selected])
+        }
+        others = len(session.items) - sum(map(len, groups.values()))
+        width = self._config.get_terminal_writer().fullwidth
+        lines = summary(groups, others=others, baselines=self._baselines(groups), width=width)
+        encoding = _compat.terminal_encoding(self._config)
+        reporter.ensure_newline()
+        for line in lines:
+            text = line.text.encode(encoding, "backslashreplace").decode(encoding)
+            reporter.write_line(text, bold=line.heading)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run no item; errors of the collection keep their exit code."""
+        keep_going = session.config.option.continue_on_collection_errors
+        return None if session.testsfailed and not keep_going else True
+
+    def _baselines(
+        self, groups: Mapping[str, Sequence[Point]]
+    ) -> dict[str, Mapping[str, str]] | None:
+        if self.baseline_state is None:
+            return None
+        return {
+            group: self.baseline_state([point for point in points if point.invalid is None])
+            for group, points in groups.items()
+        }
+
+
+def _stay_in_one_process(config: pytest.Config) -> None:
+    """Keep pytest-xdist, where it is installed, from starting workers to collect."""
+    if hasattr(config.option, "tx"):
+        config.option.dist = "no"
+        config.option.tx = []
+        config.option.numprocesses = 0

@@ -1,0 +1,192 @@
+"""The plan of one test function, made while pytest generates its tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llem import _compat
+from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.config.problems import Problem
+from pytest_llem.plan.detection import offers_model
+from pytest_llem.plan.duplicates import duplicates
+from pytest_llem.plan.interception import Interception
+from pytest_llem.plan.leaves import FIELDS, SECTIONS, Leaf
+from pytest_llem.plan.markers import MARKER, marked
+from pytest_llem.plan.only import begins, wanted_id
+from pytest_llem.plan.points import Points
+from pytest_llem.plan.rows import Axes, Row, axes_of, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pytest_llem.plan.asked import Asked
+    from pytest_llem.plan.point import Point
+
+MOST_PROBLEMS = 10
+
+
+class FunctionPlan:
+    """Turns the parametrization of one function into points, one for each of its items."""
+
+    def __init__(self, metafunc: pytest.Metafunc, asked: Asked) -> None:
+        self._metafunc = metafunc
+        self._asked = asked
+        self._group = metafunc.definition.nodeid
+        self._only = wanted_id(asked.only, self._group)
+        self._marked = marked(metafunc.definition)
+        self._keep_model = offers_model(metafunc)
+        self._seen = Interception(
+            metafunc, asked.overrides, keep_model=self._keep_model, after=self._prune
+        )
+
+    def finish(self) -> list[tuple[_compat.Call | None, Point]]:
+        """Add the grid, and give the point of every invocation.
+
+        Raises:
+            pytest.Collector.CollectError: a marker, an axis or a value is impossible.
+        """
+        axes = axes_of(self._axes_given(), self._asked.overrides.leaves)
+        self._refuse([*self._marked.problems, *axes.problems, *self._conflicts(axes)])
+        shared = self._marked.leaves | axes.fixed | dict(self._asked.overrides.leaves)
+        self._add_rows(axes, shared)
+        self._select(axes, shared)
+        return self._points(shared)
+
+    def _axes_given(self) -> Mapping[str, Any]:
+        backends = self._asked.overrides.backends
+        if len(backends) <= 1 or "backend" in self._seen.names:
+            return self._marked.axes
+        first = {} if "backend" in self._marked.axes else {"backend": list(backends)}
+        given = first | self._marked.axes
+        given["backend"] = list(backends)
+        return given
+
+    def _conflicts(self, axes: Axes) -> Iterable[Problem]:
+        for path in (*axes.common, *axes.fixed):
+            if path in self._seen.names:
+                yield Problem(
+                    path, self._marked.axes.get(path), "is an axis of llem.grid and parametrized."
+                )
+
+    def _refuse(self, problems: Sequence[Problem]) -> None:
+        if not problems:
+            return
+        lines = [f"  {problem}" for problem in problems[:MOST_PROBLEMS]]
+        if len(problems) > MOST_PROBLEMS:
+            lines.append(f"  and {len(problems) - MOST_PROBLEMS} more")
+        text = "\n".join([f"{self._group}: this experiment cannot be planned", *lines])
+        raise pytest.Collector.CollectError(text)
+
+    def _add_rows(self, axes: Axes, shared: Mapping[str, Leaf]) -> None:
+        """Parametrize with the grid, and give arguments named like a field their value."""
+        names = self._taken(axes)
+        if not (axes.common or axes.of_engine or names):
+            return
+        rows = rows_of(axes, self._backend(shared), self._still_wanted())
+        mark = getattr(pytest.mark, MARKER)
+        params = [
+            pytest.param(
+                *_arguments(names, row, shared),
+                marks=mark.with_args(row) if row.items else (),
+                id=row.id or pytest.HIDDEN_PARAM,
+            )
+            for row in rows
+        ]
+        if params:
+            self._seen.add(names, params)
+
+    def _taken(self, axes: Axes) -> list[str]:
+        """Fields that the function, or a fixture of it, takes as arguments and nobody gives."""
+        gridded = {path.partition(".")[0] for path in (*axes.common, *axes.fixed)}
+        gridded |= set(axes.of_engine)
+        return [
+            name
+            for name in self._metafunc.fixturenames
+            if name in FIELDS
+            and name not in self._seen.names
+            and not (name == "model" and self._keep_model)
+            and (name in gridded or not _compat.fixtures_of(self._metafunc, name))
+        ]
+
+    def _backend(self, shared: Mapping[str, Leaf]) -> str | None:
+        """The engine that is the same for all, or ``None`` if a parameter varies it."""
+        if "backend" in self._seen.names:
+            return None
+        if "backend" in shared:
+            return str(shared["backend"].value)
+        return str(ExperimentConfig.model_fields["backend"].default)
+
+    def _select(self, axes: Axes, shared: Mapping[str, Leaf]) -> None:
+        """Drop rows whose engine options belong to another engine than a parameter's."""
+        if axes.of_engine and self._backend(shared) is None:
+            engines = set(axes.of_engine)
+            calls = _compat.calls_of(self._metafunc)
+            kept = (call for call in calls if _own_engine(call, engines))
+            _compat.set_calls(self._metafunc, kept)
+        if self._only is not None:
+            calls = _compat.calls_of(self._metafunc)
+            _compat.set_calls(self._metafunc, (call for call in calls if call.id == self._only))
+
+    def _points(self, shared: Mapping[str, Leaf]) -> list[tuple[_compat.Call | None, Point]]:
+        points = Points(self._group, shared, self._seen, self._asked)
+        calls = _compat.calls_of(self._metafunc)
+        planned = [(call, points.point(call)) for call in calls or (None,)]
+        if not self._asked.list_problems:
+            self._refuse(list(points.problems.values()))
+        if (self._seen.replaced or self._asked.overrides.backends) and self._only is None and calls:
+            planned = _collapsed(planned)
+            _compat.set_calls(self._metafunc, (call for call, _ in planned if call))
+        return planned
+
+    def _prune(self) -> None:
+        """Drop, in a child, what can no longer become its own item."""
+        wanted = self._only
+        if wanted is not None:
+            calls = _compat.calls_of(self._metafunc)
+            kept = (call for call in calls if begins(call.id, wanted))
+            _compat.set_calls(self._metafunc, kept)
+
+    def _still_wanted(self) -> Callable[[str], bool] | None:
+        wanted = self._only
+        if wanted is None:
+            return None
+        calls = _compat.calls_of(self._metafunc)
+        rests = {wanted.removeprefix(call.id and f"{call.id}-") for call in calls} or {wanted}
+        return lambda beginning: any(begins(beginning, rest) for rest in rests)
+
+
+def _arguments(names: list[str], row: Row, shared: Mapping[str, Leaf]) -> list[Any]:
+    """Effective values of *names* in *row*; a section is a mapping of the options given."""
+    if not names:
+        return []
+    items = {**shared, **row.items}
+    return [_argument(name, items) for name in names]
+
+
+def _argument(name: str, items: Mapping[str, Leaf | Problem]) -> Any:
+    if name in SECTIONS:
+        dotted = f"{name}."
+        return {
+            path.removeprefix(dotted): item.value
+            for path, item in items.items()
+            if path.startswith(dotted)
+        }
+    return items[name].value if name in items else ExperimentConfig.model_fields[name].default
+
+
+def _own_engine(call: _compat.Call, engines: set[str]) -> bool:
+    row = next((m.args[0] for m in call.marks if m.args and isinstance(m.args[0], Row)), None)
+    backend = call.params.get("backend")
+    if row is None or row.engine is None:
+        return backend not in engines
+    return bool(row.engine == backend)
+
+
+def _collapsed(
+    planned: list[tuple[_compat.Call | None, Point]],
+) -> list[tuple[_compat.Call | None, Point]]:
+    """*planned* less the points that options made equal to an earlier one."""
+    repeated = {id(point) for point, _ in duplicates(point for _, point in planned)}
+    return [(call, point) for call, point in planned if id(point) not in repeated]

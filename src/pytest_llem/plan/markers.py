@@ -1,0 +1,85 @@
+"""What the ``llem`` markers around a test say, the closest winning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llem.config.problems import Problem
+from pytest_llem.plan.grid import Grid
+from pytest_llem.plan.leaves import Leaf, leaves_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MARKER = "llem"
+
+
+@dataclass(slots=True)
+class Marked:
+    """Markers of a test function, its class and its module, merged."""
+
+    leaves: dict[str, Leaf] = field(default_factory=dict)
+    """Values by path."""
+    axes: dict[str, Any] = field(default_factory=dict)
+    """Axes of ``llem.grid`` as they were written; options of a section by dotted path."""
+    problems: list[Problem] = field(default_factory=list)
+
+
+def marked(node: pytest.Item) -> Marked:
+    """The markers of *node* and of everything around it; sections merge key by key."""
+    merged = Marked()
+    for mark in reversed(list(_closest_first(node))):
+        leaves, problems = leaves_of_mark(mark)
+        merged.leaves.update((leaf.path, leaf) for leaf in leaves)
+        merged.problems += problems
+        for grid in mark.args:
+            if isinstance(grid, Grid):
+                merged.axes.update(_paths_of(grid.axes))
+    return merged
+
+
+def leaves_of_mark(mark: pytest.Mark) -> tuple[list[Leaf], list[Problem]]:
+    """What the keywords of one marker set, and what of them cannot be set."""
+    found = [leaf for name, raw in mark.kwargs.items() for leaf in leaves_of(name, raw)]
+    strange = [value for value in mark.args if not isinstance(value, Grid)]
+    problems = [value for value in found if isinstance(value, Problem)]
+    problems += [
+        Problem(f"marker {MARKER}", value, "takes keywords only, such as batch_size=8.")
+        for value in strange
+    ]
+    return [value for value in found if isinstance(value, Leaf)], problems
+
+
+def _paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    from collections.abc import Mapping as AnyMapping
+
+    from pytest_llem.plan.leaves import SECTIONS
+
+    for name, given in axes.items():
+        if name in SECTIONS and isinstance(given, AnyMapping):
+            yield from ((f"{name}.{option}", values) for option, values in given.items())
+        else:
+            yield name, given
+
+
+def _closest_first(node: pytest.Item) -> Iterable[pytest.Mark]:
+    """Marks named ``llem`` from the innermost node outwards, a class before its bases."""
+    by_node: dict[int, tuple[Any, list[pytest.Mark]]] = {}
+    for owner, mark in node.iter_markers_with_node(MARKER):
+        by_node.setdefault(id(owner), (owner, []))[1].append(mark)
+    for owner, marks in by_node.values():
+        rank = _ranks(owner.obj) if isinstance(owner, pytest.Class) else {}
+        yield from sorted(marks, key=lambda mark, rank=rank: rank.get(id(mark), 0))  # type: ignore[misc]
+
+
+def _ranks(cls: type) -> dict[int, int]:
+    """How far up in the order of its bases each mark of a class was written."""
+    ranks: dict[int, int] = {}
+    for distance, owner in enumerate(cls.__mro__):
+        written = owner.__dict__.get("pytestmark", [])
+        for mark in written if isinstance(written, list) else [written]:
+            ranks.setdefault(id(getattr(mark, "mark", mark)), distance)
+    return ranks

@@ -1,0 +1,108 @@
+"""What the command line sets for every experiment, whatever the tests say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_llem.plan.leaves import Leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Values given by options; they win over markers and parameters."""
+
+    backends: tuple[str, ...] = ()
+    """Engines that every experiment runs on; empty leaves them to the tests."""
+    leaves: Mapping[str, Leaf] = field(default_factory=dict)
+    """Values by path; a single backend is among them."""
+
+    def __bool__(self) -> bool:
+        return bool(self.backends or self.leaves)
+
+
+def overrides_of(
+    backends: Sequence[str], model: str | None, assignments: Sequence[str]
+) -> Overrides:
+    """Overrides from ``--llem-backend``, ``--llem-model`` and ``--llem-set``.
+
+    Raises:
+        ConfigError: an option that cannot be understood, names no field, gives
+            an impossible value, or sets what another option sets already.
+    """
+    names = backends_of(backends)
+    if not (names or model is not None or assignments):
+        return Overrides()
+    leaves: dict[str, Leaf] = {}
+    for assignment in assignments:
+        leaves.update(_leaves_of_assignment(assignment))
+    for option, path, given in (
+        ("--llem-backend", "backend", bool(names)),
+        ("--llem-model", "model", model is not None),
+    ):
+        if given and path in leaves:
+            raise ConfigError(f"{path} is set twice, by {option} and by --llem-set. Drop one.")
+    if model is not None:
+        leaves["model"] = _checked(model, "model", "--llem-model")
+    if len(names) == 1:
+        leaves["backend"] = _checked(names[0], "backend", "--llem-backend")
+    elif "backend" in leaves:
+        names = (str(leaves["backend"].value),)
+    return Overrides(names, leaves)
+
+
+def backends_of(given: Iterable[str]) -> tuple[str, ...]:
+    """Names in the values of ``--llem-backend``, each once, in order.
+
+    Raises:
+        ConfigError: a name is empty.
+    """
+    names = [name.strip() for value in given for name in value.split(",")]
+    if not all(names):
+        raise ConfigError("--llem-backend: a name is empty. Write NAME or NAME,NAME.")
+    return tuple(dict.fromkeys(names))
+
+
+def _leaves_of_assignment(assignment: str) -> dict[str, Leaf]:
+    path, equals, text = assignment.partition("=")
+    path = path.strip()
+    if not (path and equals):
+        raise ConfigError(f"--llem-set {assignment!r}: write FIELD=VALUE, such as batch_size=4.")
+    found = _set(path, _parsed(text))
+    if isinstance(found, str):  # 7e3 may be a number or a name; the field knows
+        as_text = _set(path, text)
+        found = found if isinstance(as_text, str) else as_text
+    if isinstance(found, str):
+        raise ConfigError(f"--llem-set {found}")
+    return {leaf.path: leaf for leaf in found}
+
+
+def _set(path: str, value: Any) -> list[Leaf] | str:
+    from pytest_llem.config.problems import Problem
+    from pytest_llem.plan.leaves import leaves_of
+
+    leaves = leaves_of(path, value)
+    for found in leaves:
+        if isinstance(found, Problem):
+            return str(found)
+    return [found for found in leaves if not isinstance(found, Problem)]
+
+
+def _checked(value: str, path: str, option: str) -> Leaf:
+    found = _set(path, value)
+    if isinstance(found, str):
+        raise ConfigError(f"{option}: {found}")
+    return found[0]
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

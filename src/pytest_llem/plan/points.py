@@ -1,0 +1,126 @@
+"""Planned invocations of one test function, seen as points."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.config.problems import Problem, shown_value
+from pytest_llem.plan.assembly import Assembly
+from pytest_llem.plan.leaves import FIELDS, Leaf, leaves_of
+from pytest_llem.plan.markers import MARKER, leaves_of_mark
+from pytest_llem.plan.planned import PlannedPoint
+from pytest_llem.plan.point import Point
+from pytest_llem.plan.possible import DECIDING, why_impossible
+from pytest_llem.plan.rows import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pytest
+
+    from pytest_llem._compat import Call
+    from pytest_llem.plan.asked import Asked
+    from pytest_llem.plan.interception import Interception
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Points:
+    """Makes the points of one function."""
+
+    def __init__(
+        self, group: str, shared: Mapping[str, Leaf], seen: Interception, asked: Asked
+    ) -> None:
+        """Make points on top of the values that are *shared* by all."""
+        self.problems: dict[str, Problem] = {}
+        """Impossible values met so far, by what they say."""
+        self._group = group
+        self._assembly = Assembly(group, shared)
+        self._decided = not DECIDING.isdisjoint(shared)
+        self._overridden = asked.overrides.leaves.keys()
+        self._own_tokens = seen.own_tokens
+        self._ignored = seen.given | seen.empty
+        self._empty = ", ".join(sorted(seen.empty))
+        self._check_backend = asked.check_backend
+        self._of_value: dict[tuple[str, int], dict[str, Leaf | Problem]] = {}
+
+    def point(self, call: Call | None) -> Point:
+        """The point of one invocation; ``None`` is that of a function without parameters."""
+        found = self._found(call) if call else {}
+        own = self._own_arguments(call) if call and self._own_tokens else _NONE
+        label = call.id if call else ""
+        leaves = tuple([item for item in found.values() if isinstance(item, Leaf)])
+        backend = self._assembly.backend(found)
+        why: str | None
+        if len(leaves) < len(found):
+            why = self._note(item for item in found.values() if isinstance(item, Problem))
+        else:
+            why = self._why_invalid(call, found, leaves, backend)
+        if why is not None:
+            axes = {path: _plain(item) for path, item in found.items()}
+            return Point(self._group, label, None, "", own, axes, why)
+        identity = self._assembly.identity(leaves, backend, own)
+        return PlannedPoint.of(self._assembly, label, identity, own, leaves)
+
+    def _why_invalid(
+        self,
+        call: Call | None,
+        found: Mapping[str, object],
+        leaves: Sequence[Leaf],
+        backend: str,
+    ) -> str | None:
+        unknown = self._check_backend(backend)
+        if unknown is not None:
+            return self._note([unknown])
+        if call is not None and self._empty:
+            return f"{self._empty}: parametrized without any value"
+        if self._decided or not DECIDING.isdisjoint(found):
+            return why_impossible(self._assembly.config(leaves))
+        return None
+
+    def _note(self, problems: Iterable[Problem]) -> str:
+        texts = {str(problem): problem for problem in problems}
+        self.problems.update(texts)
+        return " ".join(texts)
+
+    def _found(self, call: Call) -> dict[str, Leaf | Problem]:
+        """What the parameters set, by path: marks of parameters first, so that values win."""
+        found = self._of_marks(call.marks) if call.marks else {}
+        of_value = self._of_value
+        for name, value in call.params.items():
+            if name in FIELDS and name not in self._ignored:
+                key = (name, id(value))  # values live as long as the invocations that hold them
+                if key not in of_value:
+                    of_value[key] = {item.path: item for item in leaves_of(name, value)}
+                found |= of_value[key]
+        return found
+
+    def _of_marks(self, marks: Sequence[pytest.Mark]) -> dict[str, Leaf | Problem]:
+        found: dict[str, Leaf | Problem] = {}
+        rows: dict[str, Leaf | Problem] = {}
+        for mark in marks:
+            if mark.args and isinstance(mark.args[0], Row):
+                rows |= mark.args[0].items
+            elif mark.name == MARKER:
+                found |= self._marked(mark)
+        return found | rows
+
+    def _marked(self, mark: pytest.Mark) -> dict[str, Leaf | Problem]:
+        leaves, problems = leaves_of_mark(mark)
+        found: list[Leaf | Problem] = [*leaves, *problems]
+        return {item.path: item for item in found if item.path not in self._overridden}
+
+    def _own_arguments(self, call: Call) -> dict[str, str]:
+        return {
+            name: tokens[call.indices[name]]
+            for name, tokens in self._own_tokens.items()
+            if name in call.indices
+        }
+
+
+def _plain(item: Leaf | Problem) -> Any:
+    if isinstance(item, Leaf):
+        return item.plain
+    value = item.value
+    return value if value is None or isinstance(value, str | int | float) else shown_value(value)
