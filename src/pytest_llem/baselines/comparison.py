@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-from pydantic import Field
 
 from pytest_llem.baselines.differences import Differences, compare_fingerprints
 from pytest_llem.baselines.metrics import EXPLAINING, HEADLINE
-from pytest_llem.baselines.prior import Profile
+from pytest_llem.baselines.prior import Profile  # noqa: TC001  the helper resolves annotations
 from pytest_llem.baselines.rules import Rule, informational_rule
 from pytest_llem.baselines.samples import Side
 from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of
 from pytest_llem.baselines.statistics import location
 from pytest_llem.errors import ConfigError
-from pytest_llem.results.schema import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +26,8 @@ _INFORMATIONAL = (HEADLINE, "energy_per_request_j", "energy_j", "duration_s")
 _FACTORS = ("duration_s", "prefill.duration_s", "decode.duration_s", "power_w", *EXPLAINING)
 
 
-class Comparison(Stored):
+@dataclass(frozen=True, slots=True)
+class Comparison:
     """One metric of one measurement, the baseline's samples against the candidate's."""
 
     experiment: str
@@ -48,7 +47,7 @@ class Comparison(Stored):
     """Why the two sides cannot be compared; empty if they can."""
     differ: tuple[str, ...] = ()
     """What differs and may: named in the verdict."""
-    factors: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    factors: dict[str, tuple[float, float]] = field(default_factory=dict)
     """What may explain a change, by name: in the baseline, now."""
 
 

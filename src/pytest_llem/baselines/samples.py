@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -41,7 +42,8 @@ class ProcessSamples(Stored):
         )
 
 
-class Sample(Stored):
+@dataclass(frozen=True, slots=True)
+class Sample:
     """One metric in one process."""
 
     values: tuple[float, ...]
@@ -50,7 +52,8 @@ class Sample(Stored):
     """Stated relative standard error of a single value; ``None`` if windows tell it."""
 
 
-class Side(Stored):
+@dataclass(frozen=True, slots=True)
+class Side:
     """One metric on one side of a comparison: sessions of processes of windows."""
 
     sessions: tuple[tuple[Sample, ...], ...]

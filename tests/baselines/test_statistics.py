@@ -1,0 +1,201 @@
+"""Locations, variances and tests, against scipy where it has the same thing."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from pytest_llem.baselines.judging import judge
+from pytest_llem.baselines.prior import ESTIMATED, MEASURED
+from pytest_llem.baselines.samples import Sample, Side
+from pytest_llem.baselines.statistics import above, contrast, location, quantile, windows
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from pytest_llem.baselines.comparison import Comparison
+
+VALUES = st.lists(st.floats(0.01, 100), min_size=1, max_size=20)
+SESSIONS = st.lists(st.lists(VALUES, min_size=1, max_size=3), min_size=1, max_size=3)
+NO_PRIOR = MEASURED.model_copy(
+    update={"process_df": 1e-9, "window_df": 1e-9, "process_sd": 1e-9, "window_sd": 1e-9}
+)
+
+
+def side(sessions: list[list[list[float]]], factor: float = 1.0) -> Side:
+    return Side(
+        tuple(
+            tuple(Sample(tuple(value * factor for value in process)) for process in session)
+            for session in sessions
+        )
+    )
+
+
+@given(VALUES)
+def test_a_process_lies_at_its_trimmed_mean(values: list[float]) -> None:
+    found = windows(values)
+    logs = [math.log(value) for value in values]
+    assert found.location == pytest.approx(stats.trim_mean(logs, 0.2), abs=1e-9)
+
+
+@given(VALUES)
+def test_winsorized_squares_are_those_of_scipy(values: list[float]) -> None:
+    logs = [math.log(value) for value in values]
+    cut = int(0.2 * len(logs))
+    winsorized = stats.mstats.winsorize(np.array(logs), (cut / len(logs) + 1e-9,) * 2)
+    assert windows(values).squares == pytest.approx(float(winsorized.var()) * len(logs), abs=1e-9)
+
+
+@given(
+    st.lists(st.floats(0.5, 2), min_size=2, max_size=8),
+    st.lists(st.floats(0.5, 2), min_size=2, max_size=8),
+)
+def test_without_a_prior_it_is_the_t_test_of_process_locations(
+    before: list[float], after: list[float]
+) -> None:
+    sides = [side([[[value] for value in values]]) for values in (before, after)]
+    logs = [[math.log(value) for value in values] for values in (before, after)]
+    assume(all(statistics.variance(values) > 1e-6 for values in logs))
+    found = contrast(*sides, NO_PRIOR, same_session=True, same_cards=True)
+    expected = stats.ttest_ind(logs[1], logs[0], alternative="greater").pvalue
+    assert above(found.candidate - found.baseline, *found.error()) == pytest.approx(
+        expected, rel=1e-4
+    )
+
+
+def test_trimmed_windows_decide_as_yuen_does(seeded: Callable[[int], random.Random]) -> None:
+    chance = seeded(3)
+    samples = [[math.exp(chance.gauss(mean, 0.1)) for _ in range(15)] for mean in (0.0, 0.1)]
+    sides = [side([[values]]) for values in samples]
+    prior = NO_PRIOR.model_copy(update={"process_df": 1e9})
+    found = contrast(*sides, prior, same_session=True, same_cards=True)
+    logs = [[math.log(value) for value in values] for values in samples]
+    expected = stats.ttest_ind(logs[1], logs[0], trim=0.2)
+    change = found.candidate - found.baseline
+    assert change / found.error()[0] == pytest.approx(expected.statistic, rel=1e-6)
+
+
+def test_a_variance_is_moderated_as_smyth_says() -> None:
+    prior = MEASURED.model_copy(update={"window_sd": 1e-9, "window_df": 1e9})
+    logs = [0.0, 0.05, -0.02]
+    sides = [side([[[math.exp(log)] for log in logs]]), side([[[1.0]]])]
+    found = contrast(*sides, prior, same_session=True, same_cards=True)
+    error, df = found.error()
+    posterior = (4 * prior.process_sd**2 + 2 * statistics.variance(logs)) / 6
+    assert error**2 == pytest.approx(posterior * (1 / 3 + 1), rel=1e-6)
+    assert df == pytest.approx(6, rel=1e-6)
+
+
+def test_sessions_count_in_every_comparison_with_a_stored_baseline() -> None:
+    one = side([[[0.4] * 5] * 50])
+    error, _ = contrast(one, one, MEASURED, same_session=False, same_cards=True).error()
+    within, _ = contrast(one, one, MEASURED, same_session=True, same_cards=True).error()
+    assert error > math.sqrt(2) * MEASURED.session_sd
+    assert within < 0.002
+
+
+def test_a_history_of_sessions_overrules_the_allowance(
+    seeded: Callable[[int], random.Random],
+) -> None:
+    chance = seeded(5)
+    quiet, restless = (
+        side([[[math.exp(session)] * 5] * 4 for session in sessions])
+        for sessions in ([0.0] * 40, [chance.gauss(0, 0.05) for _ in range(40)])
+    )
+    now = side([[[1.0] * 5] * 4])
+    allowed = contrast(side([[[1.0] * 5] * 4]), now, MEASURED, same_session=False, same_cards=True)
+    errors = [
+        contrast(history, now, MEASURED, same_session=False, same_cards=True).error()[0]
+        for history in (quiet, restless)
+    ]
+    assert errors[0] < allowed.error()[0] < errors[1]
+    assert allowed.terms[1].assumed_sd == pytest.approx(0.01)
+
+
+def test_another_card_widens_the_interval() -> None:
+    one = side([[[0.4] * 5]])
+    same, other = (
+        contrast(one, one, MEASURED, same_session=False, same_cards=same).error()[0]
+        for same in (True, False)
+    )
+    assert other**2 - same**2 == pytest.approx(2 * MEASURED.card_sd**2)
+
+
+def test_restless_windows_widen_an_estimate_beyond_themselves() -> None:
+    calm, restless = (
+        side([[[math.exp(sd * step) for step in (-1, 1, -1, 1, 0)]]]) for sd in (0.01, 0.2)
+    )
+    errors = {
+        (profile, shown): contrast(
+            shown, shown, prior, same_session=False, same_cards=True
+        ).error()[0]
+        for profile, prior in (("measured", MEASURED), ("estimated", ESTIMATED))
+        for shown in (calm, restless)
+    }
+    assert errors["estimated", restless] > 3 * errors["estimated", calm]
+    assert errors["estimated", restless] > 2 * errors["measured", restless]
+
+
+def test_a_stated_standard_error_of_a_phase_counts() -> None:
+    plain, stated = (Side(((Sample((0.3,), standard_error=error),),)) for error in (None, 0.1))
+    errors = [
+        contrast(shown, shown, MEASURED, same_session=True, same_cards=True).error()[0]
+        for shown in (plain, stated)
+    ]
+    assert errors[0] < 0.03
+    assert errors[1] > math.sqrt(2) * 0.1
+
+
+@given(SESSIONS, SESSIONS, st.floats(0.001, 1000))
+def test_units_do_not_matter(
+    make_comparison: Callable[..., Comparison],
+    before: list[list[list[float]]],
+    after: list[list[list[float]]],
+    factor: float,
+) -> None:
+    one, other = (
+        judge([make_comparison(side(before, scale), side(after, scale))])[0]
+        for scale in (1.0, factor)
+    )
+    assert other.change == pytest.approx(one.change, rel=1e-6, abs=1e-9)
+    assert other.interval == pytest.approx(one.interval, rel=1e-6, abs=1e-9)
+
+
+@given(SESSIONS, SESSIONS)
+def test_exchanging_the_sides_turns_the_change_around(
+    before: list[list[list[float]]], after: list[list[list[float]]]
+) -> None:
+    there, back = (
+        contrast(*sides, MEASURED, same_session=False, same_cards=False)
+        for sides in ((side(before), side(after)), (side(after), side(before)))
+    )
+    assert there.candidate - there.baseline == pytest.approx(back.baseline - back.candidate)
+    assert there.error() == pytest.approx(back.error())
+
+
+@given(SESSIONS, st.randoms(use_true_random=False))
+def test_the_order_of_windows_and_processes_does_not_matter(
+    sessions: list[list[list[float]]], chance: random.Random
+) -> None:
+    before = location(side(sessions))
+    for session in sessions:
+        for process in session:
+            chance.shuffle(process)
+        chance.shuffle(session)
+    chance.shuffle(sessions)
+    assert location(side(sessions)) == pytest.approx(before, abs=1e-9)
+
+
+@pytest.mark.parametrize("df", [3.0, 11.4, 200.0])
+def test_probabilities_are_those_of_students_t(df: float) -> None:
+    assert quantile(0.95, df) == pytest.approx(stats.t.ppf(0.95, df))
+    assert above(0.2, 0.01, df) == pytest.approx(stats.t.sf(20, df), rel=1e-9)
+    assert above(-math.inf, 0.01, df) == 1
