@@ -39,9 +39,9 @@ MESSAGES = {
         "a private model needs `hf auth login` (or HF_TOKEN)."
     ),
     "LocalEntryNotFoundError": (
-        "there is no folder {model!r} here, and the hub cannot be reached to look for {what}, which "
-        "was not downloaded before. Connect, or run `hf download {model}` where there is a network "
-        "and copy the folder; 'builtin/tiny' needs no network."
+        "there is no folder {model!r} here, {what} was not downloaded before, and the hub cannot be "
+        "asked for it ({cause}). Connect, or run `hf download {model}` where there is a network and "
+        "copy the folder; 'builtin/tiny' needs no network."
     ),
     "EntryNotFoundError": "{what} on the hub has no config.json, so it is no transformers model.",
     "HFValidationError": (
@@ -115,6 +115,7 @@ def _explain(model: str, revision: str | None, error: Exception) -> NoReturn:
     what = f"{model!r}" if revision is None else f"{model!r} at revision {revision!r}"
     for name, message in MESSAGES.items():
         if isinstance(error, getattr(errors, name)):
-            text = message.format(what=what, model=model, error=error)
+            cause = error.__cause__ or "no connection, or HF_HUB_OFFLINE is set"
+            text = message.format(what=what, model=model, error=error, cause=cause)
             raise ModelNotFoundError(text) from error
-    raise EngineError(f"the hub could not be asked for {what}: {error}") from error
+    raise EngineError(f"could not fetch the configuration of {what}: {error}") from error

@@ -1,0 +1,42 @@
+"""One loaded session and one cache directory for the tests of the engines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llem.config.experiment import ExperimentConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_llem.engines.transformers_session import TransformersSession
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache directory in which the built-in model is built once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment(cache: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLEM_CACHE_DIR", str(cache))
+        patch.setenv("OMP_NUM_THREADS", "2")
+        yield
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[TransformersSession]:
+    """The built-in model in float32 on the CPU, with two threads."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from pytest_llem.engines.transformers import TransformersEngine
+
+    torch.set_num_threads(2)
+    loaded = TransformersEngine().load(ExperimentConfig(dtype="float32", device="cpu"))
+    yield loaded
+    loaded.close()
