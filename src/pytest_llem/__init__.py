@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.config.study import StudyConfig
+    from pytest_llem.energy.measured import Measured
+    from pytest_llem.measure.instrument import Energy
+    from pytest_llem.measure.work import Work
     from pytest_llem.plan.grid import grid
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.runs.library import StudyResult, run_experiment, run_study
 
 __version__ = "2.0.0.dev0"
 __all__ = [
+    "Energy",
     "ExperimentConfig",
     "ExperimentResult",
+    "Measured",
     "StudyConfig",
     "StudyResult",
+    "Work",
     "__version__",
     "grid",
     "run_experiment",
@@ -28,6 +34,9 @@ __all__ = [
 _PUBLIC = {
     "ExperimentConfig": "pytest_llem.config.experiment",
     "StudyConfig": "pytest_llem.config.study",
+    "Energy": "pytest_llem.measure.instrument",
+    "Measured": "pytest_llem.energy.measured",
+    "Work": "pytest_llem.measure.work",
     "grid": "pytest_llem.plan.grid",
     "ExperimentResult": "pytest_llem.results.schema",
     "StudyResult": "pytest_llem.runs.library",

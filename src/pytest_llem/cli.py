@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pytest_llem import __version__
 from pytest_llem.errors import LlemError
+
+if TYPE_CHECKING:
+    from pytest_llem.results.schema import ExperimentResult
 
 app = typer.Typer(
     name="llem",
@@ -61,10 +65,11 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Measure one experiment and keep its result under .llem/."""
     from dataclasses import replace
 
-    from pytest_llem.plan.overrides import configured
+    from pytest_llem.plan.bare import bare_experiment
+    from pytest_llem.plan.overrides import overrides_of
     from pytest_llem.runs.library import default_settings, run_experiment
 
-    config = configured({"model": model, "backend": backend}, overrides or [])
+    config = bare_experiment(overrides_of([backend], model, overrides or []))
     settings = replace(
         default_settings(),
         meter=meter,
@@ -97,5 +102,16 @@ def _required(require: str | None) -> bool:
     return require == "measured"
 
 
-def _show(result: Any) -> None:
-    del result
+def _show(result: ExperimentResult) -> None:
+    from pytest_llem.reports.terminal import SummaryRow, summary_lines
+
+    size = shutil.get_terminal_size((80, 24))
+    lines = summary_lines(
+        [SummaryRow(result)],
+        width=size.columns,
+        colour=sys.stdout.isatty(),
+        unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
+        verbosity=0,
+    )
+    for line in lines:
+        typer.echo(line)

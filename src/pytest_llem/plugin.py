@@ -12,8 +12,9 @@ from pytest_llem.isolation.launcher import CHANNEL_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
+    from pytest_llem.plan.point import Point
     from pytest_llem.runs.summary import Summary
 
 __all__ = ["energy", "model"]
@@ -86,6 +87,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_llem import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Become a child, if this process was started as one."""
@@ -116,7 +123,14 @@ def _configure_collection(config: pytest.Config) -> None:
     if config.option.llem_dry_run:
         from pytest_llem.plan.dry_run import DryRun
 
-        config.pluginmanager.register(DryRun(config, collection), "llem-dry-run")
+        preview = DryRun(config, collection, lambda points: _baseline_states(config, points))
+        config.pluginmanager.register(preview, "llem-dry-run")
+
+
+def _baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[str, str]:
+    from pytest_llem.runs.preview import baseline_states
+
+    return baseline_states(config, points)
 
 
 def _engine_names() -> Collection[str]:

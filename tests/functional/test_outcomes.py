@@ -33,8 +33,7 @@ def test_each_experiment_runs_in_a_process_of_its_own(run: Run) -> None:
     )
     result.assert_outcomes(passed=3)
     (one, parent_one), (two, parent_two), (plain, _) = (
-        line.split()
-        for line in Path("pids").read_text().splitlines()
+        line.split() for line in Path("pids").read_text().splitlines()
     )
     assert len({one, two, plain}) == 3
     assert parent_one == parent_two == plain
@@ -436,6 +435,7 @@ def test_ctrl_c_ends_the_run_and_its_children(pytester: pytest.Pytester) -> None
     import signal
     import subprocess
     import time
+
     pytester.makepyfile(
         test_it="""
         import os, pathlib, time

@@ -68,6 +68,7 @@ class Energy:
             ConfigError: the arguments do not fit together.
             MeterError: the device could not be read.
         """
+        __tracebackhide__ = True
         from pytest_llem.measure.drive import Driver
 
         is_session = isinstance(subject, Generates)

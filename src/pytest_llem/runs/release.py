@@ -41,6 +41,9 @@ def release(ended: ConductedItem, kept: Kept, store: RunStore, *, strict: bool) 
             _fail_if_due(report, kept, strict=strict)
     if kept.result is not None:
         _describe(reports, kept, store)
+        ended.item.ihook.pytest_llem_result(
+            config=ended.item.config, result=kept.result, judgements=kept.judgements
+        )
     for report in reports:
         ended.item.ihook.pytest_runtest_logreport(report=report)
 

@@ -38,6 +38,8 @@ class Summary:
     store: RunStore | None = None
     told: list[Told] = field(default_factory=list)
     closing: Closing = field(default_factory=Closing)
+    results: list[ExperimentResult] = field(default_factory=list)
+    """Set once :meth:`lines` has read them."""
 
     def hear(self, fields: dict[str, Any]) -> None:
         """Take what a released report says of its experiment."""
@@ -60,6 +62,7 @@ class Summary:
     def lines(self, *, width: int, colour: bool, unicode: bool, verbosity: int) -> list[str]:
         """What the terminal says at the end of the run."""
         rows = [SummaryRow(result, told.judgements) for told, result in self._results()]
+        self.results = [row.result for row in rows]
         return [
             *summary_lines(rows, width=width, colour=colour, unicode=unicode, verbosity=verbosity),
             *self._closing_lines(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ def write_summary(summary: Summary, reporter: pytest.TerminalReporter) -> None:
         unicode=writer.unicode,
         verbosity=reporter.verbosity,
     )
-    for line in lines:
+    added = reporter.config.hook.pytest_llem_report(config=reporter.config, results=summary.results)
+    for line in (*lines, *itertools.chain.from_iterable(added)):
         reporter.write_line(line)
 
 

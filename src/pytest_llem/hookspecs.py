@@ -1,0 +1,29 @@
+"""Hooks for third parties, called through pluggy like pytest's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llem.baselines.verdict import Judgement
+    from pytest_llem.results.schema import ExperimentResult
+
+
+@pytest.hookspec
+def pytest_llem_result(
+    config: pytest.Config, result: ExperimentResult, judgements: Sequence[Judgement]
+) -> None:
+    """Called once an experiment is judged, before its reports are logged.
+
+    Its result is on disk by then. Called in the process that conducted it, which is
+    a worker under pytest-xdist.
+    """
+
+
+@pytest.hookspec
+def pytest_llem_report(config: pytest.Config, results: Sequence[ExperimentResult]) -> list[str]:
+    """Lines to add to the run's summary on the terminal, given all results of the run."""
