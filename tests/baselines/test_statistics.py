@@ -14,8 +14,10 @@ from scipy import stats
 
 from pytest_llem.baselines.judging import judge
 from pytest_llem.baselines.prior import ESTIMATED, MEASURED
+from pytest_llem.baselines.rules import parse_rule
 from pytest_llem.baselines.samples import Sample, Side
 from pytest_llem.baselines.statistics import above, contrast, location, quantile, windows
+from pytest_llem.baselines.tolerance import bounds
 
 if TYPE_CHECKING:
     import random
@@ -118,6 +120,41 @@ def test_a_history_of_sessions_overrules_the_allowance(
     ]
     assert errors[0] < allowed.error()[0] < errors[1]
     assert allowed.terms[1].assumed_sd == pytest.approx(0.01)
+
+
+def test_sessions_that_only_differ_by_their_processes_are_not_called_restless(
+    seeded: Callable[[int], random.Random],
+) -> None:
+    chance = seeded(6)
+    history = side([[[math.exp(chance.gauss(0, 0.02))] for _ in range(2)] for _ in range(60)])
+    found = contrast(history, side([[[1.0]]]), MEASURED, same_session=False, same_cards=True)
+    assert found.terms[1].source == "sessions"
+    assert found.terms[1].candidate < 1.1 * MEASURED.session_sd**2
+
+
+def test_processes_of_all_sessions_average_out() -> None:
+    history, now = side([[[1.0]] * 5] * 4), side([[[1.0]] * 2])
+    found = contrast(history, now, MEASURED, same_session=False, same_cards=True)
+    processes, sessions = found.terms
+    assert processes.candidate / processes.baseline == pytest.approx(20 / 2)
+    assert sessions.candidate / sessions.baseline == pytest.approx(4)
+
+
+def test_an_absolute_bound_takes_over_its_share_of_the_baselines_noise() -> None:
+    found = contrast(side([[[0.4]]]), side([[[0.4]]]), MEASURED, same_session=True, same_cards=True)
+    (term,) = found.terms
+    assert found.error(0.5)[0] ** 2 == pytest.approx(term.candidate + term.baseline / 4)
+
+
+@given(st.floats(-3, 3), st.sampled_from(["5%", "+20mJ", "+0.4J", "150%", "5%,0.01J"]))
+def test_a_bound_moves_with_the_baseline_as_it_says(log: float, tolerance: str) -> None:
+    rule = parse_rule(f"energy_j:{tolerance}")
+    here, further = (bounds(rule, at, higher_is_better=False) for at in (log - 1e-6, log + 1e-6))
+    for one, other in zip(
+        (*here.worse, *here.better), (*further.worse, *further.better), strict=True
+    ):
+        if math.isfinite(one.log) and one.gain < 100:
+            assert (other.log - one.log) / 2e-6 == pytest.approx(one.gain, rel=1e-2)
 
 
 def test_another_card_widens_the_interval() -> None:

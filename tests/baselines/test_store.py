@@ -99,7 +99,11 @@ def test_every_metric_is_kept_per_pass_or_per_phase(
         "temperature_c": 60,
     }
     assert process.values.keys() - METRICS.keys() == {"sm_clock_mhz", "temperature_c"}
-    assert process.standard_errors["decode.energy_j"] == pytest.approx(0.02 / 1.96, rel=1e-3)
+    error = pytest.approx(0.02 / 1.96, rel=1e-3)
+    assert process.standard_errors == {"decode": error}
+    assert process.sample("decode.energy_per_output_token_j").standard_error == error
+    assert process.sample("decode.duration_s").standard_error is None
+    assert process.sample("energy_j").standard_error is None
 
 
 def test_an_invalid_window_is_left_out(
@@ -330,6 +334,36 @@ def test_a_lock_left_by_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / LOCK_NAME).touch()
     with only_writer(tmp_path, 0.1):
         pass
+
+
+def test_a_lock_that_vanished_while_it_was_taken_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    really_open = os.open
+
+    def open_then_lose(path: Path, *arguments: int) -> int:
+        descriptor = really_open(path, *arguments)
+        if not opened:
+            path.unlink()  # what its former owner does when done
+        opened.append(descriptor)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_then_lose)
+    with only_writer(tmp_path, 5):
+        assert (tmp_path / LOCK_NAME).exists()
+    assert len(opened) == 2
+
+
+def test_a_reader_keeps_the_file_it_opened(
+    store: BaselineStore, make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    path = store.update([make_result([0.4])], make_environment()).stored[0].path
+    before = path.read_bytes()
+    with path.open("rb") as reader:
+        store.update([make_result([0.5])], make_environment())
+        assert reader.read() == before
+    assert path.read_bytes() != before
 
 
 def test_a_full_disk_leaves_the_old_file(

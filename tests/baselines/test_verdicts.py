@@ -206,6 +206,8 @@ def test_verdicts_of_clear_cases(
         (exactly(0.4), exactly(-0.1, 0.4), "5 of 10 values of this run are zero or less"),
         (exactly(0.0), exactly(0.4), "5 of 5 values of the baseline are zero or less"),
         (exactly(0.4), Side(()), "this run has no value"),
+        (exactly(0.4), Side(((Sample((0.4,)),), ())), "this run has no value"),
+        (exactly(0.4), Side(((Sample((0.4,)), Sample(())),)), "this run has no value"),
         (Side(()), exactly(0.4), "the baseline has no value"),
     ],
 )

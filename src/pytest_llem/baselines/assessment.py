@@ -64,10 +64,12 @@ class Assessment:
 
 def reasons_against(comparison: Comparison) -> tuple[str, ...]:
     """Why two sides cannot be compared; empty if they can, or if there is no baseline."""
-    found = [*comparison.refuse, *_unusable("this run", comparison.candidate)]
+    if comparison.refuse:
+        return comparison.refuse
+    found = list(_unusable("this run", comparison.candidate))
     if comparison.baseline is not None:
         found += _unusable("the baseline", comparison.baseline)
-    return tuple(dict.fromkeys(found)) if not comparison.refuse else comparison.refuse
+    return tuple(found)
 
 
 def testable(comparison: Comparison) -> bool:
@@ -124,7 +126,7 @@ def relative(log_change: float) -> float:
 def _unusable(whose: str, side: Side) -> Iterator[str]:
     values = side.values
     bad = sum(not (value > 0 and math.isfinite(value)) for value in values)
-    if not values:
+    if not side.known:
         yield f"{whose} has no value"
     elif bad:
         yield f"{bad} of {len(values)} values of {whose} are zero or less: no ratio can be taken"

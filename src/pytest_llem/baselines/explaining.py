@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def explain(comparison: Comparison, finding: Finding) -> str:
 
 def typical(side: Side | None) -> float | None:
     """Where a side lies, in the metric's unit; ``None`` if it has no positive values."""
-    if side is None or not side.values or not all(value > 0 for value in side.values):
+    if side is None or not side.known or not all(value > 0 for value in side.values):
         return None
     return math.exp(location(side))
 
@@ -108,7 +109,7 @@ def _percent(change: float) -> str:
 
 
 def _tolerance(comparison: Comparison) -> str:
-    said = comparison.rule.tolerance.replace("%", " %")
+    said = re.sub(r"\s*%", " %", comparison.rule.tolerance)
     return f"{said} (not gated)" if comparison.rule.informational else said
 
 

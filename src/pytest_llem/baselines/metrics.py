@@ -102,19 +102,19 @@ def per_window(samples: Sequence[WindowSample], quantity: str) -> tuple[float, .
     return tuple(float(value) for value in values if value is not None)
 
 
-def standard_error(measured: Measured, metric: Metric) -> float | None:
-    """Relative standard error of a value that is inferred once per process.
+def standard_errors(measured: Measured) -> dict[str, float]:
+    """Relative standard errors of the energies that are inferred once per process, by phase.
 
-    Decode is a difference of measurements, which can make it noisier than any
-    window; its stated 95 % half-width carries that. ``None`` if it is not stated.
+    Decode is a difference of measurements, which can make it noisier than any window;
+    its stated 95 % half-width carries that. A phase that states none is left out.
     """
-    if metric.phase == "whole" or not metric.quantity.startswith("energy"):
-        return None
-    if metric.phase == "prefill" and measured.samples("prefill"):
-        return None
-    phase = measured.decode if metric.phase == "decode" else measured.prefill
-    half_width = ratio(phase.energy_uncertainty_j, phase.energy_j)
-    return None if half_width is None else abs(half_width) / NORMAL_95
+    phases = {"decode": measured.decode}
+    if not measured.samples("prefill"):
+        phases["prefill"] = measured.prefill
+    errors = {
+        name: ratio(phase.energy_uncertainty_j, phase.energy_j) for name, phase in phases.items()
+    }
+    return {name: abs(error) / NORMAL_95 for name, error in errors.items() if error is not None}
 
 
 NORMAL_95 = 1.959964

@@ -14,7 +14,7 @@ from pytest_llem.baselines.metrics import (
     METRICS,
     metric_values,
     per_window,
-    standard_error,
+    standard_errors,
 )
 from pytest_llem.results.schema import Stored
 
@@ -33,13 +33,13 @@ class ProcessSamples(Stored):
     values: dict[str, tuple[float, ...]]
     """Per metric one value a window, or a single one where it is inferred once."""
     standard_errors: dict[str, float] = Field(default_factory=dict)
-    """Relative standard errors of values that are inferred once per process."""
+    """Relative standard errors of energies that are inferred once per process, by phase."""
 
     def sample(self, metric: str) -> Sample:
         """The values of one metric; empty if it is not known."""
-        return Sample(
-            values=self.values.get(metric, ()), standard_error=self.standard_errors.get(metric)
-        )
+        phase, _, quantity = metric.rpartition(".")
+        error = self.standard_errors.get(phase) if quantity.startswith("energy") else None
+        return Sample(self.values.get(metric, ()), error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,12 @@ class Side:
         return tuple(sample for session in self.sessions for sample in session)
 
     @property
+    def known(self) -> bool:
+        """Whether there is a session, a process in every session, and a value in every process."""
+        samples = self.samples
+        return bool(samples) and all(self.sessions) and all(sample.values for sample in samples)
+
+    @property
     def values(self) -> tuple[float, ...]:
         """All windows of all processes."""
         return tuple(value for sample in self.samples for value in sample.values)
@@ -74,11 +80,10 @@ def process_samples(measured: Measured, repeat: int) -> ProcessSamples:
     values = {name: metric_values(measured, metric) for name, metric in METRICS.items()}
     windows = measured.samples("whole")
     values |= {name: per_window(windows, name) for name in EXPLAINING}
-    errors = {name: standard_error(measured, metric) for name, metric in METRICS.items()}
     return ProcessSamples(
         repeat=repeat,
         values={name: known for name, known in values.items() if known},
-        standard_errors={name: error for name, error in errors.items() if error is not None},
+        standard_errors=standard_errors(measured),
     )
 
 
