@@ -59,6 +59,7 @@ benchmarks: environment ## what the tool itself costs and how accurate it is, pr
 
 schemas: environment ## write the JSON Schemas of stored files to schemas/ again
 	$(BIN)/python -m pytest_llem.results.json_schema schemas
+	$(BIN)/python -m pytest_llem.baselines.json_schema schemas
 
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
 	rm -rf .venv .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

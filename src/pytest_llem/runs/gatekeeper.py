@@ -34,7 +34,7 @@ class Gatekeeper:
         self._rules = parse_rules(settings.gates) if gated else ()
         self._environment = environment.model_dump(mode="json")
         self._baselines = BaselineStore(settings.baselines)
-        self._family_size = experiments * max(len(self._rules), 1)
+        self._family_size = experiments
         self._family: dict[str, list[Comparison]] = {}
 
     def judge(self, result: ExperimentResult) -> list[Judgement]:
