@@ -60,8 +60,7 @@ def main() -> None:
     for meter in ("nvml", "estimate"):
         pairs = [(_spent(meter, FEW), _spent(meter, MANY)) for _ in range(rounds)]
         shares = [
-            (many["cpu_s"] - few["cpu_s"]) / (many["wall_s"] - few["wall_s"])
-            for few, many in pairs
+            (many["cpu_s"] - few["cpu_s"]) / (many["wall_s"] - few["wall_s"]) for few, many in pairs
         ]
         peaks = [many["peak_mb"] for _, many in pairs]
         print(

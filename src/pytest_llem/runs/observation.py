@@ -11,6 +11,7 @@ from pytest_llem.devices.selection import MeterRequest, choose_meter
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.marks import MeasurementMarks
 from pytest_llem.energy.sampler import Sampler
+from pytest_llem.energy.window import ESTIMATOR
 from pytest_llem.isolation.observer import Observer
 from pytest_llem.results.schema import DeviceFacts, Methodology
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_llem.energy.trace import Trace
     from pytest_llem.runs.settings import RunSettings
 
-ESTIMATOR = "refresh-edges/1"
 
 
 class Instruments:

@@ -1,0 +1,225 @@
+"""How close to the truth a window's energy is, and how honest its uncertainty.
+
+Simulated instrument (virtual time, seeds fixed): an energy counter that refreshes
+every 100 ms at an unknown phase, and power that shows 25 ms of every 100 ms, read as
+the sampler reads them. The truth is an exact integral by code of its own
+(tests/instruments/curves.py).
+
+Real time: the sampler's thread against a compiled driver double with a steady load.
+
+    python benchmarks/accuracy.py [--windows N] [--seconds S]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from instrument import MS, SECOND, Sensor, SimulatedMeter, VirtualClock
+from instruments.curves import Constant, Piece, Pieces, Square
+from instruments.nvml_double import Gpu, nvml_double
+from machine import describe_machine
+
+from pytest_llem.energy.sampler import Sampler
+from pytest_llem.energy.window import estimate_window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from instruments.curves import Curve
+
+    from pytest_llem.energy.trace import Trace
+
+LENGTHS_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+RECORDED_S = 60
+MARGIN_S = 5
+STEADY_W = 400.0
+
+
+class Error(NamedTuple):
+    """One window against the truth, relative to it."""
+
+    actual: float
+    stated: float
+    """Half-width of the stated 95 % interval."""
+
+
+def curves(phase_ns: int) -> dict[str, Curve]:
+    """Loads of an accelerator, at a phase of their own."""
+    burst = (Piece(1300 * MS, 120.0), Piece(180 * MS, 680.0), Piece(420 * MS, 250.0))
+    ramp = (Piece(2000 * MS, 100.0, 700.0), Piece(2000 * MS, 700.0, 100.0))
+    squares = {
+        f"square {period} ms": Square(
+            low_w=150.0, high_w=600.0, period_ns=period * MS, phase_ns=phase_ns
+        )
+        for period in (30, 200, 1000)
+    }
+    return {
+        "steady": Constant(STEADY_W),
+        **squares,
+        "ramp": Pieces(ramp, phase_ns),
+        "burst": Pieces(burst, phase_ns),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--windows", type=int, default=200, help="windows in each cell")
+    parser.add_argument("--seconds", type=int, default=60, help="real time to record")
+    arguments = parser.parse_args()
+    print(describe_machine())
+    _simulated(arguments.windows)
+    _real(arguments.seconds)
+
+
+def _simulated(windows: int) -> None:
+    print(
+        "\nSimulated: 100 ms refresh, windows with arbitrary ends; absolute relative error "
+        "in %,\nmedian / 95th percentile; (coverage of the stated 95 % interval, "
+        "median stated / median actual)"
+    )
+    print(f"{'':14}" + "".join(f"{length:>23g} s" for length in LENGTHS_S))
+    pooled: dict[float, list[Error]] = {length: [] for length in LENGTHS_S}
+    for name in curves(0):
+        cells = {length: _cell(name, length, windows) for length in LENGTHS_S}
+        print(f"{name:14}" + "".join(_shown(cells[length]) for length in LENGTHS_S))
+        if name != "steady":
+            for length, errors in cells.items():
+                pooled[length] += errors
+    print(f"{'all but steady':14}" + "".join(_shown(pooled[length]) for length in LENGTHS_S))
+
+
+def _cell(name: str, length_s: float, windows: int) -> list[Error]:
+    """Windows in four recordings, each with phases of its own."""
+    found: list[Error] = []
+    for seed in range(4):
+        rng = random.Random(f"{name} {length_s} {seed}")
+        curve = curves(rng.randrange(2000 * MS))[name]
+        trace = _record(curve, rng.randrange(100 * MS), rng.randrange(100 * MS), seed)
+        found += _windows(trace, curve, length_s, windows // 4, rng)
+    return found
+
+
+def _record(curve: Curve, phase_ns: int, power_phase_ns: int, seed: int) -> Trace:
+    clock = VirtualClock(random=random.Random(seed))
+    sensor = Sensor(phase_ns=phase_ns, power_phase_ns=power_phase_ns)
+    meter = SimulatedMeter(clock, [curve], [sensor], seed)
+    sampler = Sampler(meter, meter.discover(), clock=clock)
+    sampler.attend(on=True)
+    sampler.obey()
+    end_ns = clock() + RECORDED_S * SECOND
+    while clock() < end_ns:
+        clock.sleep(max(sampler.step() - clock(), 0) / SECOND)
+    return sampler.traces[0]
+
+
+def _windows(
+    trace: Trace, curve: Curve, length_s: float, count: int, rng: random.Random
+) -> Iterable[Error]:
+    first_ns = trace.before_ns[0] + MARGIN_S * SECOND
+    last_ns = trace.after_ns[-1] - MARGIN_S * SECOND - round(length_s * SECOND)
+    for _ in range(count):
+        start_ns = rng.randrange(first_ns, last_ns)
+        end_ns = start_ns + round(length_s * SECOND)
+        truth_j = curve.energy_j(start_ns, end_ns)
+        window = estimate_window(trace, start_ns, end_ns)
+        if window.energy_j is None or window.uncertainty_j is None:
+            raise SystemExit(f"no energy for a window: {window.warnings}")
+        yield Error(abs(window.energy_j - truth_j) / truth_j, window.uncertainty_j / truth_j)
+
+
+def _shown(errors: Sequence[Error]) -> str:
+    actual = sorted(error.actual for error in errors)
+    covered = sum(error.actual <= error.stated for error in errors) / len(errors)
+    typical = median(actual)
+    sharpness = median(error.stated for error in errors) / typical if typical else float("inf")
+    worst = actual[int(0.95 * len(actual))]
+    text = f"{100 * typical:.2g} / {100 * worst:.2g} ({covered:.0%}, {sharpness:.1f})"
+    return f"{text:>25}"
+
+
+REAL = """
+import json, resource, sys, time
+from pytest_llem.devices.nvml import NvmlMeter
+from pytest_llem.energy.sampler import Sampler
+
+class NoOne:
+    def cpu_time_s(self): return 0.0
+
+meter = NvmlMeter()
+calls = [0.0, 0]
+read = meter.read
+def timed(device):
+    start = time.thread_time()
+    reading = read(device)
+    calls[0] += time.thread_time() - start
+    calls[1] += 1
+    return reading
+meter.read = timed
+with Sampler(meter, meter.discover()) as sampler:
+    sampler.attend(True)
+    time.sleep(2)
+    start, used, taken = time.monotonic(), time.process_time(), list(calls)
+    time.sleep(float(sys.argv[1]))
+    wall, cpu = time.monotonic() - start, time.process_time() - used
+    inside, count = calls[0] - taken[0], calls[1] - taken[1]
+trace = sampler.traces[0]
+print(json.dumps({
+    "before_ns": list(trace.before_ns), "after_ns": list(trace.after_ns),
+    "energy_j": list(trace.energy_j), "power_w": list(trace.power_w),
+    "rate": count / wall, "cpu": cpu / wall, "beyond": (cpu - inside) / wall,
+}))
+"""
+
+
+def _real(seconds: int) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        environ = nvml_double(Path(directory), [Gpu(curve=Constant(STEADY_W), delay_us=200)])
+        answer = subprocess.run(
+            [sys.executable, "-c", REAL, str(seconds)],
+            env=os.environ | environ,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    told = json.loads(answer.stdout)
+    trace = _trace_of(told)
+    errors = list(_windows(trace, Constant(STEADY_W), 1.0, 200, random.Random(0)))
+    actual = sorted(error.actual for error in errors)
+    covered = sum(error.actual <= error.stated for error in errors) / len(errors)
+    within = sum(error <= 0.01 for error in actual) / len(actual)
+    print(
+        f"\nReal time: {seconds} s of the sampler's thread on a driver double, {STEADY_W:g} W, "
+        f"counter every 100 ms,\n200 windows of 1 s: {within:.1%} within 1 %, largest error "
+        f"{actual[-1]:.3%}, median {median(actual):.3%}; the stated interval covers {covered:.1%}"
+        f"\nthe sampler read {told['rate']:.0f} times a second and used {told['cpu']:.2%} of one "
+        f"core, {told['beyond']:.2%} beyond the driver's calls"
+    )
+
+
+def _trace_of(told: dict[str, list[float]]) -> Trace:
+    from array import array
+
+    from pytest_llem.devices.meter import Capability, Device
+    from pytest_llem.energy.trace import Trace
+
+    trace = Trace(Device("GPU-0", "double", Capability("gpu", "counter", 0.001, None)), "nvml")
+    trace.before_ns.extend(array("q", map(int, told["before_ns"])))
+    trace.energy_j.extend(told["energy_j"])
+    trace.power_w.extend(told["power_w"])
+    trace.after_ns.extend(array("q", map(int, told["after_ns"])))
+    return trace
+
+
+if __name__ == "__main__":
+    main()

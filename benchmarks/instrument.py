@@ -1,0 +1,163 @@
+"""A simulated GPU in virtual time: what a driver would answer, at no real time at all.
+
+Only the instrument is here; curves and their exact energies come from elsewhere, so
+that the truth shares no code with what is judged by it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from pytest_llem.devices.meter import Capability, Device, Facts, Reading
+from pytest_llem.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MS = 1_000_000
+SECOND = 1_000_000_000
+
+
+class Curve(Protocol):
+    """Power over time; only its energy is asked for."""
+
+    def energy_j(self, start_ns: int, end_ns: int) -> float: ...
+
+
+@dataclass
+class VirtualClock:
+    """A monotonic clock that moves when somebody sleeps or a driver call takes time.
+
+    Sleeps end late by an exponential time, as those of a real thread do.
+    """
+
+    now_ns: int = 1_000 * SECOND
+    late_ns: float = 80_000.0
+    random: random.Random = field(default_factory=lambda: random.Random(0))
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def sleep(self, seconds: float) -> None:
+        late_ns = self.random.expovariate(1 / self.late_ns) if self.late_ns else 0.0
+        self.advance(seconds * SECOND + late_ns)
+
+    def advance(self, ns: float) -> None:
+        self.now_ns += max(round(ns), 0)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """How a simulated card refreshes, averages, rounds and answers."""
+
+    refresh_ns: int = 100 * MS
+    phase_ns: int = 0
+    jitter_ns: float = 0.0
+    """Standard deviation of a refresh around its place in the regular grid."""
+    quantum_j: float | None = 0.001
+    """Step of the counter; ``None`` is a card without one."""
+    power_refresh_ns: int = 100 * MS
+    power_phase_ns: int = 0
+    averaging_ns: int | None = 25 * MS
+    """What a power reading averages over; ``None`` is a card without such a reading."""
+    latency_ns: float = 200_000.0
+    """Median duration of a reading."""
+    slow_share: float = 0.0
+    """Share of readings that take ``slow_ns`` instead."""
+    slow_ns: int = 50 * MS
+
+
+class Grid:
+    """Instants of refreshing: regular, with independent jitter, in order."""
+
+    def __init__(self, start_ns: int, period_ns: int, jitter_ns: float, rng: random.Random) -> None:
+        self._period_ns, self._jitter_ns, self._random = period_ns, jitter_ns, rng
+        self._next_ns = start_ns
+        self._instants: list[int] = []
+
+    def last_before(self, t_ns: int) -> int:
+        """The latest refresh at or before *t_ns*."""
+        while self._next_ns <= t_ns + 2 * self._period_ns:
+            limit = 0.45 * self._period_ns
+            jitter = self._random.gauss(0, self._jitter_ns) if self._jitter_ns else 0.0
+            self._instants.append(round(self._next_ns + min(max(jitter, -limit), limit)))
+            self._next_ns += self._period_ns
+        return self._instants[bisect.bisect_right(self._instants, t_ns) - 1]
+
+
+class Card:
+    """One simulated GPU under a curve."""
+
+    def __init__(self, curve: Curve, sensor: Sensor, start_ns: int, seed: int) -> None:
+        rng = random.Random(seed)
+        early_ns = start_ns - 3 * SECOND
+        self.curve, self.sensor, self._origin_ns = curve, sensor, early_ns - 10 * SECOND
+        self._counter = Grid(early_ns + sensor.phase_ns, sensor.refresh_ns, sensor.jitter_ns, rng)
+        self._power = Grid(
+            early_ns + sensor.power_phase_ns, sensor.power_refresh_ns, sensor.jitter_ns, rng
+        )
+
+    def energy_j(self, t_ns: int) -> float | None:
+        if self.sensor.quantum_j is None:
+            return None
+        exact_j = self.curve.energy_j(self._origin_ns, self._counter.last_before(t_ns))
+        return math.floor(exact_j / self.sensor.quantum_j) * self.sensor.quantum_j
+
+    def power_w(self, t_ns: int) -> float | None:
+        if self.sensor.averaging_ns is None:
+            return None
+        at_ns = self._power.last_before(t_ns)
+        energy_j = self.curve.energy_j(at_ns - self.sensor.averaging_ns, at_ns)
+        return round(energy_j / self.sensor.averaging_ns * SECOND, 3)
+
+
+class SimulatedMeter:
+    """Reads simulated cards; a read takes virtual time."""
+
+    name: ClassVar[str] = "simulated"
+
+    def __init__(
+        self, clock: VirtualClock, curves: Sequence[Curve], sensors: Sequence[Sensor], seed: int = 0
+    ) -> None:
+        self._clock, self._random = clock, random.Random(seed)
+        self._devices = [
+            Device(f"GPU-{i}", "simulated", Capability("gpu", "counter", s.quantum_j, None), i)
+            for i, s in enumerate(sensors)
+        ]
+        self._cards = {
+            device.uuid: Card(curve, sensor, clock(), seed + 1000 * i)
+            for i, (device, curve, sensor) in enumerate(
+                zip(self._devices, curves, sensors, strict=True)
+            )
+        }
+        self.lost: set[str] = set()
+        self.facts_of: Callable[[int], Facts] = lambda now_ns: Facts(now_ns, temperature_c=60.0)
+
+    def discover(self) -> Sequence[Device]:
+        return self._devices
+
+    def read(self, device: Device) -> Reading:
+        if device.uuid in self.lost:
+            raise MeterError(f"{device.uuid} is lost. Look at the driver's log.")
+        card = self._cards[device.uuid]
+        half_ns = self._latency_ns(card.sensor) / 2
+        before_ns = self._clock()
+        self._clock.advance(half_ns)
+        energy_j, power_w = card.energy_j(self._clock()), card.power_w(self._clock())
+        self._clock.advance(half_ns)
+        return Reading(before_ns, self._clock(), energy_j, power_w)
+
+    def facts(self, device: Device) -> Facts:
+        return self.facts_of(self._clock())
+
+    def close(self) -> None:
+        pass
+
+    def _latency_ns(self, sensor: Sensor) -> float:
+        if self._random.random() < sensor.slow_share:
+            return sensor.slow_ns
+        return self._random.lognormvariate(math.log(sensor.latency_ns), 0.3)

@@ -1,0 +1,78 @@
+"""From marks and traces to figures: the one function, live and for stored runs alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llem.energy.figures import figures_of
+from pytest_llem.energy.measured import Measured
+from pytest_llem.energy.phases import phases_of
+from pytest_llem.energy.samples import window_sample
+from pytest_llem.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llem.devices.meter import Capability
+    from pytest_llem.energy.marks import MeasurementMarks, WarmUp
+    from pytest_llem.energy.measured import WindowSample
+    from pytest_llem.energy.trace import Trace
+
+
+def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measured:
+    """All figures of one measurement. Pure: the same input gives the same output.
+
+    Args:
+        marks: what the measured process marked.
+        traces: one per device whose energy is the experiment's; all are summed.
+
+    Raises:
+        MeterError: there is no trace, or the traces are of unlike kinds.
+    """
+    meter, capability = _common(traces)
+    samples = [window_sample(mark, traces) for mark in marks.windows]
+    whole = [sample for sample in samples if sample.phase == "whole"]
+    figures = figures_of(whole)
+    prefill, decode = phases_of(marks.kind, figures, samples)
+    return Measured(
+        **figures,
+        name=marks.name,
+        meter=meter,
+        scope=capability.scope,
+        method=capability.method,
+        devices=tuple(trace.device.uuid for trace in traces),
+        prefill=prefill,
+        decode=decode,
+        windows=tuple(samples),
+        warm_up=marks.warm_up,
+        steady_state_window=(whole[0].start_ns, whole[-1].end_ns) if whole else None,
+        valid=figures["energy_j"] is not None,
+        warnings=tuple(dict.fromkeys(_warnings(samples, marks.warm_up))),
+    )
+
+
+def _common(traces: Sequence[Trace]) -> tuple[str, Capability]:
+    """Meter and capability that the traces share."""
+    kinds = {
+        (trace.meter, trace.device.capability.scope, trace.device.capability.method)
+        for trace in traces
+    }
+    if len(kinds) != 1:
+        said = ", ".join(" ".join(kind) for kind in sorted(kinds)) or "nothing was read"
+        raise MeterError(
+            f"energy can only be summed over devices that were read alike, not over: {said}. "
+            "Measure them apart."
+        )
+    return traces[0].meter, traces[0].device.capability
+
+
+def _warnings(samples: Sequence[WindowSample], warm_up: WarmUp | None) -> Iterator[str]:
+    if warm_up is not None and not warm_up.converged:
+        yield f"the load was not steady before the first window: {warm_up.reason}"
+    for phase in ("whole", "prefill"):
+        windows = [sample for sample in samples if sample.phase == phase]
+        invalid = sum(not sample.valid for sample in windows)
+        if invalid:
+            yield f"{invalid} of {len(windows)} {phase} windows are invalid and left out"
+    for sample in samples:
+        yield from sample.warnings

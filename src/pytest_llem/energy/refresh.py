@@ -1,0 +1,164 @@
+"""When a device refreshed what it shows: seen between two polls, narrowed by its neighbours."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from itertools import pairwise
+from statistics import fmean, median, quantiles
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NEIGHBOURS = 8
+"""Refreshes on either side that help to place one."""
+CUT = 1.5
+"""A counter is taken to refresh at least once in so many periods."""
+LEAST_HALF_NS = 50_000.0
+"""No refresh is taken to be known better than this: half a wake-up of the poller."""
+
+
+class Refresh(NamedTuple):
+    """A new value, first seen by the poll that ended at ``latest_ns``."""
+
+    earliest_ns: int
+    """Start of the last poll that still gave the value before."""
+    latest_ns: int
+    """End of the first poll that gave this value."""
+    value: float
+
+    @property
+    def middle_ns(self) -> float:
+        return (self.earliest_ns + self.latest_ns) / 2
+
+    @property
+    def width_ns(self) -> int:
+        return self.latest_ns - self.earliest_ns
+
+
+class Placed(NamedTuple):
+    """A value and the instant from which it holds."""
+
+    time_ns: float
+    half_ns: float
+    """The instant lies within ``time_ns ± half_ns``, anywhere with the same chance."""
+    value: float
+
+
+def observe(
+    before_ns: Sequence[int], after_ns: Sequence[int], values: Sequence[float]
+) -> list[Refresh]:
+    """The changes among readings, in order; NaN readings are passed over."""
+    seen: list[Refresh] = []
+    last: tuple[int, float] | None = None
+    for before, after, value in zip(before_ns, after_ns, values, strict=True):
+        if math.isnan(value):
+            continue
+        if last is not None and value != last[1]:
+            seen.append(Refresh(last[0], after, value))
+        last = (before, value)
+    return seen
+
+
+def observed_period_ns(refreshes: Sequence[Refresh]) -> float | None:
+    """Time from one refresh to the next; ``None`` if fewer than three were seen.
+
+    A value may happen to stay the same, or a refresh be missed: that makes a gap a
+    multiple of the period. So the lower quartile is taken of all gaps, then the
+    mean of those near it.
+    """
+    gaps = [b.middle_ns - a.middle_ns for a, b in pairwise(refreshes)]
+    if len(gaps) < 2:  # noqa: PLR2004 - quantiles need two
+        return None
+    low_ns = quantiles(gaps, n=4)[0]
+    near = [gap for gap in gaps if 0.6 * low_ns < gap < 1.4 * low_ns]
+    return fmean(near) if near else median(gaps)
+
+
+class Refreshes:
+    """The refreshes of one column of a trace, placed in time as well as can be.
+
+    A refresh is bracketed by two polls. Where refreshes are regular, those around
+    it narrow the bracket: a straight line is fitted through the middles of up to
+    ``NEIGHBOURS`` brackets on either side, and what is left is the stretch of
+    phases that all of them allow. Where no phase suits all, refreshes jitter: then
+    the own bracket stands, cut at twice the scatter around the line.
+    """
+
+    def __init__(self, refreshes: Sequence[Refresh]) -> None:
+        self.period_ns = observed_period_ns(refreshes)
+        self._refreshes = [self._cut(refresh) for refresh in refreshes]
+        self._middles = [refresh.middle_ns for refresh in self._refreshes]
+        self._placed: dict[int, Placed] = {}
+
+    def __len__(self) -> int:
+        return len(self._refreshes)
+
+    def last_before(self, t_ns: float) -> int:
+        """Number of the last refresh at or before *t_ns*; -1 if there is none."""
+        number = bisect_right(self._middles, t_ns) - 1
+        for near in (number + 1, number, number - 1):
+            if 0 <= near < len(self) and self[near].time_ns <= t_ns:
+                return near
+        return -1
+
+    def __getitem__(self, number: int) -> Placed:
+        if number not in self._placed:
+            self._placed[number] = self._place(number)
+        return self._placed[number]
+
+    def _cut(self, refresh: Refresh) -> Refresh:
+        """A value that came in a long pause between polls came with the pause's last refresh."""
+        if self.period_ns is None or refresh.width_ns <= CUT * self.period_ns:
+            return refresh
+        return refresh._replace(earliest_ns=round(refresh.latest_ns - CUT * self.period_ns))
+
+    def _place(self, number: int) -> Placed:
+        own = self._refreshes[number]
+        low_ns, high_ns = self._allowed(number)
+        low_ns, high_ns = max(low_ns, own.earliest_ns), min(high_ns, own.latest_ns)
+        if low_ns > high_ns:
+            low_ns, high_ns = own.earliest_ns, own.latest_ns
+        half_ns = max((high_ns - low_ns) / 2, LEAST_HALF_NS)
+        return Placed((low_ns + high_ns) / 2, half_ns, own.value)
+
+    def _allowed(self, number: int) -> tuple[float, float]:
+        """From when to when the refresh may have been, judged by those around it."""
+        points = self._neighbourhood(number)
+        if len(points) < 4:  # noqa: PLR2004 - a line and its scatter
+            return -math.inf, math.inf
+        origin_ns = points[0][1].middle_ns
+        offset, slope = _line([(x, r.middle_ns - origin_ns) for x, r in points])
+        expected = [origin_ns + offset + slope * x for x, _ in points]
+        low = max(r.earliest_ns - e for e, (_, r) in zip(expected, points, strict=True))
+        high = min(r.latest_ns - e for e, (_, r) in zip(expected, points, strict=True))
+        here_ns = origin_ns + offset
+        if low <= high:
+            return here_ns + low, here_ns + high
+        misses = [r.middle_ns - e for e, (_, r) in zip(expected, points, strict=True)]
+        scatter_ns = math.sqrt(fmean(miss * miss for miss in misses))
+        return here_ns - 2 * scatter_ns, here_ns + 2 * scatter_ns
+
+    def _neighbourhood(self, number: int) -> list[tuple[int, Refresh]]:
+        """Narrowly seen refreshes around one, with their distance in whole periods."""
+        if self.period_ns is None:
+            return []
+        first = max(number - NEIGHBOURS, 0)
+        around = self._refreshes[first : number + NEIGHBOURS + 1]
+        here_ns = self._middles[number]
+        return [
+            (round((refresh.middle_ns - here_ns) / self.period_ns), refresh)
+            for refresh in around
+            if refresh.width_ns < self.period_ns / 2
+        ]
+
+
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Offset at zero and slope of the least-squares line."""
+    mean_x, mean_y = fmean(x for x, _ in points), fmean(y for _, y in points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    if not spread:
+        return mean_y, 0.0
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
+    return mean_y - slope * mean_x, slope

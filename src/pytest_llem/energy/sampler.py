@@ -1,0 +1,192 @@
+"""The sampler: a thread of the supervising process that reads devices into traces."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+from pytest_llem.energy.poll import PollSchedule
+from pytest_llem.energy.trace import Trace
+from pytest_llem.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from pytest_llem.devices.meter import Device, Meter
+
+FACTS_PERIOD_NS = 1_000_000_000
+IDLE_NS = 100_000_000
+"""How long the thread sleeps when no device is left to read."""
+REFRESHES_AFTER = 2
+"""Refreshes that the estimator wants to see beyond a window's end."""
+POWER_AFTER_NS = 300_000_000
+"""How far readings have to reach beyond a window's end where only power is read."""
+RECENT_NS = 1_000_000_000
+
+
+class Station:
+    """One device with its trace and its schedule."""
+
+    def __init__(self, device: Device, meter: Meter) -> None:
+        self.trace = Trace(device, meter.name)
+        self.schedule = PollSchedule()
+        self.due_ns = 0
+        self.facts_due_ns = 0
+        self.lost = False
+
+    def settled_after(self, time_ns: int) -> bool:
+        """Whether enough was read to tell the energy up to *time_ns*."""
+        trace, count = self.trace, len(self.trace)
+        if self.lost:
+            return True
+        if not count or trace.before_ns[count - 1] <= time_ns:
+            return False
+        if math.isnan(trace.energy_j[count - 1]):
+            return trace.before_ns[count - 1] > time_ns + POWER_AFTER_NS
+        wanted = 1 if self.schedule.continuous else REFRESHES_AFTER
+        return self._refreshes_after(time_ns, count) >= wanted
+
+    def _refreshes_after(self, time_ns: int, count: int) -> int:
+        trace, number, seen = self.trace, count - 1, 0
+        while number > 0 and trace.before_ns[number - 1] > time_ns:
+            seen += trace.energy_j[number] != trace.energy_j[number - 1]
+            number -= 1
+        return seen
+
+    def power_w(self) -> float | None:
+        """Latest power, or the mean of the last second where only energy is known."""
+        trace, last = self.trace, len(self.trace) - 1
+        if last < 0:
+            return None
+        if not math.isnan(trace.power_w[last]):
+            return trace.power_w[last]
+        first = last
+        while first > 0 and trace.before_ns[last] - trace.before_ns[first] < RECENT_NS:
+            first -= 1
+        elapsed_s = (trace.before_ns[last] - trace.before_ns[first]) / 1e9
+        used_j = trace.energy_j[last] - trace.energy_j[first]
+        return None if not elapsed_s or math.isnan(used_j) else used_j / elapsed_s
+
+
+class Sampler:
+    """Reads devices from :meth:`start` to :meth:`stop`.
+
+    The thread only follows what :meth:`step` says, so that a simulation can drive
+    the same code in virtual time. A device that fails is left alone from then on;
+    the others go on being read.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        devices: Sequence[Device],
+        *,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._meter, self._clock = meter, clock
+        self._stations = [Station(device, meter) for device in devices]
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._attending = False
+        self._stopping = False
+        self.failure: MeterError | None = None
+        """The first device that could not be read any more, or ``None``."""
+
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        return tuple(station.trace for station in self._stations)
+
+    def start(self) -> None:
+        """Begin to read, in a thread of its own; a second start changes nothing."""
+        if self._thread is None:
+            self._stopping = False
+            self._thread = threading.Thread(target=self._run, name="llem-sampler", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End reading; the traces stay."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopping = True
+            self._wake.set()
+            thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def attend(self, on: bool) -> None:
+        """Read closely (``True``), or only now and then (``False``)."""
+        self._attending = on
+        self._wake.set()
+
+    def settled_after(self, time_ns: int) -> bool:
+        """Whether enough was read of every device to tell its energy up to *time_ns*."""
+        return all(station.settled_after(time_ns) for station in self._stations)
+
+    def refresh_period_s(self, device: Device) -> float | None:
+        """Observed refresh period of the device's counter; ``None`` while it is unknown."""
+        stations = {station.trace.device.uuid: station for station in self._stations}
+        return stations[device.uuid].schedule.period_s
+
+    def latest_power_w(self) -> float | None:
+        """Power now, summed over the devices; ``None`` as long as one of them is unknown."""
+        powers = [station.power_w() for station in self._stations]
+        known = [power for power in powers if power is not None]
+        return math.fsum(known) if known and len(known) == len(powers) else None
+
+    def step(self) -> int:
+        """Read what is due; the instant at which something is due next."""
+        for station in self._stations:
+            if not station.lost and self._clock() >= station.due_ns:
+                self._read(station)
+        waiting = [station.due_ns for station in self._stations if not station.lost]
+        return min(waiting, default=self._clock() + IDLE_NS)
+
+    def _read(self, station: Station) -> None:
+        trace = station.trace
+        try:
+            if self._clock() >= station.facts_due_ns:
+                station.facts_due_ns = self._clock() + FACTS_PERIOD_NS
+                trace.facts.append(self._meter.facts(trace.device))
+            trace.append(self._meter.read(trace.device))
+        except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
+            self._lose(station, error)
+            return
+        station.due_ns = station.schedule.next_poll(self._clock(), trace)
+
+    def _lose(self, station: Station, error: Exception) -> None:
+        station.lost = True
+        if self.failure is None:
+            uuid = station.trace.device.uuid
+            lost = f"{uuid} cannot be read any more: {type(error).__name__}: {error}"
+            self.failure = error if isinstance(error, MeterError) else MeterError(lost)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self.obey()
+            wait_ns = self.step() - self._clock()
+            if wait_ns > 0 and self._wake.wait(wait_ns / 1e9):
+                self._wake.clear()
+        with contextlib.suppress(Exception):
+            for station in self._stations:
+                if not station.lost:
+                    station.trace.facts.append(self._meter.facts(station.trace.device))
+
+    def obey(self) -> None:
+        for station in self._stations:
+            if station.schedule.attending != self._attending:
+                station.schedule.attend(self._attending)
+                station.due_ns = station.facts_due_ns = 0

@@ -1,0 +1,121 @@
+"""How power runs inside a refresh: estimated from the readings around, with its uncertainty.
+
+A counter says how much energy went into each refresh, not how it was spread. Power
+is taken as a random function of time whose covariance falls off exponentially, and
+the energy up to an instant inside a refresh is its best linear prediction from the
+energies of the refreshes around and the power readings (kriging; Matheron 1963,
+ordinary kriging with a weakly known mean). The scale of the variation is not assumed
+but measured, near the instant, by how badly each reading is predicted by the others.
+"""
+
+from __future__ import annotations
+
+import math
+from operator import mul
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WEAK_MEAN = 100.0
+"""Variance of the unknown mean power, in units of the variance around it."""
+LEAST_SCALE_W = 0.05
+"""Variation below this is noise to every model alike, in watts."""
+
+
+class Box(NamedTuple):
+    """Energy known over a stretch of time."""
+
+    start_s: float
+    end_s: float
+    energy_j: float
+    noise: float
+    """Variance of its own, beside that of power itself, in units of the latter."""
+
+
+class Kriging:
+    """Power around one instant, for one length of correlation."""
+
+    def __init__(self, boxes: Sequence[Box], length_s: float) -> None:
+        self._boxes, self._length_s = boxes, length_s
+        widths = [box.end_s - box.start_s for box in boxes]
+        exact = [i for i, box in enumerate(boxes) if box.noise < 0.01] or range(len(boxes))  # noqa: PLR2004
+        self._mean_w = sum(boxes[i].energy_j for i in exact) / sum(widths[i] for i in exact)
+        lower, log_determinant = _inverse_factor(self._covariances(widths))
+        residuals = [b.energy_j - self._mean_w * w for b, w in zip(boxes, widths, strict=True)]
+        self._lower = lower
+        self._white = [sum(map(mul, row, residuals)) for row in lower]
+        square = sum(white * white for white in self._white)
+        self.scale2_w2 = square / len(boxes)
+        """Variance of power that the readings suggest, in W²."""
+        self.log_likelihood = -0.5 * (
+            len(boxes) * math.log(self.scale2_w2 + LEAST_SCALE_W**2)
+            + log_determinant
+            - 2 * sum(map(math.log, widths))
+        )
+
+    def energy_until(self, at_s: float) -> tuple[float, float]:
+        """Energy from 0 to *at_s* in joules, and its variance for power of unit variance."""
+        target = Box(0.0, at_s, 0.0, 0.0)
+        across = [self._covariance(box, target) for box in self._boxes]
+        white = [sum(map(mul, row, across)) for row in self._lower]
+        energy_j = self._mean_w * at_s + sum(map(mul, white, self._white))
+        variance = self._covariance(target, target) - sum(value * value for value in white)
+        return energy_j, max(variance, 0.0)
+
+    def local_scale2_w2(self, at_s: float, reach_s: float) -> float:
+        """Variance of power near *at_s* in W²: how readings there miss what the others predict.
+
+        The miss of each reading, predicted from all others, in units of its expected
+        spread, comes from the inverse of the covariance matrix (Dubrule 1983).
+        """
+        total, weights = 0.0, 0.0
+        for i, box in enumerate(self._boxes):
+            column = [row[i] for row in self._lower[i:]]
+            miss = sum(map(mul, column, self._white[i:]))
+            away_s = max(box.start_s - at_s, at_s - box.end_s, 0.0)
+            weight = math.exp(-away_s / reach_s)
+            total += weight * miss * miss / sum(value * value for value in column)
+            weights += weight
+        return total / weights
+
+    def _covariances(self, widths: Sequence[float]) -> list[list[float]]:
+        boxes = self._boxes
+        rows = [
+            [self._covariance(box, other) for other in boxes[: i + 1]]
+            for i, box in enumerate(boxes)
+        ]
+        for i, (box, width) in enumerate(zip(boxes, widths, strict=True)):
+            rows[i][i] += box.noise * width * width
+        return rows
+
+    def _covariance(self, a: Box, b: Box) -> float:
+        mean = WEAK_MEAN * (a.end_s - a.start_s) * (b.end_s - b.start_s)
+        integral = self._integral
+        return (
+            mean
+            + integral(a.end_s - b.start_s)
+            - integral(a.start_s - b.start_s)
+            - integral(a.end_s - b.end_s)
+            + integral(a.start_s - b.end_s)
+        )
+
+    def _integral(self, lag_s: float) -> float:
+        """The function whose second derivative is ``exp(-|lag| / length)``."""
+        away = abs(lag_s) / self._length_s
+        return self._length_s * self._length_s * (math.exp(-away) + away - 1.0)
+
+
+def _inverse_factor(rows: list[list[float]]) -> tuple[list[list[float]], float]:
+    """Inverse of the Cholesky factor of a matrix given by its lower rows, and log det."""
+    inverse: list[list[float]] = []
+    log_determinant = 0.0
+    size = len(rows)
+    for i, row in enumerate(rows):
+        # row of the factor: L[i][j] = sum_k row[k] * inverse[j][k]
+        factor = [sum(map(mul, row, inverse[j])) for j in range(i)]
+        pivot = math.sqrt(max(row[i] - sum(value * value for value in factor), 1e-300))
+        log_determinant += 2 * math.log(pivot)
+        solved = [-sum(factor[k] * inverse[k][j] for k in range(j, i)) / pivot for j in range(i)]
+        inverse.append([*solved, 1.0 / pivot, *[0.0] * (size - i - 1)])
+    return inverse, log_determinant

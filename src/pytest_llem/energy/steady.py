@@ -1,0 +1,71 @@
+"""Whether a load runs steadily, by how long its passes take."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+
+LEAST_PASSES = 6
+"""Fewer passes show no trend."""
+LEAST_DRIFT = 0.02
+"""Medians that differ by less count as equal."""
+MOST_DRIFT = 0.25
+"""Medians that differ by more are not equal, however much single passes vary."""
+MEDIAN_ERROR = 1.2533 * math.sqrt(2)
+"""Standard error of a difference of two medians of normal values, in those of one mean."""
+
+
+class SteadyState:
+    """Follows the passes of a warm-up and decides when it may end.
+
+    Of all passes so far the later half is looked at (as Geweke 1992 does with
+    chains): steady is a load whose two quarters there have medians that differ by
+    no more than two standard errors, as told from the scatter of the passes, and by
+    no less than 2 % and no more than 25 % of it. Medians and absolute deviations
+    forgive what a neighbour on the machine does to single passes.
+    """
+
+    def __init__(self, *, least_s: float, limit_s: float) -> None:
+        self._least_s, self._limit_s = least_s, limit_s
+        self._durations_s: list[float] = []
+        self._elapsed_s = 0.0
+        self._look_again_at = LEAST_PASSES
+        self.decided = False
+        """Whether the warm-up may end: steady, or out of time."""
+        self.converged = False
+        """Whether it was steady; meaningful once decided."""
+        self.reason = "no pass was seen"
+        """What was seen, in words."""
+
+    def add(self, duration_s: float) -> None:
+        """Take one more pass into account."""
+        self._durations_s.append(duration_s)
+        self._elapsed_s += duration_s
+        count = len(self._durations_s)
+        if count >= self._look_again_at and self._elapsed_s >= self._least_s:
+            self._look_again_at = count + max(count // 10, 1)
+            self.converged, self.reason = self._judge()
+        self.decided = self.converged or self._elapsed_s >= self._limit_s
+        if self.decided and not self.converged:
+            self.reason = self._why_not()
+
+    def _judge(self) -> tuple[bool, str]:
+        late = self._durations_s[len(self._durations_s) // 2 :]
+        middle = len(late) // 2
+        before, after = late[:middle], late[middle:]
+        centre = median(late)
+        if not centre:
+            return True, "passes take no measurable time"
+        drift = abs(median(after) - median(before)) / centre
+        scatter = 1.4826 * median([abs(value - centre) for value in late]) / centre
+        noise = 2 * MEDIAN_ERROR * scatter / math.sqrt(middle)
+        allowed = min(max(LEAST_DRIFT, noise), MOST_DRIFT)
+        seen = f"passes of {centre:.3g} s drifted by {drift:.1%}, {allowed:.1%} allowed"
+        return drift <= allowed, seen
+
+    def _why_not(self) -> str:
+        count = len(self._durations_s)
+        passes = "1 pass" if count == 1 else f"{count} passes"
+        if count < LEAST_PASSES:
+            return f"only {passes} in {self._elapsed_s:.1f} s, too few to see a trend"
+        return f"not steady within {self._elapsed_s:.1f} s: {self._judge()[1]}"
