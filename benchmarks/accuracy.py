@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from instrument import MS, SECOND, Sensor, SimulatedMeter, VirtualClock
-from instruments.curves import Constant, Piece, Pieces, Square
-from instruments.nvml_double import Gpu, nvml_double
 from machine import describe_machine
 
+from instruments.curves import Constant, Piece, Pieces, Square
+from instruments.nvml_double import Gpu, nvml_double
 from pytest_llem.energy.sampler import Sampler
 from pytest_llem.energy.window import estimate_window
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from instruments.curves import Curve
-
     from pytest_llem.energy.trace import Trace
 
 LENGTHS_S = (0.1, 0.5, 1.0, 2.0, 5.0)

@@ -21,9 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from machine import describe_machine
+
 from instruments.curves import Constant
 from instruments.nvml_double import Gpu, nvml_double
-from machine import describe_machine
 
 FEW, MANY = 3, 23
 CONFTEST = """

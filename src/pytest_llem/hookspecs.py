@@ -27,3 +27,4 @@ def pytest_llem_result(
 @pytest.hookspec
 def pytest_llem_report(config: pytest.Config, results: Sequence[ExperimentResult]) -> list[str]:
     """Lines to add to the run's summary on the terminal, given all results of the run."""
+    return []

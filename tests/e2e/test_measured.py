@@ -36,7 +36,7 @@ def test_a_steady_load_is_measured_to_a_percent(
     gpus(Gpu(curve=Constant(300.0), uuid="GPU-aaaa"))
     outcome = run(STEADY)
     outcome.assert_outcomes(passed=1)
-    outcome.stdout.fnmatch_lines(["*meter nvml*"])
+    outcome.stdout.fnmatch_lines(["*energy is measured by nvml*"])
     assert "stimated" not in outcome.stdout.str()
     (result,) = results()
     method = result["measurement_methodology"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -168,6 +169,6 @@ def test_recompute_derives_the_same_figures(run: Run, pytester: pytest.Pytester)
     ).assert_outcomes(passed=1)
     (directory,) = pytester.path.glob(".llem/runs/*")
     assert not list(directory.glob("raw/*.jsonl"))
-    again = pytester.run("python", "-m", "pytest_llem", "recompute", directory.name)
+    again = pytester.run(sys.executable, "-m", "pytest_llem", "recompute", directory.name)
     assert again.ret == 0
     again.stdout.fnmatch_lines(["equal*", "1 of 1 measurements came out equal"])

@@ -134,6 +134,7 @@ def example_marks() -> MeasurementMarks:
         warm_up=WARM_UP,
         windows=(window,),
         load_end_ns=3 * SECOND_NS,
+        read_until_ns=4 * SECOND_NS,
     )
 
 

@@ -29,6 +29,8 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
     Raises:
         MeterError: there is no trace, or the traces are of unlike kinds.
     """
+    if marks.read_until_ns is not None:
+        traces = [trace.until(marks.read_until_ns) for trace in traces]
     meter, capability = _common(traces)
     samples = [window_sample(mark, traces) for mark in marks.windows]
     whole = [sample for sample in samples if sample.phase == "whole"]

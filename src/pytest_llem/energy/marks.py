@@ -65,3 +65,6 @@ class MeasurementMarks(Mark):
     windows: tuple[WindowMark, ...]
     load_end_ns: int
     """Until when the load kept running after the last window."""
+    read_until_ns: int | None = None
+    """Readings that ended later are not used, so that the figures can be derived again from
+    a trace that went on; set by the supervisor, ``None`` uses all."""

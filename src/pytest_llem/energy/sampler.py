@@ -132,6 +132,18 @@ class Sampler:
         self._attending = on
         self._wake.set()
 
+    def read_until_ns(self) -> int | None:
+        """The instant up to which every device has been read; ``None`` before the first reading.
+
+        Devices that were lost do not hold it back.
+        """
+        ends = [
+            station.trace.after_ns[len(station.trace) - 1]
+            for station in self._stations
+            if len(station.trace) and not station.lost
+        ]
+        return min(ends, default=None)
+
     def settled_after(self, time_ns: int) -> bool:
         """Whether enough was read of every device to tell its energy up to *time_ns*."""
         return all(station.settled_after(time_ns) for station in self._stations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,19 @@ class Trace:
         self.energy_j.append(math.nan if reading.energy_j is None else reading.energy_j)
         self.power_w.append(math.nan if reading.power_w is None else reading.power_w)
         self.after_ns.append(reading.after_ns)  # last: its length is the trace's
+
+    def until(self, time_ns: int) -> Trace:
+        """What had been read by an instant."""
+        count = bisect_right(self.after_ns, time_ns, 0, len(self))
+        return Trace(
+            device=self.device,
+            meter=self.meter,
+            before_ns=self.before_ns[:count],
+            after_ns=self.after_ns[:count],
+            energy_j=self.energy_j[:count],
+            power_w=self.power_w[:count],
+            facts=[fact for fact in self.facts if fact.time_ns <= time_ns],
+        )
 
     def __len__(self) -> int:
         return len(self.after_ns)

@@ -52,12 +52,17 @@ class TransformersEngine:
         check_device(config, device)
         require_dtype(torch, config.dtype, device)
         source = resolve_model(config.model, config.revision)
-        if (threads := default_threads(os.environ, usable_cores())) is not None:
+        cores = SMALL_MODEL_CORES if source.kind == "builtin" else usable_cores()
+        if (threads := default_threads(os.environ, cores)) is not None:
             torch.set_num_threads(threads)
         torch.manual_seed(config.seed)
         doing = f"load the model {config.model!r} on {device}"
         with explained(torch, doing=doing, try_instead=LESS_MEMORY):
             return TransformersSession(load(torch, transformers, config, source, device))
+
+
+SMALL_MODEL_CORES = 1
+"""The built-in model's layers are too small to be shared: further threads only wait."""
 
 
 def _import(package: str) -> Any:

@@ -69,15 +69,21 @@ def owed_report(
     item: pytest.Item, phase: Phase, ending: Ending, deadline_s: float | None, output: str
 ) -> pytest.TestReport:
     """The report that a child which ended in *phase* did not send."""
-    sections = [("Output of the child process", output)] if output.strip() else []
+    report = failed_report(item, phase, f"{describe(ending, deadline_s)} (during {phase})")
+    if output.strip():
+        report.sections.append(("Output of the child process", output))
+    return report
+
+
+def failed_report(item: pytest.Item, phase: Phase, message: str) -> pytest.TestReport:
+    """A failure in *phase* that is told by a message alone."""
     return pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
         keywords=dict.fromkeys(item.keywords, 1),
         outcome="failed",
-        longrepr=f"{describe(ending, deadline_s)} (during {phase})",
+        longrepr=message,
         when=phase,
-        sections=sections,
     )
 
 

@@ -52,6 +52,12 @@ MARKS = (
     ("pass_index", "int64", "1", "Number of the pass within its window; of passes"),
     ("start_ns", "int64", "ns", "Monotonic start; null for a measurement"),
     ("end_ns", "int64", "ns", "Monotonic end; for a measurement, until when the load kept running"),
+    (
+        "read_until_ns",
+        "int64",
+        "ns",
+        "Readings that ended later are not used; null uses all; of measurements",
+    ),
     ("requests", "int64", "1", "Requests served; null is unknown; of passes"),
     ("input_tokens", "int64", "1", "Prompt tokens; null is unknown; of passes"),
     ("output_tokens", "int64", "1", "Generated tokens; null is unknown; of passes"),

@@ -27,7 +27,8 @@ def rows_of(marks: Iterable[MeasurementMarks]) -> Iterator[_Row]:
 
 
 def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
-    yield {"record": "measurement", "end_ns": marks.load_end_ns}
+    until_ns = marks.read_until_ns
+    yield {"record": "measurement", "end_ns": marks.load_end_ns, "read_until_ns": until_ns}
     if marks.warm_up is not None:
         warm_up = _taken(marks.warm_up, _WARM_UP)
         yield {"record": "warm_up", "warm_up_passes": marks.warm_up.passes, **warm_up}
@@ -62,6 +63,7 @@ def _measurement(rows: Sequence[_Row]) -> MeasurementMarks:
         warm_up=warm_up,
         windows=tuple(_window(group) for group in _split(rest, "window")),
         load_end_ns=head["end_ns"],
+        read_until_ns=head["read_until_ns"],
     )
 
 

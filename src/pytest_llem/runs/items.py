@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llem._compat import base_temp, run_phases, teardown_exact, terminal_lent
+from pytest_llem.errors import LlemError
 from pytest_llem.isolation.inprocess import OwnProcess, observed
 from pytest_llem.isolation.launcher import Command
 from pytest_llem.isolation.pytest_child import CHILD, Child
 from pytest_llem.isolation.reports import (
     TAIL_CHARACTERS,
     describe,
+    failed_report,
     missing_phase,
     owed_report,
     restore,
@@ -64,7 +66,8 @@ class ConductedItem:
 
     item: pytest.Item
     account: Account
-    conducted: Conducted
+    conducted: Conducted | None
+    """``None`` if nothing could be started."""
     reports: list[pytest.TestReport]
     interruption: dict[str, Any] | None
 
@@ -91,8 +94,11 @@ class ItemConductor:
         deadline_s = None if self._debugging else self._conductor.settings.timeout_s
         command, job = self._command(output), self._job(item, point)
         task = Task(point, command, job, heard.listen, on_progress, deadline_s)
-        with terminal_lent(self._config) if self._debugging else nullcontext():
-            conducted = self._conductor.conduct(task)
+        try:
+            with terminal_lent(self._config) if self._debugging else nullcontext():
+                conducted = self._conductor.conduct(task)
+        except LlemError as error:
+            return not_conducted(item, point, error)
         self._add_owed_report(item, heard, conducted, deadline_s, output)
         outcome, message = account_of(heard.reports, conducted)
         account = Account(point, outcome, message, item.nodeid)
@@ -173,6 +179,13 @@ class ItemConductor:
         if heard.uncollected:
             text = "\n".join(heard.uncollected) + "\n" + text
         heard.reports.append(owed_report(item, phase, conducted.ending, deadline_s, text))
+
+
+def not_conducted(item: pytest.Item, point: Point, error: LlemError) -> ConductedItem:
+    """An item whose devices are not there, or for which no process could be started."""
+    message = f"{type(error).__name__}: {error}"
+    account = Account(point, "error", message, item.nodeid)
+    return ConductedItem(item, account, None, [failed_report(item, "setup", message)], None)
 
 
 def account_of(

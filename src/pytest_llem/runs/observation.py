@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_llem.runs.settings import RunSettings
 
 
-
 class Instruments:
     """What a run reads energy with: chosen once, opened for each experiment."""
 
@@ -89,7 +88,9 @@ class Observation:
         self._meter.close()
 
     def _infer(self, marks: dict[str, Any]) -> dict[str, Any]:
-        parsed = MeasurementMarks.model_validate(marks)
+        parsed = MeasurementMarks.model_validate(
+            {**marks, "read_until_ns": self._sampler.read_until_ns()}
+        )
         measured = derive_measured(parsed, self._sampler.traces)
         self.marks.append(parsed)
         self.measured.append(measured)

@@ -101,6 +101,9 @@ class ExperimentSession:
 
     def _keep_and_judge(self, ended: ConductedItem) -> None:
         kept = Kept()
+        if ended.conducted is None:
+            self._release(ended, kept)
+            return
         try:
             kept.result = self.conductor.result(ended.conducted, ended.account)
             kept.name = self.conductor.keep(ended.conducted, kept.result)
