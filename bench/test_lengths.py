@@ -24,7 +24,7 @@ LONG = {"windows": 10, "window_s": 2.0, "prefill_windows": 5}
 @pytest.mark.llem(batch_size=4, dtype="float32", measurement=SHORT)
 @pytest.mark.parametrize(
     ("input_tokens", "output_tokens"),
-    [pytest.param(512, 16, id="summarize"), pytest.param(16, 128, id="write")],
+    [pytest.param(256, 8, id="summarize"), pytest.param(16, 64, id="write")],
 )
 def test_reading_against_writing(
     energy: Energy,

@@ -22,7 +22,7 @@ SHORT = {"windows": 5, "window_s": 0.5, "prefill_windows": 3}
 LONG = {"windows": 10, "window_s": 2.0, "prefill_windows": 5}
 
 
-@pytest.mark.llem(input_tokens=128, output_tokens=64, measurement=SHORT)
+@pytest.mark.llem(input_tokens=128, output_tokens=32, measurement=SHORT)
 @pytest.mark.parametrize("batch_size", [1, 8])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_chat(

@@ -5,8 +5,6 @@ suite holds that retraining gives the same merges. A changed file changes the
 model, so the digest that it prints has to go into ``engines/builtin/tiny.py``.
 """
 
-
-
 from __future__ import annotations
 
 import sys

@@ -137,6 +137,7 @@ class Conductor:
     def result(self, conducted: Conducted, account: Account) -> ExperimentResult:
         """What is to be kept of an ended experiment."""
         point, measured = account.point, conducted.observation.measured
+        assert point.config is not None  # noqa: S101 - it has run
         return ExperimentResult(
             experiment_id=experiment_id(point),
             config_hash=config_hash(point.config),

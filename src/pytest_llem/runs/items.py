@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_llem._compat import base_temp, run_phases, teardown_exact, terminal_lent
 from pytest_llem.errors import LlemError
 from pytest_llem.isolation.inprocess import OwnProcess, observed
@@ -30,6 +28,8 @@ from pytest_llem.runs.conductor import Account, Conducted, Task, wall_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from pytest_llem.isolation.channel import Message
     from pytest_llem.isolation.observer import Progress
