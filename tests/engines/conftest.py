@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,17 +26,25 @@ def _environment(cache: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLEM_CACHE_DIR", str(cache))
         patch.setenv("OMP_NUM_THREADS", "2")
+        # Threads that spin while they wait make a run ten times slower on a busy machine.
+        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
         yield
 
 
-@pytest.fixture(scope="module")
-def session() -> Iterator[TransformersSession]:
-    """The built-in model in float32 on the CPU, with two threads."""
-    torch = pytest.importorskip("torch")
+@pytest.fixture(scope="session")
+def torch(_environment: None) -> Any:
+    """Torch with two threads; imported here, so that it reads the environment above."""
+    imported = pytest.importorskip("torch")
     pytest.importorskip("transformers")
+    imported.set_num_threads(2)
+    return imported
+
+
+@pytest.fixture(scope="module")
+def session(torch: Any) -> Iterator[TransformersSession]:
+    """The built-in model in float32 on the CPU."""
     from pytest_llem.engines.transformers import TransformersEngine
 
-    torch.set_num_threads(2)
     loaded = TransformersEngine().load(ExperimentConfig(dtype="float32", device="cpu"))
     yield loaded
     loaded.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -72,10 +72,8 @@ def test_the_same_prompts_give_the_same_tokens_again_alone_and_reordered(
 
 
 def test_the_tokens_are_those_of_plain_greedy_decoding(
-    session: TransformersSession, requests: list[Request]
+    torch: Any, session: TransformersSession, requests: list[Request]
 ) -> None:
-    import torch
-
     model = session._loaded.model
     generated = tokens(session.generate(requests[:1]))[0]
     ids = list(requests[0].prompt_token_ids)
@@ -142,6 +140,15 @@ def test_an_end_of_sequence_ends_only_the_request_that_heeds_it(
     assert [result.finish_reason for result in together.requests] == ["stop"] + ["length"] * 3
     assert together.requests[0].finish_ns == together.step_ns[5]
     assert tokens(together) == [free[0][:6] if free[0] else None, *free[1:]]
+
+
+def test_an_end_of_sequence_that_is_ignored_ends_nothing(
+    session: TransformersSession, requests: list[Request]
+) -> None:
+    ending, heeding = meeting_its_end(session, requests[0], 5)
+    generation = ending.generate([heeding, requests[0]])
+    assert [result.output_tokens for result in generation.requests] == [6, STEPS]
+    assert tokens(generation)[1] == tokens(session.generate(requests[:1]))[0]
 
 
 def test_a_batch_is_over_when_its_last_request_is(

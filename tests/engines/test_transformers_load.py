@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,8 +29,7 @@ from pytest_llem.errors import (
 )
 from pytest_llem.workloads.request import Request
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
+pytestmark = pytest.mark.usefixtures("torch")
 REQUEST = Request("r", tuple(range(2, 12)), 4)
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -53,7 +53,7 @@ def rewrite(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_the_description_says_what_took_effect(session: TransformersSession) -> None:
+def test_the_description_says_what_took_effect(torch: Any, session: TransformersSession) -> None:
     described = session.describe()
     assert json.loads(json.dumps(described)) == described
     assert described["device"] == "cpu"
@@ -85,7 +85,7 @@ def test_auto_takes_the_data_type_and_device_of_the_model(folder: Path) -> None:
     assert load(model=str(folder)).describe()["dtype"] == "float16"
 
 
-def test_all_data_types_hold_the_same_weights() -> None:
+def test_all_data_types_hold_the_same_weights(torch: Any) -> None:
     full, half = (load(dtype=dtype)._loaded.model.state_dict() for dtype in ("float32", "float16"))
     assert all(torch.equal(full[name], half[name].float()) for name in full)
 
@@ -110,7 +110,7 @@ def test_extra_reaches_from_pretrained() -> None:
         loaded.generate([REQUEST])
 
 
-def test_torch_compile_compiles_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_compile_compiles_the_model(torch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[Any] = []
 
     def compile_(model: Any) -> None:
@@ -122,6 +122,33 @@ def test_torch_compile_compiles_the_model(monkeypatch: pytest.MonkeyPatch) -> No
     loaded = load(options={"torch_compile": True})
     assert compiled == [loaded._loaded.model]
     assert loaded.describe()["generation"]["torch_compile"] is True
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "asked", "by_us", "by_generate"),
+    [
+        ("cpu", "static", True, True, False),
+        ("cuda", None, True, True, False),
+        ("cuda", "static", True, False, True),
+        ("cuda", "static", False, False, False),
+    ],
+)
+def test_a_decode_step_is_compiled_once_or_not_at_all(
+    device: str, kind: str | None, asked: bool, by_us: bool, by_generate: bool
+) -> None:
+    from pytest_llem.engines.transformers_load import compile_if_asked
+
+    compiled: list[bool] = []
+    model = SimpleNamespace(
+        device=SimpleNamespace(type=device), compile=lambda: compiled.append(True)
+    )
+    options = TransformersOptions(cache_implementation=kind, torch_compile=asked)
+    assert compile_if_asked(model, options) is by_generate
+    assert compiled == [True] * by_us
+
+
+def test_generate_compiles_nothing_unasked(session: TransformersSession) -> None:
+    assert session._loaded.generation_config(3).disable_compile is True
 
 
 def test_a_local_folder_works_like_the_built_in_model(
@@ -144,9 +171,21 @@ def test_a_downloaded_hub_model_works_like_the_built_in_model(
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(commit)
     shutil.copytree(folder, repository / "snapshots" / commit)
+    attempts: list[Any] = []
+
+    def unreachable(*arguments: Any) -> None:
+        attempts.append(arguments)
+        raise OSError(101, "Network is unreachable")
+
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+    for variable in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.lower(), raising=False)
     loaded = load(model="org/name", dtype="float32")
+    assert len(attempts) <= 2, "ours, and one of the hub client's own that is not about the model"
     described = loaded.describe()["model"]
     assert (described["kind"], described["revision"]) == ("hub", commit)
     expected = session.generate([REQUEST]).requests[0].token_ids
@@ -156,16 +195,16 @@ def test_a_downloaded_hub_model_works_like_the_built_in_model(
 def test_the_authors_sampling_and_penalties_are_not_used(
     folder: Path, session: TransformersSession
 ) -> None:
+    expected = session.generate([REQUEST]).requests[0].token_ids
     rewrite(
         folder / "generation_config.json",
         do_sample=True,
         temperature=2.0,
-        repetition_penalty=3.0,
+        suppress_tokens=list(expected or ()),
         max_length=12,
         eos_token_id=[0, 7],
     )
     loaded = load(model=str(folder), dtype="float32")
-    expected = session.generate([REQUEST]).requests[0].token_ids
     assert loaded.generate([REQUEST]).requests[0].token_ids == expected
     assert loaded.describe()["generation"]["end_ids"] == [0, 7]
     assert loaded.tokenizer.special_token_ids == {0, 1, 7}
@@ -201,7 +240,9 @@ def test_a_real_warning_is_not_hidden(
     assert "UNEXPECTED" in capfd.readouterr().err + caplog.text
 
 
-def test_threads_are_set_unless_the_environment_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_set_unless_the_environment_does(
+    torch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(5)))
@@ -235,8 +276,9 @@ def test_what_is_not_possible_is_a_clear_error(
         load(**fields)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
-def test_cuda_on_a_machine_without_it_says_what_to_do() -> None:
+def test_cuda_on_a_machine_without_it_says_what_to_do(torch: Any) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without CUDA")
     with pytest.raises(EngineError, match="use device='cpu'"):
         load(device="cuda")
 
@@ -290,7 +332,9 @@ def test_device_map_without_accelerate_names_the_extra(monkeypatch: pytest.Monke
         load(options={"device_map": "auto"})
 
 
-def test_no_memory_for_the_weights_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_memory_for_the_weights_is_a_clear_error(
+    torch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*arguments: Any, **keywords: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 

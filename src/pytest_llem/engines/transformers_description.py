@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ def describe(loaded: Loaded) -> dict[str, Any]:
         "positions": loaded.positions,
         "vocabulary_size": loaded.tokenizer.vocabulary_size,
         "threads": torch.get_num_threads(),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
         "seed": loaded.config.seed,
         "model": {

@@ -17,6 +17,7 @@ from pytest_llem.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_llem.config.engines import TransformersOptions
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.engines.model_source import ResolvedModel
 
@@ -104,7 +105,7 @@ def load(
         source=source,
         end_ids=ends,
         pad_id=pad if isinstance(pad, int) else 0,
-        compiles_itself=_compile(model, config),
+        compiles_itself=compile_if_asked(model, config.transformers),
         cuda_devices=_cuda_devices(model),
     )
 
@@ -130,15 +131,15 @@ def _require_all_weights(model: str, report: dict[str, Any]) -> None:
         )
 
 
-def _compile(model: Any, config: ExperimentConfig) -> bool:
+def compile_if_asked(model: Any, options: TransformersOptions) -> bool:
     """Compile the forward pass if asked; whether that is left to ``generate``.
 
     With a static cache on a GPU ``generate`` compiles the decode step itself,
     with CUDA graphs, asked or not; everywhere else it never does.
     """
-    if not config.transformers.torch_compile:
+    if not options.torch_compile:
         return False
-    static = config.transformers.cache_implementation in {"static", "offloaded_static"}
+    static = options.cache_implementation in {"static", "offloaded_static"}
     if static and model.device.type == "cuda":
         return True
     model.compile()
