@@ -54,9 +54,7 @@ class Make:
             "valid": True,
             "warnings": (),
         }
-        others = (
-            set(WindowSample.model_fields) - set(fields)
-        )
+        others = set(WindowSample.model_fields) - set(fields)
         return WindowSample(**{**dict.fromkeys(others), **fields, **known})
 
     def measured(
