@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llem.reports.junit import user_properties
-from pytest_llem.results.schema import ExperimentResult
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Make
+
+    from pytest_llem.results.schema import ExperimentResult
 
 
 @pytest.fixture

@@ -225,13 +225,18 @@ def test_after_clearing_a_later_update_draws_again(
     assert "window 3 of 5" in screen.text
 
 
-def test_once_stopped_updates_draw_nothing(
+def test_it_is_erased_when_the_experiment_is_broken_off(
     progress: Progress, screen: Screen, clock: Clock
 ) -> None:
-    with pytest.raises(KeyboardInterrupt), progress.running("name"):
-        clock.pass_s(2)
-        progress.update(WINDOW)
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with progress.running("name"):
+            clock.pass_s(2)
+            progress.update(WINDOW)
+            assert "window 3 of 5" in screen.text
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     clock.pass_s(2)
     progress.update(WINDOW)
     assert screen.text == ""

@@ -43,6 +43,8 @@ _SPELLED_OUT = str.maketrans(
 )
 _ALL_NARROW = re.compile(r"[\x00-\u02ff\u2010-\u2027\u2190-\u22ff\u2500-\u257f]*")
 """Blocks without wide or combining characters that hold the signs used here: a short cut."""
+_BETWEEN_WORDS = re.compile(r"\s+(?!(?:%|[kmunpµ]?[JWs])(?:[^\w]|$))|(?<!\d)\s+")
+"""Spaces, but not the one between a number and its unit."""
 _ZERO_WIDTH = {"Mn", "Me"}
 _NOT_SHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -144,7 +146,7 @@ def wrapped(text: str, width: int, *, first: str = "", indent: str = "") -> list
     indent = head(indent, width // 2 - 1)  # leaves room for a wide character
     lines: list[str] = []
     line, gap = first, ""
-    for word in text.split():
+    for word in _BETWEEN_WORDS.split(text.strip()):
         joined = line + gap + word
         if display_width(joined) > width and line.strip():
             lines.append(line.rstrip())
