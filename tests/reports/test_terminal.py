@@ -16,6 +16,7 @@ from pytest_llem.results.schema import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
     from conftest import Make
 
@@ -147,6 +148,25 @@ def test_uncertainties_of_phases_go_before_any_column_does(make: Make) -> None:
     widest = max(width for width in range(120) if "3210 ± 64" not in table(rows, width))
     assert "3210" in table(rows, widest)
     assert "left out" not in notes(rows, widest)
+
+
+def test_the_uncertainty_of_energy_is_kept_while_a_speed_is_shown(make: Make) -> None:
+    for width in range(34, 120):
+        shows_uncertainty = "25.13 ± 0.31" in table(chat_rows(make), width)
+        assert shows_uncertainty or "tokens/s" not in table(chat_rows(make), width)
+
+
+def test_long_labels_leave_room_for_the_figures(make: Make) -> None:
+    judgement = make.judgement("pass", change=0.003, interval=(-0.012, 0.019))
+    label = "dtype=float32-vllm.max_num_seqs=64-input_tokens=8192-batch_size={}"
+    rows = [
+        make.token_row(label.format(size), 0.02513, 0.00031, [judgement], output_tokens_per_s=412.3)
+        for size in (1, 8)
+    ]
+    assert table(rows).splitlines()[-2:] == [
+        "  …batch_size=1     25.13 ± 0.31       412     +0.3 [−1.2, +1.9]  pass",  # noqa: RUF001 -- the sign itself
+        "  …batch_size=8     25.13 ± 0.31       412     +0.3 [−1.2, +1.9]  pass",  # noqa: RUF001 -- the sign itself
+    ]
 
 
 def test_an_estimate_is_unmistakable_wherever_a_figure_is_shown(make: Make) -> None:
@@ -520,38 +540,37 @@ def test_figures_are_shown_in_full_or_not_at_all(make: Make) -> None:
         assert found <= whole
 
 
-def calls_for(rows: list[SummaryRow], verbosity: int) -> int:
-    """Function calls, those of built-in functions included, that a summary takes."""
+def steps_for(rows: list[SummaryRow], verbosity: int) -> int:
+    """Bytecode instructions that a summary takes: a measure of work without a clock."""
     count = 0
 
-    def profile(_frame: object, event: str, _argument: object) -> None:
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
         nonlocal count
-        count += event in {"call", "c_call"}
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
 
-    sys.setprofile(profile)
+    before = sys.gettrace()
+    sys.settrace(trace)
     try:
         summary_lines(rows, width=80, colour=True, unicode=True, verbosity=verbosity)
     finally:
-        sys.setprofile(None)
+        sys.settrace(before)
     return count
 
 
 @pytest.mark.parametrize("verbosity", [-1, 0, 1])
-def test_twice_the_experiments_take_twice_the_work(make: Make, verbosity: int) -> None:
+@pytest.mark.parametrize("groups", [1, 7, 1000])
+def test_twice_the_experiments_take_twice_the_work(make: Make, verbosity: int, groups: int) -> None:
     one = chat_rows(make)[1]
 
     def rows(count: int) -> list[SummaryRow]:
-        results = [
-            one.result.model_copy(
-                update={"label": f"dtype=float32-batch_size={index}", "group": f"t{index % 7}"}
-            )
-            for index in range(count)
-        ]
+        known = [{"label": f"batch_size={i}", "group": f"test_{i % groups}"} for i in range(count)]
+        results = [one.result.model_copy(update=update) for update in known]
         return [SummaryRow(result, one.judgements) for result in results]
 
-    few, many = calls_for(rows(500), verbosity), calls_for(rows(1000), verbosity)
-    assert many < 2.05 * few
-    assert many < 1000 * 1200
+    few, many, most = (steps_for(rows(count), verbosity) for count in (50, 100, 200))
+    assert most - many < 2.1 * (many - few)
 
 
 def test_ten_thousand_experiments_are_shown(make: Make) -> None:

@@ -96,7 +96,9 @@ def test_labels_that_fit_are_left_alone() -> None:
 
 def test_labels_lose_first_what_they_share() -> None:
     labels = ["dtype=float32-batch_size=1-seed=0", "dtype=float32-batch_size=8-seed=0"]
-    assert shortened(labels, 12, "…") == ["…1-seed=0", "…8-seed=0"]
+    assert shortened(labels, 24, "…") == ["…batch_size=1-seed=0", "…batch_size=8-seed=0"]
+    assert shortened(labels, 12, "…") == ["…ze=1-seed=0", "…ze=8-seed=0"]
+    assert shortened(labels, 9, "…") == ["…1-seed=0", "…8-seed=0"]
     assert shortened(labels, 3, "…") == ["…1…", "…8…"]
 
 
