@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llem.reports.quantities import (
@@ -65,9 +66,12 @@ def _energy(entries: Sequence[Entry], view: View) -> Iterable[Column]:
 def _narrowing(name: str, title: tuple[str, str], cells: Sequence[Cell]) -> Column:
     """A column of numbers that can do without their uncertainties."""
     leaves = _turn(name)
-    bare = [cell._replace(parts=cell.parts[:2] + cell.parts[5:]) for cell in cells]
-    short = Column(name, title, bare, (True, False, False), leaves=leaves)
     narrows = _turn(f"narrow {name}")
+
+    def short() -> Column:
+        bare = [cell._replace(parts=cell.parts[:2] + cell.parts[5:]) for cell in cells]
+        return Column(name, title, bare, (True, False, False), leaves=leaves)
+
     return Column(name, title, cells, _NUMBER, leaves=leaves, short=short, narrows=narrows)
 
 
@@ -176,12 +180,10 @@ def _change_cell(entry: Entry, view: View) -> Cell:
 def _verdict(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     if all(entry.word == MEASURED for entry in entries):
         return
-    short = [Cell((_word(entry, view),), STYLES.get(entry.word, "")) for entry in entries]
-    full = [_qualified(entry, cell, view) for entry, cell in zip(entries, short, strict=True)]
-    title = ("", "verdict")
-    narrow = Column("verdict", title, short, (False,))
-    narrows = _turn("narrow verdict")
-    yield Column("verdict", title, full, (False,), short=narrow, narrows=narrows)
+    bare = [Cell((_word(entry, view),), STYLES.get(entry.word, "")) for entry in entries]
+    full = [_qualified(entry, cell, view) for entry, cell in zip(entries, bare, strict=True)]
+    narrow = Column("verdict", ("", "verdict"), bare, (False,))
+    yield replace(narrow, cells=full, short=lambda: narrow, narrows=_turn("narrow verdict"))
 
 
 def _word(entry: Entry, view: View) -> str:

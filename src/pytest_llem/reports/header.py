@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.reports.text import clean, cut_end, cut_middle, display_width, glyphs, wrapped
+from pytest_llem.reports.text import clean, cut_middle, glyphs, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 _ORNAMENTS = re.compile(r"\((?:R|TM|C)\)|\bCPU\b|@.*", re.IGNORECASE)
 _LABEL = "llem: "
-_MOST_LINES = 2
-"""Lines for the meter and why; the machine has one of its own."""
+MOST_LINES = 3
 
 
 def header_lines(  # noqa: PLR0913 -- every fact of the header by name
@@ -42,19 +41,23 @@ def header_lines(  # noqa: PLR0913 -- every fact of the header by name
         isolation: How experiments are kept apart.
         unicode: Whether the terminal shows more than ASCII.
     """
-    signs = glyphs(unicode=unicode)
-    how = clean(f"; profile {profile}, isolation {isolation}", unicode=unicode)
-    room = WIDTH - len(_LABEL) - display_width(how)
-    where = clean(_machine(machine), unicode=unicode)
-    first = _LABEL + cut_middle(where, max(room, 20), signs.ellipsis) + how
-    how_sure = "measured by" if measured else "ESTIMATED by meter"
+    how = f"profile {profile}, isolation {isolation}"
+    sure = "measured by" if measured else "ESTIMATED by meter"
     why = meter_why.removeprefix(meter_name).lstrip(" :,;")
-    said = f"energy is {how_sure} {meter_name} ({why})"
-    lines = wrapped(clean(said, unicode=unicode), WIDTH, first=_LABEL, indent=" " * len(_LABEL))
-    if len(lines) > _MOST_LINES:
-        last = cut_end(" ".join(lines[1:]), WIDTH - len(signs.ellipsis), "")
-        lines = [lines[0], last + signs.ellipsis]
-    return [cut_end(line, WIDTH, signs.ellipsis) for line in [first, *lines]]
+    meter = _lines(f"energy is {sure} {meter_name} ({why})", 2, unicode)
+    return [*_lines(f"{_machine(machine)}; {how}", MOST_LINES - len(meter), unicode), *meter]
+
+
+def _lines(text: str, most: int, unicode: bool) -> list[str]:
+    """*text* in at most so many lines, with an ellipsis in its middle if it is too long."""
+    cleaned = clean(text, unicode=unicode)
+    indent = " " * len(_LABEL)
+    for room in range(most * WIDTH, 0, -1):
+        shown = cut_middle(cleaned, room, glyphs(unicode=unicode).ellipsis)
+        lines = wrapped(shown, WIDTH, first=_LABEL, indent=indent)
+        if len(lines) <= most:
+            break
+    return lines
 
 
 def _machine(machine: Mapping[str, Any] | object) -> str:

@@ -79,7 +79,7 @@ def _how(row: SummaryRow) -> str:
         return "an unnamed meter"
     text = f"the {methodology.meter} meter, scope {methodology.scope}"
     if methodology.declared_w_per_core is not None:
-        text += f", {methodology.declared_w_per_core:g} W declared per busy core"
+        text += f", {methodology.declared_w_per_core:g} W per busy core"
     return text
 
 

@@ -32,7 +32,10 @@ _PHASE_METRICS = ("energy_j", "energy_uncertainty_j", "energy_per_output_token_j
 
 
 def user_properties(result: ExperimentResult, judgements: Sequence[Judgement]) -> list[Property]:
-    """What to add to the ``user_properties`` of the test's call report.
+    """What to add to the ``user_properties`` of the test's reports.
+
+    They belong on the call report, for those who read reports as they come, and on
+    the teardown report, from which junitxml and pytest-json-report take them.
 
     Names start with ``llem.`` and end with the unit; a figure that is unknown has
     no property. Measurements beyond the headline have their name after ``llem.``.

@@ -19,9 +19,23 @@ def shortened(labels: Sequence[str], width: int, ellipsis: str) -> list[str]:
     """
     if all(display_width(label) <= width for label in labels):
         return list(labels)
-    start, end = _shared(set(labels))
+    different = set(labels)
+    start, end = _shared(different)
+    start = _kept_from(different, start, width - len(ellipsis))
     cut = [_cut(label, width, ellipsis, start, end) for label in labels]
     return _told_apart(labels, cut, width, ellipsis)
+
+
+def _kept_from(labels: set[str], start: int, room: int) -> int:
+    """Where to begin so that as much of the shared start stays as there is room for.
+
+    Parameters of an id are joined by hyphens: a whole one reads better than a half.
+    """
+    spare = room - max(display_width(label[start:]) for label in labels)
+    if spare <= 0:
+        return start
+    earliest = max(start - spare, 0)
+    return min(labels).find("-", earliest, start) + 1 or earliest
 
 
 def _shared(labels: set[str]) -> tuple[int, int]:

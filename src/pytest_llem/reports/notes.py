@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.reports.ink import Line, Span, Style
 from pytest_llem.reports.quantities import ESTIMATED_MARK, unit_of
-from pytest_llem.reports.rows import STYLES, WORST_FIRST, fails, name_of
+from pytest_llem.reports.rows import NOT_GATED, STYLES, WORST_FIRST, fails, name_of
 from pytest_llem.reports.text import cut_end, pad, wrapped
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MOST_NOTES = 10
 """Notes of one kind that do not fail the run; ``-v`` shows all."""
 MOST_NAMES = 3
 _WORD_WIDTH = 14
-_QUIET = ("pass", "improved", "new")
+_QUIET = ("new", "improved", "pass", NOT_GATED)
 """Verdicts whose explanations are shown with ``-v`` only."""
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 
@@ -103,20 +103,19 @@ def _is_estimated(row: SummaryRow, judgement: Judgement) -> bool:
 def verdicts(rows: Sequence[SummaryRow], view: View) -> Iterator[Note]:
     """Explanations of the verdicts that do not fail the run, worst first, equal ones once."""
     quiet = () if view.verbosity > 0 else _QUIET
-    for verdict in WORST_FIRST:
-        if verdict not in quiet:
+    for word in (*WORST_FIRST, NOT_GATED):
+        if word not in quiet:
             told = [
                 (name_of(row), explained(row, judgement))
                 for row in rows
                 for judgement in row.judgements
-                if judgement.verdict == verdict and _is_told(judgement, view)
+                if _word(judgement) == word and not judgement.failed(strict=view.strict)
             ]
-            yield from _limited(_merged(verdict, told, exactly=True), view)
+            yield from _limited(_merged(word, told, exactly=True), view)
 
 
-def _is_told(judgement: Judgement, view: View) -> bool:
-    """Failures are told by themselves, and what is not gated with ``-v`` only."""
-    return not judgement.failed(strict=view.strict) and (judgement.gated or view.verbosity > 0)
+def _word(judgement: Judgement) -> str:
+    return judgement.verdict if judgement.gated else NOT_GATED
 
 
 def invalid(rows: Sequence[SummaryRow], view: View) -> Iterator[Note]:

@@ -122,7 +122,7 @@ class Progress:
         """An experiment starts; *name* tells it from the others."""
         self.clear()
         if self._enabled:
-            self._name = clean(name, unicode=self._unicode)
+            self._name = name
             self._started_ns = self._clock()
             self._next_ns = self._started_ns + QUIET_NS
 
@@ -176,7 +176,8 @@ def status(name: str, event: ProgressEvent, elapsed_s: int, *, width: int, unico
     """
     signs = glyphs(unicode=unicode)
     gap = f" {signs.dot} "
-    phase, power = clean(_phase(event), unicode=unicode), _power(event, unicode=unicode)
+    name, phase = (clean(text, unicode=unicode) for text in (name, _phase(event)))
+    power = _power(event, unicode=unicode)
     full = gap.join(part for part in (phase, _elapsed(elapsed_s), power) if part)
     room = width - display_width(_INDENT + gap + full)
     if name and room >= min(_LEAST_NAME, display_width(name)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from decimal import Context, Decimal, InvalidOperation
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.reports.text import Glyphs, glyphs
@@ -200,18 +201,31 @@ def _place(value: Decimal, spread: Decimal | None) -> int:
 
 
 def _least_place(value: Decimal) -> int:
-    return value.adjusted() - MOST_DIGITS + 1
+    """The place beyond which digits are not shown; whole ones are, unless there are too many."""
+    place = value.adjusted() - MOST_DIGITS + 1
+    return min(place, 0) if value.adjusted() < MOST_WHOLE_DIGITS else place
 
 
 def _place_of_digit(value: Decimal, digits: int) -> int:
     """The power of ten of the last of *digits* significant digits, once rounded to them."""
     place = value.adjusted() - digits + 1
-    carried = _rounded(value, place).adjusted() > value.adjusted()
-    return place + int(carried)
+    return place + (value.copy_abs() > _last_before_carry(place, digits))
+
+
+@cache
+def _last_before_carry(place: int, digits: int) -> Decimal:
+    """The largest number that has *digits* digits down to *place* also when rounded: 99.5."""
+    return Decimal((0, (*[9] * digits, 5), place - 1))
 
 
 def _rounded(value: Decimal, place: int) -> Decimal:
-    return value.quantize(Decimal((0, (1,), place)), context=_DECIMAL)
+    return value.quantize(_digit(place), context=_DECIMAL)
+
+
+@cache
+def _digit(place: int) -> Decimal:
+    """One at a power of ten; there are some 650 for floats."""
+    return Decimal((0, (1,), place))
 
 
 def _written(value: Decimal, place: int, signs: Glyphs) -> tuple[str, str]:

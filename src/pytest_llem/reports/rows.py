@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ DENOMINATORS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One line of the table: a measurement of an experiment."""
 
@@ -79,7 +80,7 @@ class Entry:
     is_further: bool = False
     """Whether it is a measurement beyond its experiment's headline."""
 
-    @property
+    @cached_property
     def denominator(self) -> Denominator | None:
         """The finest denominator for which the energy is known."""
         for denominator in DENOMINATORS:
@@ -91,9 +92,11 @@ class Entry:
     def estimated(self) -> bool:
         return self.measured is not None and self.measured.estimated
 
-    @property
+    @cached_property
     def decisive(self) -> Judgement | None:
         """The judgement that stands for all: the worst, of those the one on what is shown."""
+        if len(self.judgements) < 2:  # noqa: PLR2004 -- one is both
+            return worst(self.judgements)
         on_shown = [each for each in self.judgements if not self.qualifier(each)]
         return worst([*on_shown, *self.judgements])
 
@@ -108,7 +111,7 @@ class Entry:
     def _is_shown(self, judgement: Judgement) -> bool:
         return self.measured is not None and judgement.measurement == self.measured.name
 
-    @property
+    @cached_property
     def word(self) -> str:
         """The outcome if the experiment broke, else its verdict."""
         if self.outcome != "passed":

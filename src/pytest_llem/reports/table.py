@@ -11,6 +11,8 @@ from pytest_llem.reports.text import Glyphs, cut_end, cut_middle, display_width,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    _Maker = Callable[[], "Column"]
+
 GAP = "  "
 MOST_ALIGNMENT = 4
 """Columns that alignment may cost over the widest cell before cells are only justified."""
@@ -42,8 +44,8 @@ class Column:
     """Of each part of a cell, whether it is justified to the right."""
     leaves: int | None = None
     """Its turn to be left out where the table is too wide; ``None`` stays."""
-    short: Column | None = None
-    """A narrower form, to be used before it is left out."""
+    short: Callable[[], Column] | None = None
+    """Makes a narrower form, to be used before it is left out."""
     narrows: int = 0
     """The turn of its narrower form, in the same order as ``leaves``."""
 
@@ -69,6 +71,8 @@ class Table(NamedTuple):
 
 
 class _Block(NamedTuple):
+    """A column written out, every text with the gap before it."""
+
     column: Column
     texts: list[str]
     width: int
@@ -102,7 +106,7 @@ def _fitted(blocks: list[_Block], width: int) -> tuple[list[_Block], list[str]]:
     return blocks, left_out
 
 
-def _steps(blocks: list[_Block]) -> Iterator[tuple[int, Column, Column | None]]:
+def _steps(blocks: list[_Block]) -> Iterator[tuple[int, Column, _Maker | None]]:
     """What may be done for room, as turn, column, and what comes in its place."""
     for column in (block.column for block in blocks):
         if column.short is not None:
@@ -111,31 +115,32 @@ def _steps(blocks: list[_Block]) -> Iterator[tuple[int, Column, Column | None]]:
             yield column.leaves, column, None
 
 
-def _instead(blocks: list[_Block], wide: Column, narrow: Column | None) -> list[_Block]:
+def _instead(blocks: list[_Block], wide: Column, narrow: _Maker | None) -> list[_Block]:
     changed = []
     for block in blocks:
         if block.column.name != wide.name:
             changed.append(block)
         elif narrow is not None:
-            changed.append(_block(narrow))
+            changed.append(_block(narrow()))
     return changed
 
 
 def _taken(blocks: list[_Block]) -> int:
-    return sum(len(GAP) + block.width for block in blocks)
+    return sum(block.width for block in blocks)
 
 
 def _block(column: Column) -> _Block:
     texts = _aligned(column)
     width = max(map(display_width, [*column.title, *texts]))
-    return _Block(column, [pad(text, width, right=column.right[0]) for text in texts], width)
+    padded = [GAP + pad(text, width, right=column.right[0]) for text in texts]
+    return _Block(column, padded, len(GAP) + width)
 
 
 def _aligned(column: Column) -> list[str]:
     widths = [_part_width(column, index) for index in range(len(column.right))]
-    widest = max((display_width(cell.text) for cell in column.cells), default=0)
-    if sum(widths) > widest + MOST_ALIGNMENT:
-        return [cell.text for cell in column.cells]
+    texts = [cell.text for cell in column.cells]
+    if sum(widths) > max(map(display_width, texts), default=0) + MOST_ALIGNMENT:
+        return texts
     return [
         _padded(cell, widths, column.right) if cell.is_aligned else cell.text
         for cell in column.cells
@@ -143,12 +148,10 @@ def _aligned(column: Column) -> list[str]:
 
 
 def _part_width(column: Column, index: int) -> int:
-    widths = (
-        display_width(cell.parts[index])
-        for cell in column.cells
-        if cell.is_aligned and index < len(cell.parts)
-    )
-    return max(widths, default=0)
+    parts = {
+        cell.parts[index] for cell in column.cells if cell.is_aligned and index < len(cell.parts)
+    }
+    return max(map(display_width, parts), default=0)
 
 
 def _padded(cell: Cell, widths: list[int], right: tuple[bool, ...]) -> str:
@@ -164,16 +167,16 @@ def _head(title: str, first_width: int, blocks: list[_Block], signs: Glyphs) -> 
     for index in range(2):
         first = pad(title if index == 1 else "", first_width)
         others = [
-            pad(block.column.title[index], block.width, right=block.column.right[0])
+            pad(block.column.title[index], block.width, right=True)
+            if block.column.right[0]
+            else GAP + pad(block.column.title[index], block.width - len(GAP))
             for block in blocks
         ]
-        lines.append((Span(GAP.join([first, *others]), "bold"),))
+        lines.append((Span("".join([first, *others]), "bold"),))
     rule = signs.rule * (first_width + _taken(blocks))
     return [*lines, (Span(rule, "dim"),)]
 
 
 def _row(label: str, blocks: list[_Block], index: int) -> Line:
-    spans = [Span(label)]
-    for block in blocks:
-        spans += [Span(GAP), Span(block.texts[index], block.column.cells[index].style)]
-    return tuple(spans)
+    cells = [Span(block.texts[index], block.column.cells[index].style) for block in blocks]
+    return (Span(label), *cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
@@ -40,6 +41,10 @@ _SPELLED_OUT = str.maketrans(
         "’": "'",  # noqa: RUF001 -- the sign itself
     }
 )
+_ALL_NARROW = re.compile(r"[\x00-\u02ff\u2010-\u2027\u2190-\u22ff\u2500-\u257f]*")
+"""Blocks without wide or combining characters that hold the signs used here: a short cut."""
+_BETWEEN_WORDS = re.compile(r"\s+(?!(?:%|[kmunpµ]?[JWs])(?:[^\w]|$))|(?<!\d)\s+")
+"""Spaces, but not the one between a number and its unit."""
 _ZERO_WIDTH = {"Mn", "Me"}
 _NOT_SHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -74,7 +79,7 @@ def _ascii(text: str) -> str:
 
 def display_width(text: str) -> int:
     """Columns that *text* takes: two for wide East Asian characters, none for accents."""
-    if text.isascii():
+    if text.isascii() or _ALL_NARROW.fullmatch(text):
         return len(text)
     return sum(_character_width(character) for character in text)
 
@@ -138,10 +143,10 @@ def wrapped(text: str, width: int, *, first: str = "", indent: str = "") -> list
     The first line starts with *first*, the others with *indent*; a word too long
     for a line is continued on the next, and nothing is lost.
     """
-    indent = head(indent, width // 2)
+    indent = head(indent, width // 2 - 1)  # leaves room for a wide character
     lines: list[str] = []
     line, gap = first, ""
-    for word in text.split():
+    for word in _BETWEEN_WORDS.split(text.strip()):
         joined = line + gap + word
         if display_width(joined) > width and line.strip():
             lines.append(line.rstrip())
@@ -153,9 +158,11 @@ def wrapped(text: str, width: int, *, first: str = "", indent: str = "") -> list
 
 
 def _pieces(line: str, width: int, indent: str) -> list[str]:
-    pieces = []
+    """*line* cut where it is too long; every piece has a character of it, however narrow."""
+    pieces: list[str] = []
     while display_width(line) > width:
-        piece = head(line, width) or line[:1]
-        pieces.append(piece)
-        line = indent + line[len(piece) :]
+        least = 1 + (len(indent) if pieces else 0)
+        length = max(len(head(line, width)), least)
+        pieces.append(line[:length])
+        line = indent + line[length:]
     return [*pieces, line]
