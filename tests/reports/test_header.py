@@ -19,12 +19,12 @@ XEON = {
 H100 = {"gpus": [{"name": "NVIDIA H100 80GB HBM3"}] * 4, "driver_version": "550.54.15"}
 ESTIMATE = {
     "meter_name": "estimate",
-    "meter_why": "no NVIDIA driver on this machine; CPU time × 10 W per core (assumed)",  # noqa: RUF001 -- the sign itself
+    "meter_why": "no NVIDIA driver on this machine; CPU time × 10 W per core (assumed)",
     "measured": False,
 }
 NVML = {
     "meter_name": "nvml",
-    "meter_why": "nvml reads 4 × NVIDIA H100 80GB HBM3",  # noqa: RUF001 -- the sign itself
+    "meter_why": "nvml reads 4 × NVIDIA H100 80GB HBM3",
     "measured": True,
 }
 
@@ -45,9 +45,9 @@ def test_a_machine_without_a_meter_says_that_figures_are_estimated() -> None:
 
 def test_equal_gpus_are_counted() -> None:
     assert lines(H100, NVML) == [
-        "llem: 4 × NVIDIA H100 80GB HBM3, driver 550.54.15; profile default, isolation",  # noqa: RUF001 -- the sign itself
+        "llem: 4 × NVIDIA H100 80GB HBM3, driver 550.54.15; profile default, isolation",
         "      spawn",
-        "llem: energy is measured by nvml (reads 4 × NVIDIA H100 80GB HBM3)",  # noqa: RUF001 -- the sign itself
+        "llem: energy is measured by nvml (reads 4 × NVIDIA H100 80GB HBM3)",
     ]
 
 

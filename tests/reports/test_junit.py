@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Make
-
     from pytest_llem.results.schema import ExperimentResult
 
 

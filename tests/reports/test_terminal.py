@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from conftest import Make
-
     from pytest_llem.devices.meter import Method
 
 ANSI = re.compile(r"\x1b\[[\d;]*m")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,15 +15,16 @@ from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.options import settings_of
 from pytest_llem.runs.release import Kept, release
-from pytest_llem.runs.terminal import header, show_progress
+from pytest_llem.runs.terminal import header, watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from contextlib import AbstractContextManager
 
-    from pytest_llem.isolation.observer import Progress
     from pytest_llem.plan.point import Point
     from pytest_llem.runs.items import ConductedItem
     from pytest_llem.runs.settings import RunSettings
+    from pytest_llem.runs.terminal import Show
 
 
 class ExperimentSession:
@@ -45,8 +47,8 @@ class ExperimentSession:
         self._may_wait = may_wait
         self._held: list[tuple[ConductedItem, Kept]] = []
         self._begun = False
-        self.on_progress: Callable[[Progress], None] | None = None
-        self.on_idle: Callable[[], None] = lambda: None
+        self.watch: Callable[[str], AbstractContextManager[Show | None]] = lambda _: nullcontext()
+        """Shows a person how the named experiment gets on."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(
@@ -94,10 +96,8 @@ class ExperimentSession:
     def _run(self, item: pytest.Item, point: Point, nextitem: pytest.Item | None) -> ConductedItem:
         if self._settings.isolation == "none":
             return self._items.in_process(item, point, nextitem)
-        try:
-            return self._items.isolated(item, point, self.on_progress)
-        finally:
-            self.on_idle()
+        with self.watch(item.name) as show:
+            return self._items.isolated(item, point, show)
 
     def _keep_and_judge(self, ended: ConductedItem) -> None:
         kept = Kept()
@@ -158,5 +158,5 @@ def prepare(session: pytest.Session) -> None:
     except LlemError as error:
         raise pytest.UsageError(str(error)) from None
     if not is_worker:
-        show_progress(experiments, config)
+        experiments.watch = watcher(experiments, config)
     config.pluginmanager.register(experiments, "llem-experiments")

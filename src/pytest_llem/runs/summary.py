@@ -64,7 +64,14 @@ class Summary:
         rows = [SummaryRow(result, told.judgements) for told, result in self._results()]
         self.results = [row.result for row in rows]
         return [
-            *summary_lines(rows, width=width, colour=colour, unicode=unicode, verbosity=verbosity),
+            *summary_lines(
+                rows,
+                width=width,
+                colour=colour,
+                unicode=unicode,
+                verbosity=verbosity,
+                strict=self.settings.strict,
+            ),
             *self._closing_lines(),
         ]
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 import time
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from pytest_llem._compat import Terminal
 from pytest_llem.reports.header import header_lines
 from pytest_llem.reports.progress import Progress as ProgressLine
-from pytest_llem.reports.progress import Step
+from pytest_llem.reports.progress import Step, is_live, live_width
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
     import pytest
 
     from pytest_llem.isolation.observer import Progress
@@ -53,19 +60,23 @@ def write_summary(summary: Summary, reporter: pytest.TerminalReporter) -> None:
         reporter.write_line(line)
 
 
-def show_progress(experiments: ExperimentSession, config: pytest.Config) -> None:
-    """Show what runs on a status line, where there is a terminal to show it on."""
+Show = Callable[["Progress"], None]
+
+
+def watcher(
+    experiments: ExperimentSession, config: pytest.Config
+) -> Callable[[str], AbstractContextManager[Show | None]]:
+    """Shows the named experiment on a status line, where there is a terminal to show it on."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None:
-        return
-    writer = Terminal(reporter)
-    if not writer.is_terminal or config.getoption("capture") == "no" or config.getoption("usepdb"):
-        return
+    talks_itself = config.getoption("capture") == "no" or config.getoption("usepdb")
+    if reporter is None or talks_itself or not is_live(sys.stdout, os.environ):
+        return lambda _: nullcontext()
+    terminal = Terminal(reporter)
     line = ProgressLine(
-        writer.write,
-        width=lambda: writer.fullwidth,
+        terminal.write,
+        width=live_width(sys.stdout),
         enabled=True,
-        unicode=writer.unicode,
+        unicode=terminal.unicode,
         clock=time.monotonic_ns,
     )
     estimated = not experiments.conductor.instruments.choice.measured
@@ -75,5 +86,9 @@ def show_progress(experiments: ExperimentSession, config: pytest.Config) -> None
             Step(progress.phase, progress.index, progress.count, progress.power_w, estimated)
         )
 
-    experiments.on_progress = show
-    experiments.on_idle = line.clear
+    @contextmanager
+    def watch(name: str) -> Iterator[Show]:
+        with line.running(name):
+            yield show
+
+    return watch
