@@ -30,7 +30,7 @@ lint: environment ## style and formatting of every Python file (ruff)
 
 types: environment ## types of the package and of the scripts (mypy --strict)
 	$(BIN)/mypy
-	$(BIN)/mypy scripts/environment.py benchmarks
+	MYPYPATH=tests $(BIN)/mypy scripts/environment.py benchmarks
 
 contracts: environment ## which room may import which (import-linter)
 	$(BIN)/lint-imports

@@ -6,6 +6,8 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem._version import __version__
+
 if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.config.study import StudyConfig
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.runs.library import StudyResult, run_experiment, run_study
 
-__version__ = "2.0.0.dev0"
 __all__ = [
     "Energy",
     "ExperimentConfig",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pytest_llem import __version__
+from pytest_llem._version import __version__
 from pytest_llem.errors import LlemError
 
 if TYPE_CHECKING:

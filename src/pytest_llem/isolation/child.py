@@ -32,7 +32,7 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     Raises:
         IsolationError: the supervisor is of another version, or is gone.
     """
-    from pytest_llem import __version__
+    from pytest_llem._version import __version__
 
     _die_with_parent()
     sock = socket.socket(fileno=int(os.environ.pop(CHANNEL_VARIABLE)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticSerializationError
 
-from pytest_llem import __version__
+from pytest_llem._version import __version__
 from pytest_llem.errors import StoreError
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.files import NewFile, explained, listed, replaced

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import metadata
 
-from pytest_llem import __version__
+from pytest_llem._version import __version__
 
 _DISTRIBUTIONS = (
     "accelerate", "numpy", "nvidia-ml-py", "psutil", "pyarrow", "pydantic", "pytest", "scipy",
