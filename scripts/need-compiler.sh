@@ -3,7 +3,7 @@
 set -euo pipefail
 
 compiles() {
-    echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null 2>/dev/null
+    cc -x c - -o /dev/null <<<'int main(void) { return 0; }' 2>/dev/null
 }
 
 compiles && exit

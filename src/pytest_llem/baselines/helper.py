@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 300.0
 _LAST_LINES = 5
+_SHOWN = 100
 _NOT_INHERITED = ("PYTHONINSPECT", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTHONHOME")
 
 
@@ -57,9 +58,14 @@ def judge_in_helper(
         return _JUDGEMENTS.validate_json(answer)
     except ValidationError as error:
         raise IsolationError(
-            f"the process that judges answered what is no judgement: {answer[:200]!r}. "
+            f"the process that judges answered what is no judgement: {_ends(answer)}. "
             "Something prints to standard output at the start of Python, perhaps a sitecustomize."
         ) from error
+
+
+def _ends(answer: bytes) -> str:
+    """Both ends: what Python prints first may come out last."""
+    return repr(answer) if len(answer) <= _SHOWN else f"{answer[:_SHOWN]!r} … {answer[-_SHOWN:]!r}"
 
 
 def _ask(request: bytes) -> bytes:
