@@ -35,7 +35,8 @@ class Problem:
 
     def __str__(self) -> str:
         shown = "" if self.value is ABSENT else f"={shown_value(self.value)}"
-        return f"{self.path}{shown}: {self.reason}"
+        path = self.path if self.path.isprintable() else ascii(self.path)[1:-1]
+        return f"{path}{shown}: {self.reason}"
 
 
 class _Absent:

@@ -141,7 +141,7 @@ class ExperimentCollection:
 
             known: Collection[str] = ENGINE_SECTIONS
             if name not in known:  # listing the installed ones takes a moment
-                known = (*known, *self._known_backends())
+                known = {*known, *self._known_backends()}
             unknown = None if name in known else unknown_value("backend", name, known, "engine")
             self._backend_problems[name] = unknown
         return self._backend_problems[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from pytest_llem.plan.detection import offers_model
 from pytest_llem.plan.duplicates import duplicates
 from pytest_llem.plan.interception import Interception
 from pytest_llem.plan.leaves import FIELDS, SECTIONS, Leaf
-from pytest_llem.plan.markers import MARKER, marked
+from pytest_llem.plan.markers import marked
 from pytest_llem.plan.only import begins, wanted_id
 from pytest_llem.plan.points import Points
 from pytest_llem.plan.rows import Axes, Row, axes_of, rows_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from pytest_llem.plan.asked import Asked
     from pytest_llem.plan.point import Point
+
+    Planned = tuple[_compat.Call | None, Point]
 
 MOST_PROBLEMS = 10
 
@@ -36,19 +39,20 @@ class FunctionPlan:
         self._group = metafunc.definition.nodeid
         self._only = wanted_id(asked.only, self._group)
         self._marked = marked(metafunc.definition)
+        self._rows: dict[int, Row] = {}
         self._keep_model = offers_model(metafunc)
         self._seen = Interception(
             metafunc, asked.overrides, keep_model=self._keep_model, after=self._prune
         )
 
-    def finish(self) -> list[tuple[_compat.Call | None, Point]]:
+    def finish(self) -> list[Planned]:
         """Add the grid, and give the point of every invocation.
 
         Raises:
             pytest.Collector.CollectError: a marker, an axis or a value is impossible.
         """
         axes = axes_of(self._axes_given(), self._asked.overrides.leaves)
-        self._refuse([*self._marked.problems, *axes.problems, *self._conflicts(axes)])
+        self._refuse([*self._marked.problems, *axes.problems, *self._conflicts()])
         shared = self._marked.leaves | axes.fixed | dict(self._asked.overrides.leaves)
         self._add_rows(axes, shared)
         self._select(axes, shared)
@@ -63,11 +67,11 @@ class FunctionPlan:
         given["backend"] = list(backends)
         return given
 
-    def _conflicts(self, axes: Axes) -> Iterable[Problem]:
-        for path in (*axes.common, *axes.fixed):
-            if path in self._seen.names:
+    def _conflicts(self) -> Iterable[Problem]:
+        for path in self._marked.axes:
+            if path.partition(".")[0] in self._seen.names:
                 yield Problem(
-                    path, self._marked.axes.get(path), "is an axis of llem.grid and parametrized."
+                    path, self._marked.axes[path], "is in llem.grid and parametrized too."
                 )
 
     def _refuse(self, problems: Sequence[Problem]) -> None:
@@ -85,17 +89,15 @@ class FunctionPlan:
         if not (axes.common or axes.of_engine or names):
             return
         rows = rows_of(axes, self._backend(shared), self._still_wanted())
-        mark = getattr(pytest.mark, MARKER)
-        params = [
-            pytest.param(
-                *_arguments(names, row, shared),
-                marks=mark.with_args(row) if row.items else (),
-                id=row.id or pytest.HIDDEN_PARAM,
-            )
-            for row in rows
-        ]
-        if params:
-            self._seen.add(names, params)
+        if not rows:
+            return
+        hidden = pytest.HIDDEN_PARAM
+        self._seen.add(
+            names,
+            [pytest.param(*_arguments(names, row, shared), id=row.id or hidden) for row in rows],
+        )
+        calls = _compat.calls_of(self._metafunc)  # each earlier one crossed with all rows
+        self._rows = {id(call): row for call, row in zip(calls, itertools.cycle(rows))}
 
     def _taken(self, axes: Axes) -> list[str]:
         """Fields that the function, or a fixture of it, takes as arguments and nobody gives."""
@@ -123,21 +125,24 @@ class FunctionPlan:
         if axes.of_engine and self._backend(shared) is None:
             engines = set(axes.of_engine)
             calls = _compat.calls_of(self._metafunc)
-            kept = (call for call in calls if _own_engine(call, engines))
+            kept = (call for call in calls if _own_engine(call, self._rows[id(call)], engines))
             _compat.set_calls(self._metafunc, kept)
         if self._only is not None:
             calls = _compat.calls_of(self._metafunc)
             _compat.set_calls(self._metafunc, (call for call in calls if call.id == self._only))
 
-    def _points(self, shared: Mapping[str, Leaf]) -> list[tuple[_compat.Call | None, Point]]:
+    def _points(self, shared: Mapping[str, Leaf]) -> list[Planned]:
         points = Points(self._group, shared, self._seen, self._asked)
         calls = _compat.calls_of(self._metafunc)
-        planned = [(call, points.point(call)) for call in calls or (None,)]
+        row_of = self._rows.get
+        planned: list[Planned]
+        planned = [(call, points.point(call, row_of(id(call)))) for call in calls]
+        planned = planned or [(None, points.point())]
         if not self._asked.list_problems:
             self._refuse(list(points.problems.values()))
         if (self._seen.replaced or self._asked.overrides.backends) and self._only is None and calls:
             planned = _collapsed(planned)
-            _compat.set_calls(self._metafunc, (call for call, _ in planned if call))
+            _compat.set_calls(self._metafunc, (call for call, _ in planned if call is not None))
         return planned
 
     def _prune(self) -> None:
@@ -176,17 +181,14 @@ def _argument(name: str, items: Mapping[str, Leaf | Problem]) -> Any:
     return items[name].value if name in items else ExperimentConfig.model_fields[name].default
 
 
-def _own_engine(call: _compat.Call, engines: set[str]) -> bool:
-    row = next((m.args[0] for m in call.marks if m.args and isinstance(m.args[0], Row)), None)
+def _own_engine(call: _compat.Call, row: Row, engines: set[str]) -> bool:
     backend = call.params.get("backend")
-    if row is None or row.engine is None:
+    if row.engine is None:
         return backend not in engines
-    return bool(row.engine == backend)
+    return row.engine == backend
 
 
-def _collapsed(
-    planned: list[tuple[_compat.Call | None, Point]],
-) -> list[tuple[_compat.Call | None, Point]]:
+def _collapsed(planned: list[Planned]) -> list[Planned]:
     """*planned* less the points that options made equal to an earlier one."""
     repeated = {id(point) for point, _ in duplicates(point for _, point in planned)}
     return [(call, point) for call, point in planned if id(point) not in repeated]

@@ -64,11 +64,10 @@ class Interception:
         kwargs["indirect"] = self._indirect(table.names, kwargs.get("indirect", False))
         self._apply(table, kwargs)
 
-    def add(self, names: list[str], rows: list[Any]) -> None:
+    def add(self, names: list[str], params: list[Any]) -> None:
         """Add a parametrization that the plugin made itself."""
-        self._original(names, rows)
+        self._original(names, params)
         self.given.update(names)
-        self.after()
 
     def _apply(self, table: Table, kwargs: dict[str, Any]) -> None:
         before = _first_id(self.metafunc)

@@ -12,7 +12,6 @@ from pytest_llem.plan.markers import MARKER, leaves_of_mark
 from pytest_llem.plan.planned import PlannedPoint
 from pytest_llem.plan.point import Point
 from pytest_llem.plan.possible import DECIDING, why_impossible
-from pytest_llem.plan.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llem._compat import Call
     from pytest_llem.plan.asked import Asked
     from pytest_llem.plan.interception import Interception
+    from pytest_llem.plan.rows import Row
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -45,9 +45,12 @@ class Points:
         self._check_backend = asked.check_backend
         self._of_value: dict[tuple[str, int], dict[str, Leaf | Problem]] = {}
 
-    def point(self, call: Call | None) -> Point:
-        """The point of one invocation; ``None`` is that of a function without parameters."""
-        found = self._found(call) if call else {}
+    def point(self, call: Call | None = None, row: Row | None = None) -> Point:
+        """The point of one invocation, and of its row of the grid.
+
+        Without *call*, that of a function without parameters.
+        """
+        found = self._found(call, row) if call else {}
         own = self._own_arguments(call) if call and self._own_tokens else _NONE
         label = call.id if call else ""
         leaves = tuple([item for item in found.values() if isinstance(item, Leaf)])
@@ -84,7 +87,7 @@ class Points:
         self.problems.update(texts)
         return " ".join(texts)
 
-    def _found(self, call: Call) -> dict[str, Leaf | Problem]:
+    def _found(self, call: Call, row: Row | None) -> Mapping[str, Leaf | Problem]:
         """What the parameters set, by path: marks of parameters first, so that values win."""
         found = self._of_marks(call.marks) if call.marks else {}
         of_value = self._of_value
@@ -94,17 +97,16 @@ class Points:
                 if key not in of_value:
                     of_value[key] = {item.path: item for item in leaves_of(name, value)}
                 found |= of_value[key]
+        if row is not None:
+            found |= row.items
         return found
 
     def _of_marks(self, marks: Sequence[pytest.Mark]) -> dict[str, Leaf | Problem]:
         found: dict[str, Leaf | Problem] = {}
-        rows: dict[str, Leaf | Problem] = {}
         for mark in marks:
-            if mark.args and isinstance(mark.args[0], Row):
-                rows |= mark.args[0].items
-            elif mark.name == MARKER:
+            if mark.name == MARKER:
                 found |= self._marked(mark)
-        return found | rows
+        return found
 
     def _marked(self, mark: pytest.Mark) -> dict[str, Leaf | Problem]:
         leaves, problems = leaves_of_mark(mark)

@@ -24,9 +24,9 @@ class Choice:
     token: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Row:
-    """One combination, carried by a mark to the point that is made of it."""
+    """One combination of values."""
 
     items: Mapping[str, Leaf | Problem]
     """The value of each axis, by path."""

@@ -98,7 +98,8 @@ def _note(seen: dict[str, dict[Any, str]], path: str, value: Any) -> None:
             return
     except TypeError:  # a list or a mapping
         value = token_of(value)
-    seen[path].setdefault(value, str(value))
+    text = str(value)
+    seen[path].setdefault(value, text if text.isprintable() else ascii(text)[1:-1])
 
 
 def _values(name: str, values: list[str], width: int) -> str:
@@ -108,12 +109,17 @@ def _values(name: str, values: list[str], width: int) -> str:
     if len(whole) <= width:
         return whole
     end = f", ... ({len(values)} values)"
-    shown = start + textwrap.shorten(values[0], max(width - len(start) - len(end), 8))
+    shown = start + _cut(values[0], width - len(start) - len(end))
     for value in values[1:]:
         if len(shown) + 2 + len(value) + len(end) > width:
             break
         shown += f", {value}"
     return shown + (end if len(values) > 1 else "")
+
+
+def _cut(text: str, width: int) -> str:
+    width = max(width, 8)
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _baselines(points: Iterable[Point], states: Mapping[str, str]) -> str:
@@ -129,18 +135,18 @@ def _reasons(kind: str, reasons: list[tuple[str, str]], width: int) -> list[str]
     lines = []
     for node_id, reason in reasons[:MOST_LISTED]:
         lines.append(f"{INDENT}{kind}: {node_id}")
-        lines += _paragraph(reason, width, indent=2 * INDENT)
+        lines += _paragraph(reason, width, indent=2 * INDENT, cut=kind == "invalid")
     if len(reasons) > MOST_LISTED:
         lines.append(f"{INDENT}and {len(reasons) - MOST_LISTED} more {kind}")
     return lines
 
 
-def _paragraph(text: str, width: int, *, indent: str = INDENT) -> list[str]:
+def _paragraph(text: str, width: int, *, indent: str = INDENT, cut: bool = True) -> list[str]:
     return textwrap.wrap(
         text,
         width,
         initial_indent=indent,
         subsequent_indent=indent,
-        break_long_words=False,
+        break_long_words=cut,
         break_on_hyphens=False,
     )

@@ -1,24 +1,35 @@
-"""Which baselines there are for experiments that have not run."""
+"""Which baselines there are for experiments that have not run.
+
+Where there are no baseline files at all, which is common in a preview, nothing is
+imported to read them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.store import BaselineStore
 from pytest_llem.errors import BaselineError
-from pytest_llem.runs.options import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pytest
 
+    from pytest_llem.baselines.store import BaselineStore
     from pytest_llem.plan.point import Point
+
+OPTION, DEFAULT = "llem_baselines", "baselines"
 
 
 def baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[str, str]:
     """``have``, ``missing`` or ``unreadable`` for each of *points*, by identity."""
-    store = BaselineStore(settings_of(config).baselines)
+    given = config.getoption(OPTION)
+    directory = config.invocation_params.dir / given if given else config.rootpath / DEFAULT
+    if next(directory.rglob("*.json"), None) is None:
+        return dict.fromkeys((point.identity for point in points), "missing")
+    from pytest_llem.baselines.store import BaselineStore
+
+    store = BaselineStore(directory)
     return {point.identity: _state(store, point) for point in points}
 
 
