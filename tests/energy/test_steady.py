@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import random
+
+from pytest_llem.energy.steady import LEAST_PASSES, SteadyState
+
+
+def followed(state: SteadyState, durations_s: list[float]) -> int:
+    """Passes until it was decided."""
+    for count, duration_s in enumerate(durations_s, start=1):
+        state.add(duration_s)
+        if state.decided:
+            return count
+    return 0
+
+
+def test_equal_passes_are_steady_as_soon_as_there_are_enough() -> None:
+    state = SteadyState(least_s=0.0, limit_s=60.0)
+    assert followed(state, [0.1] * 50) == LEAST_PASSES
+    assert state.converged
+    assert "drifted by 0.0%" in state.reason
+
+
+def test_the_least_time_is_kept() -> None:
+    state = SteadyState(least_s=2.0, limit_s=60.0)
+    assert followed(state, [0.125] * 50) == 16
+    assert state.converged
+
+
+def test_passes_that_go_on_getting_faster_never_are_steady() -> None:
+    state = SteadyState(least_s=0.0, limit_s=5.0)
+    assert (
+        followed(state, [1.0 * 0.8**i for i in range(8)] + [0.01 * 0.8**i for i in range(9)]) == 0
+    )
+    assert not state.converged
+
+
+def test_out_of_time_is_decided_without_convergence() -> None:
+    state = SteadyState(least_s=0.0, limit_s=3.0)
+    assert followed(state, [0.1 * 1.3**i for i in range(30)])
+    assert not state.converged
+    assert "not steady within" in state.reason
+
+
+def test_too_few_passes_within_the_limit_are_said() -> None:
+    state = SteadyState(least_s=0.0, limit_s=2.0)
+    assert followed(state, [3.0]) == 1
+    assert not state.converged
+    assert state.reason.startswith("only 1 pass in 3.0 s")
+
+
+def test_a_slow_start_is_outgrown() -> None:
+    rng = random.Random(1)  # noqa: S311 - a simulation
+    state = SteadyState(least_s=0.0, limit_s=60.0)
+    durations_s = [2.0, 1.2, 0.5, 0.3, 0.2] + [rng.gauss(0.1, 0.002) for _ in range(60)]
+    assert followed(state, durations_s) > LEAST_PASSES
+    assert state.converged
+
+
+def test_single_slow_passes_are_forgiven() -> None:
+    state = SteadyState(least_s=1.5, limit_s=60.0)
+    assert followed(state, [0.1, 0.1, 0.1, 0.9, 0.1, 0.1, 0.1] * 10)
+    assert state.converged
+
+
+def test_passes_of_no_time_are_steady() -> None:
+    state = SteadyState(least_s=0.0, limit_s=1.0)
+    assert followed(state, [0.0] * 20) == LEAST_PASSES
+    assert state.converged
+
+
+def test_nothing_seen_is_undecided() -> None:
+    state = SteadyState(least_s=0.0, limit_s=1.0)
+    assert not state.decided
+    assert state.reason == "no pass was seen"

@@ -1,0 +1,87 @@
+"""Traces of simulated cards, taken by the real sampler in virtual time."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llem.devices.meter import Reading
+from pytest_llem.energy.sampler import Sampler
+from pytest_llem.energy.trace import Trace
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from instrument import MS, SECOND, Sensor, SimulatedMeter, VirtualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from instruments.curves import Curve
+
+__all__ = ["MS", "SECOND", "Sensor", "VirtualClock", "Watch", "edited", "recorded", "sensor_of"]
+
+
+@dataclass
+class Watch:
+    """A sampler over simulated cards, and the time that it lives in."""
+
+    clock: VirtualClock
+    meter: SimulatedMeter
+    sampler: Sampler
+
+    @classmethod
+    def over(cls, curves: Sequence[Curve], sensors: Sequence[Sensor], seed: int = 0) -> Watch:
+        clock = VirtualClock(random=random.Random(seed))  # noqa: S311 - a simulation
+        meter = SimulatedMeter(clock, curves, sensors, seed)
+        return cls(clock, meter, Sampler(meter, meter.discover(), clock=clock))
+
+    def run(self, seconds: float) -> None:
+        """Let the sampler's loop go on for a while, as its thread would."""
+        end_ns = self.clock() + round(seconds * SECOND)
+        self.sampler.obey()
+        while self.clock() < end_ns:
+            self.clock.sleep(max(self.sampler.step() - self.clock(), 0) / SECOND)
+
+    def attend(self, seconds: float) -> None:
+        self.sampler.attend(on=True)
+        self.run(seconds)
+
+
+def recorded(curve: Curve, sensor: Sensor | None = None, *, seconds: float, seed: int = 0) -> Trace:
+    """What the sampler reads of one card while it attends."""
+    watch = Watch.over([curve], [sensor or Sensor()], seed)
+    watch.attend(seconds)
+    return watch.sampler.traces[0]
+
+
+def sensor_of(rng: random.Random, period_ns: int = 100 * MS) -> Sensor:
+    """A card of the usual kind with phases of its own."""
+    return Sensor(
+        refresh_ns=period_ns,
+        phase_ns=rng.randrange(period_ns),
+        power_refresh_ns=period_ns,
+        power_phase_ns=rng.randrange(period_ns),
+        averaging_ns=period_ns // 4,
+    )
+
+
+def edited(
+    trace: Trace,
+    *,
+    keep: Callable[[int], bool] = lambda _: True,
+    energy_j: Callable[[int, float], float | None] = lambda _, value: value,
+    power_w: Callable[[int, float], float | None] = lambda _, value: value,
+) -> Trace:
+    """The same trace with readings left out or changed, by when each began."""
+    other = Trace(trace.device, trace.meter, facts=list(trace.facts))
+    columns = zip(trace.before_ns, trace.after_ns, trace.energy_j, trace.power_w, strict=True)
+    for before_ns, after_ns, energy, power in columns:
+        if keep(before_ns):
+            values = energy_j(before_ns, energy), power_w(before_ns, power)
+            known = [None if value is None or math.isnan(value) else value for value in values]
+            other.append(Reading(before_ns, after_ns, *known))
+    return other
