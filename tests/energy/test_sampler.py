@@ -1,0 +1,159 @@
+"""Reading devices: often enough while somebody measures, seldom otherwise, whatever fails."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from pytest_llem.devices.meter import Capability, Device, Facts, Reading
+from pytest_llem.energy.sampler import Sampler
+from pytest_llem.errors import MeterError
+
+SECOND = 1_000_000_000
+
+
+class FakeMeter:
+    """Reads whatever it is told, at no time at all."""
+
+    name = "fake"
+
+    def __init__(self, clock: FakeClock, *, continuous: bool = False) -> None:
+        self._clock, self._continuous = clock, continuous
+        self.broken: dict[str, Exception] = {}
+
+    def discover(self) -> list[Device]:
+        capability = Capability("gpu", "counter", 0.001, None)
+        return [Device(f"GPU-{i}", "fake", capability) for i in range(2)]
+
+    def read(self, device: Device) -> Reading:
+        if device.uuid in self.broken:
+            raise self.broken[device.uuid]
+        now = self._clock()
+        refreshed = now if self._continuous else now - now % 100_000_000
+        return Reading(now, now + 1000, 100 * refreshed / SECOND, None)
+
+    def facts(self, device: Device) -> Facts:
+        return Facts(self._clock(), temperature_c=50.0)
+
+    def close(self) -> None: ...
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now_ns = 1000 * SECOND
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+def drive(sampler: Sampler, clock: FakeClock, seconds: float) -> None:
+    until = clock.now_ns + round(seconds * SECOND)
+    while clock.now_ns < until:
+        clock.now_ns = max(sampler.step(), clock.now_ns + 1000)
+
+
+def fake(*, continuous: bool = False, devices: int = 1) -> tuple[Sampler, FakeClock, FakeMeter]:
+    clock = FakeClock()
+    meter = FakeMeter(clock, continuous=continuous)
+    return Sampler(meter, meter.discover()[:devices], clock=clock), clock, meter
+
+
+def attend(sampler: Sampler, *, on: bool) -> None:
+    sampler.attend(on)
+    sampler.obey()
+
+
+def test_it_reads_often_while_attending_and_seldom_at_rest() -> None:
+    sampler, clock, _ = fake()
+    drive(sampler, clock, 10)
+    resting = len(sampler.traces[0]) / 10
+    attend(sampler, on=True)
+    drive(sampler, clock, 10)
+    attending = len(sampler.traces[0]) / 10 - resting
+    assert 5 <= resting < attending
+    assert 20 <= attending <= 150
+
+
+def test_refreshes_are_bracketed_closely_once_their_period_is_known() -> None:
+    sampler, clock, _ = fake()
+    attend(sampler, on=True)
+    drive(sampler, clock, 10)
+    trace = sampler.traces[0]
+    assert sampler.refresh_period_s(trace.device) == pytest.approx(0.1, rel=0.02)
+    late = [
+        trace.after_ns[i] - trace.before_ns[i - 1]
+        for i in range(1, len(trace))
+        if trace.energy_j[i] != trace.energy_j[i - 1] and trace.before_ns[i] > clock() - 5 * SECOND
+    ]
+    assert len(late) >= 40
+    assert sorted(late)[len(late) // 2] < 5_000_000
+
+
+def test_a_counter_that_runs_continuously_is_not_chased() -> None:
+    sampler, clock, _ = fake(continuous=True)
+    attend(sampler, on=True)
+    drive(sampler, clock, 10)
+    assert 20 <= len(sampler.traces[0]) / 10 <= 40
+
+
+def test_facts_are_read_about_every_second() -> None:
+    sampler, clock, _ = fake()
+    drive(sampler, clock, 10)
+    assert 9 <= len(sampler.traces[0].facts) <= 12
+
+
+@pytest.mark.parametrize("error", [MeterError("GPU-0 is lost"), RuntimeError("driver fault")])
+def test_a_device_that_fails_is_left_alone_and_named(error: Exception) -> None:
+    sampler, clock, meter = fake(devices=2)
+    drive(sampler, clock, 1)
+    meter.broken["GPU-0"] = error
+    drive(sampler, clock, 5)
+    lost, alive = sampler.traces
+    assert len(alive) > 2 * len(lost)
+    assert isinstance(sampler.failure, MeterError)
+    assert "GPU-0" in str(sampler.failure)
+    assert sampler.settled_after(clock() - SECOND)
+
+
+def test_settled_means_refreshed_beyond_the_instant() -> None:
+    sampler, clock, _ = fake()
+    attend(sampler, on=True)
+    drive(sampler, clock, 2)
+    edge_ns = clock()
+    assert not sampler.settled_after(edge_ns)
+    drive(sampler, clock, 0.05)
+    assert not sampler.settled_after(edge_ns)
+    drive(sampler, clock, 0.4)
+    assert sampler.settled_after(edge_ns)
+
+
+def test_power_is_told_from_the_counter_where_nothing_else_is_known() -> None:
+    sampler, clock, _ = fake(continuous=True, devices=2)
+    assert sampler.latest_power_w() is None
+    drive(sampler, clock, 3)
+    assert sampler.latest_power_w() == pytest.approx(200, rel=0.02)
+
+
+def test_all_devices_have_been_read_until_then() -> None:
+    sampler, clock, _ = fake(devices=2)
+    assert sampler.read_until_ns() is None
+    drive(sampler, clock, 1)
+    until_ns = sampler.read_until_ns()
+    assert until_ns == min(trace.after_ns[-1] for trace in sampler.traces)
+
+
+def test_the_thread_starts_and_stops_whenever_asked() -> None:
+    meter = FakeMeter(FakeClock(), continuous=True)
+    meter._clock = time.monotonic_ns  # type: ignore[assignment]
+    sampler = Sampler(meter, meter.discover())
+    sampler.stop()
+    with sampler:
+        sampler.start()
+        sampler.attend(on=True)
+        while not all(len(trace) > 3 for trace in sampler.traces):
+            time.sleep(0.005)
+    sampler.stop()
+    counts = [len(trace) for trace in sampler.traces]
+    time.sleep(0.1)
+    assert counts == [len(trace) for trace in sampler.traces]
