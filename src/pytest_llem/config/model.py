@@ -14,4 +14,5 @@ class Model(BaseModel):
         use_attribute_docstrings=True,
         protected_namespaces=(),
         allow_inf_nan=False,
+        defer_build=True,  # validators are built on first use, which most children never make
     )

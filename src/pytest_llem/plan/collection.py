@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llem import _compat
+from pytest_llem.config.names import FIELD_NAMES
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.detection import is_experiment
 from pytest_llem.plan.only import only_point
@@ -65,6 +66,8 @@ class ExperimentCollection:
         names = metafunc.fixturenames
         if ("energy" not in names and "model" not in names) or not is_experiment(metafunc):
             return (yield)
+        if only_point(self._config) is not None and self._is_plain(metafunc):
+            return (yield)  # a child was told its configuration
         from pytest_llem.plan.function import FunctionPlan
 
         function = FunctionPlan(metafunc, self._ask())
@@ -97,6 +100,16 @@ class ExperimentCollection:
         """Warn of points that would be measured twice."""
         if self.groups and self._warns():
             _warn_of_duplicates(session.items)
+
+    def _is_plain(self, metafunc: pytest.Metafunc) -> bool:
+        """Whether pytest's own parametrization gives the same ids as this plan would.
+
+        Answered without pydantic, for the sake of children.
+        """
+        marks = metafunc.definition.iter_markers("parametrize")
+        names = {name for mark in marks for name in _argnames(mark)}
+        has_grid = any(mark.args for mark in metafunc.definition.iter_markers("llem"))
+        return not (self._overrides or has_grid or names & FIELD_NAMES)
 
     def _point_of(self, item: pytest.Item) -> Point | None:
         call = _compat.call_of(item)
@@ -151,6 +164,11 @@ class ExperimentCollection:
             return False
         worker: dict[str, str] = getattr(self._config, "workerinput", {})
         return worker.get("workerid", "gw0") == "gw0"
+
+
+def _argnames(mark: pytest.Mark) -> list[str]:
+    given = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+    return _compat.parse_argnames(given)[0]
 
 
 def _warn_of_duplicates(items: Iterable[pytest.Item]) -> None:

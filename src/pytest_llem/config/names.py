@@ -1,0 +1,26 @@
+"""Names of an experiment's fields, for those who must not load the models."""
+
+from __future__ import annotations
+
+FIELD_NAMES = frozenset(
+    {
+        "backend",
+        "batch_size",
+        "device",
+        "dtype",
+        "input_tokens",
+        "measurement",
+        "model",
+        "output_tokens",
+        "pipeline_parallel_size",
+        "prompts",
+        "quantization",
+        "revision",
+        "seed",
+        "tensor_parallel_size",
+        "tensorrt_llm",
+        "transformers",
+        "vllm",
+    }
+)
+"""Equal to the fields of :class:`~pytest_llem.config.experiment.ExperimentConfig`; a test holds it."""
