@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -37,10 +38,22 @@ class SpawnedProcess:
         self.tree = ProcessTree(popen.pid, token)
 
     def wait(self, timeout_s: float | None) -> int | None:
+        self._sleep_until_ended(timeout_s)
         try:
             return self._popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
+
+    def _sleep_until_ended(self, timeout_s: float | None) -> None:
+        """Wait without the naps of ``Popen.wait``, which are up to 50 ms long."""
+        if self._popen.returncode is not None or not hasattr(os, "pidfd_open"):
+            return
+        with contextlib.suppress(OSError):
+            descriptor = os.pidfd_open(self._popen.pid)
+            try:
+                select.select([descriptor], [], [], timeout_s)
+            finally:
+                os.close(descriptor)
 
     def interrupt(self) -> None:
         if self._popen.poll() is None:
