@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llem.devices.meter import Capability
-    from pytest_llem.energy.inside import Nodes
     from pytest_llem.energy.readings import Readings
+    from pytest_llem.energy.surroundings import Nodes
 
 REPEATS = 0.03
 """A counter that repeats itself in fewer of its readings is taken to run continuously."""

@@ -8,8 +8,8 @@ from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.inside import Sample
 from pytest_llem.energy.refresh import Refreshes, observe
+from pytest_llem.energy.surroundings import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,11 @@ class Power:
         self._steps = [self._first, *(Sample(step.time_ns, step.value) for step in steps)]
         self._times_ns = [step.time_ns for step in self._steps]
         self._until_j = _cumulate(self._steps)
+
+    @property
+    def period_s(self) -> float | None:
+        """The same in seconds."""
+        return None if self.period_ns is None else self.period_ns / SECOND_NS
 
     def samples(self) -> list[Sample]:
         """One sample per refresh, the same value again where a refresh did not change it."""

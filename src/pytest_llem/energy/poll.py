@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,12 @@ if TYPE_CHECKING:
     from pytest_llem.energy.trace import Trace
 
 MS = 1_000_000
-LEARN_FROM = 4
-"""Refreshes to see before their period is taken for known."""
+LEARN_FROM, LEARN_NS = 4, 400 * MS
+"""Gaps between refreshes, and time, to see before their period is taken for known."""
+CLOSE_NS = 6 * MS
+"""Readings closer together than this tell whether a value runs continuously."""
+CONTINUOUS = 0.15
+"""It does if it is the same again in a smaller share of them, each after a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,111 @@ class Pace:
     search_slow_ns: int = 20 * MS
     """Widest gap of that search, for counters that refresh seldom."""
     search_limit_ns: int = 10_000 * MS
-    """A counter that has not stepped for so long is not searched any further."""
-    fine_ns: int = MS
-    """Finest gap around an expected refresh."""
+    """A counter that has not moved for so long is not searched any further."""
+    counter_ns: int = MS
+    """Finest gap around an expected refresh of the counter."""
+    power_ns: int = 3 * MS
+    """Finest gap around an expected refresh of the power reading."""
     chase_ns: int = 45 * MS
-    """Refreshes closer together than this are not all chased; the rest follow from the phase."""
-    continuous_ns: int = 6 * MS
-    """A counter with a shorter period is taken as continuous and not chased at all."""
+    """Refreshes closer together than this are not all chased: the phase tells the others."""
+
+
+class Follower:
+    """Follows the refreshes of one value: a phase-locked loop on their brackets."""
+
+    def __init__(self, fine_ns: int, chase_ns: int) -> None:
+        self._fine_ns, self._chase_ns = fine_ns, chase_ns
+        self._changed = False  # whether the last reading changed it, close to the one before
+        self._same = 0.5  # share of close readings that repeat the one before
+        self.forget()
+
+    def forget(self) -> None:
+        """Start learning anew."""
+        self._last: tuple[int, float] | None = None  # start of the last reading, and its value
+        self.period_ns: float | None = None
+        """Time between refreshes; ``None`` while it is being learnt."""
+        self._middles: list[float] = []
+        self._phase_ns = 0.0  # the last refresh
+        self._aim_ns = 0.0  # the refresh waited for
+        self._spread_ns = 0.0  # how far refreshes fall outside their prediction
+
+    @property
+    def known(self) -> bool:
+        """Whether any value was read at all."""
+        return self._last is not None
+
+    @property
+    def continuous(self) -> bool:
+        """Whether the value is new at every look."""
+        return self._same < CONTINUOUS
+
+    @property
+    def last_seen_ns(self) -> float | None:
+        """The last refresh seen while learning."""
+        return self._middles[-1] if self._middles else None
+
+    def take(self, before_ns: int, after_ns: int, value: float) -> None:
+        """Account for one reading."""
+        previous, self._last = self._last, (before_ns, value)
+        if previous is None:
+            return
+        same = previous[1] == value
+        close = after_ns - previous[0] < CLOSE_NS
+        if close and (same or self._changed):
+            self._same += 0.1 * (same - self._same)
+        self._changed = close and not same
+        if not same and self.period_ns is None:
+            self._learn((previous[0] + after_ns) / 2, after_ns - previous[0])
+        elif not same:
+            self._lock(previous[0], after_ns)
+        elif self.period_ns is not None and before_ns - self._phase_ns > 5 * self.period_ns:
+            self.forget()
+
+    def wait_ns(self, now_ns: int) -> float:
+        """Time until the next poll that this value asks for; endless if it asks for none."""
+        if self.period_ns is None or self.continuous:
+            return math.inf
+        if now_ns > self._aim_ns + self.period_ns / 2:  # it was missed
+            self._spread_ns *= 1.5
+            missed = math.ceil((now_ns - self._aim_ns) / self.period_ns)
+            self._aim_ns += missed * self.period_ns
+        wide_ns = min(max(2.5 * self._spread_ns, self._fine_ns), self.period_ns / 4)
+        ahead_ns = self._aim_ns - wide_ns - now_ns
+        return ahead_ns if ahead_ns > 0 else max(wide_ns / 3, self._fine_ns)
+
+    def _learn(self, middle_ns: float, width_ns: int) -> None:
+        self._middles.append(middle_ns)
+        enough = len(self._middles) > LEARN_FROM and middle_ns - self._middles[0] >= LEARN_NS
+        if not enough or self.continuous:
+            return
+        gaps = [b - a for a, b in pairwise(self._middles)]
+        typical_ns = median(gaps)
+        self.period_ns = sum(gaps) / sum(max(round(gap / typical_ns), 1) for gap in gaps)
+        self._middles.clear()
+        self._phase_ns, self._spread_ns = middle_ns, width_ns / 2
+        self._aim_next()
+
+    def _lock(self, earliest_ns: int, latest_ns: int) -> None:
+        """Correct phase and period by a refresh that was seen between two instants."""
+        period_ns = self.period_ns or 0.0
+        middle_ns = (earliest_ns + latest_ns) / 2
+        steps = max(round((middle_ns - self._phase_ns) / period_ns), 1)
+        expected_ns = self._phase_ns + steps * period_ns
+        if latest_ns - earliest_ns > period_ns / 2:  # says little
+            self._phase_ns = min(max(expected_ns, earliest_ns), latest_ns)
+        else:
+            inside = earliest_ns <= expected_ns <= latest_ns
+            miss_ns, trust = middle_ns - expected_ns, 0.1 if inside else 0.4
+            self._phase_ns = expected_ns + trust * miss_ns
+            self.period_ns = period_ns + 0.1 * trust * miss_ns / steps
+            self._spread_ns += 0.15 * ((0.0 if inside else abs(miss_ns)) - self._spread_ns)
+        if self._phase_ns >= self._aim_ns - period_ns / 2:
+            self._aim_next()
+
+    def _aim_next(self) -> None:
+        period_ns = self.period_ns or 0.0
+        stride = max(math.ceil(self._chase_ns / period_ns), 1)
+        self._aim_ns = self._phase_ns + stride * period_ns
 
 
 class PollSchedule:
@@ -42,34 +145,30 @@ class PollSchedule:
 
     Pure: it reads no clock. Resting, it polls at a slow, even pace. Attending, it
     first polls evenly and fast until it has seen the counter refresh a few times,
-    then follows the phase of the refreshes (a first-order phase-locked loop on
-    their brackets) and polls finely only around the instants expected, with at
-    most ``attend_ns`` between polls elsewhere.
+    then finely only around the instants at which counter and power reading are
+    expected to refresh, with at most ``attend_ns`` between polls elsewhere.
     """
 
     def __init__(self, pace: Pace = Pace()) -> None:
         self._pace = pace
         self._attending = False
         self._seen = 0  # readings of the trace taken into account
-        self._last: tuple[int, float] | None = None  # start and energy of the last known reading
+        self._call_ns = 0.0  # typical duration of a reading
         self._search_since_ns: int | None = None
-        self._mids: list[float] = []  # refreshes seen during the search
-        self._polls = 0  # readings with a counter during the search
-        self._continuous = False
-        self._period_ns: float | None = None
-        self._phase_ns = 0.0  # the last refresh, as far as it is known
-        self._aim_ns = 0.0  # the refresh that is being waited for
-        self._spread_ns = 0.0  # typical distance of a refresh from its prediction
+        self._counter = Follower(pace.counter_ns, pace.chase_ns)
+        self._power = Follower(pace.power_ns, pace.chase_ns)
 
     @property
     def period_s(self) -> float | None:
-        """Refresh period that is followed, in seconds; ``None`` while it is unknown."""
-        return None if self._period_ns is None else self._period_ns / 1e9
+        """Observed refresh period of the counter in seconds; ``None`` while it is unknown."""
+        if self._counter.period_ns is None or self._counter.continuous:
+            return None
+        return self._counter.period_ns / 1e9
 
     @property
     def continuous(self) -> bool:
         """Whether the counter changes at every look, as far as was seen."""
-        return self._continuous
+        return self._counter.known and self._counter.continuous
 
     @property
     def attending(self) -> bool:
@@ -79,11 +178,13 @@ class PollSchedule:
     def attend(self, on: bool) -> None:
         """Follow the refreshes (``True``) or rest (``False``)."""
         if on and not self._attending:
-            self._search(None)
+            self._search_since_ns = None
+            self._counter.forget()
+            self._power.forget()
         self._attending = on
 
     def next_poll(self, now_ns: int, readings: Trace) -> int:
-        """The instant of the next poll, at *now_ns* or later.
+        """The instant of the next poll, later than *now_ns*.
 
         *readings* is the device's trace; what was appended since the last call is
         taken into account first.
@@ -91,82 +192,32 @@ class PollSchedule:
         self._catch_up(readings)
         if not self._attending:
             return now_ns + self._pace.rest_ns
-        if self._last is None or self._continuous:
-            return now_ns + self._pace.attend_ns
-        if self._period_ns is None:
-            return now_ns + self._search_gap_ns(now_ns)
-        return self._follow(now_ns, self._period_ns)
+        asked_ns = [self._counter.wait_ns(now_ns), self._power.wait_ns(now_ns)]
+        wait_ns = min([*asked_ns, self._search_wait_ns(now_ns)])
+        parts = math.ceil(wait_ns / self._pace.attend_ns)
+        return round(now_ns + max(wait_ns / parts, self._call_ns))
 
     def _catch_up(self, readings: Trace) -> None:
         count = len(readings)
         for i in range(self._seen, count):
+            before_ns, after_ns = readings.before_ns[i], readings.after_ns[i]
+            self._call_ns += 0.1 * (min(after_ns - before_ns, self._pace.search_ns) - self._call_ns)
+            if not self._attending:
+                continue
             if not math.isnan(energy_j := readings.energy_j[i]):
-                self._take(readings.before_ns[i], readings.after_ns[i], energy_j)
+                self._counter.take(before_ns, after_ns, energy_j)
+            if not math.isnan(power_w := readings.power_w[i]):
+                self._power.take(before_ns, after_ns, power_w)
         self._seen = count
 
-    def _take(self, before_ns: int, after_ns: int, energy_j: float) -> None:
-        previous, self._last = self._last, (before_ns, energy_j)
-        self._polls += 1
-        if previous is None or not self._attending:
-            return
-        if previous[1] != energy_j:
-            if self._period_ns is None:
-                self._learn((previous[0] + after_ns) / 2)
-            else:
-                self._lock(previous[0], after_ns, self._period_ns)
-        elif self._period_ns is not None and before_ns - self._phase_ns > 4 * self._period_ns:
-            self._search(before_ns)  # it has stopped, or refreshes otherwise than it did
-
-    def _search(self, since_ns: int | None) -> None:
-        self._search_since_ns, self._mids, self._polls = since_ns, [], 0
-        self._period_ns, self._continuous = None, False
-
-    def _search_gap_ns(self, now_ns: int) -> int:
+    def _search_wait_ns(self, now_ns: int) -> float:
+        """Time to the next poll as far as the search for the counter's period goes."""
+        counter, pace = self._counter, self._pace
+        if not counter.known or counter.period_ns is not None or counter.continuous:
+            return pace.attend_ns
         if self._search_since_ns is None:
             self._search_since_ns = now_ns
-        elapsed_ns = now_ns - (self._mids[-1] if self._mids else self._search_since_ns)
-        if elapsed_ns > self._pace.search_limit_ns:
-            return self._pace.attend_ns
-        return round(min(max(elapsed_ns / 50, self._pace.search_ns), self._pace.search_slow_ns))
-
-    def _learn(self, mid_ns: float) -> None:
-        self._mids.append(mid_ns)
-        if len(self._mids) <= LEARN_FROM:
-            return
-        period_ns = median(b - a for a, b in zip(self._mids, self._mids[1:], strict=False))
-        if period_ns < self._pace.continuous_ns:
-            self._continuous = True
-            return
-        self._period_ns, self._phase_ns = period_ns, mid_ns
-        self._aim_ns = mid_ns + self._stride * period_ns
-        self._spread_ns = self._pace.search_ns / 2
-
-    def _lock(self, earliest_ns: int, latest_ns: int, period_ns: float) -> None:
-        """Correct phase and period by a refresh seen between two instants."""
-        mid_ns = (earliest_ns + latest_ns) / 2
-        steps = max(round((mid_ns - self._phase_ns) / period_ns), 1)
-        expected_ns = self._phase_ns + steps * period_ns
-        if latest_ns - earliest_ns > period_ns / 2:  # says little
-            self._phase_ns = min(max(expected_ns, earliest_ns), latest_ns)
-        else:
-            inside = earliest_ns <= expected_ns <= latest_ns
-            miss_ns, trust = mid_ns - expected_ns, 0.1 if inside else 0.4
-            self._phase_ns = expected_ns + trust * miss_ns
-            self._period_ns = period_ns + 0.1 * trust * miss_ns / steps
-            self._spread_ns += 0.15 * ((0.0 if inside else abs(miss_ns)) - self._spread_ns)
-        if self._phase_ns >= self._aim_ns - period_ns / 2:
-            self._aim_ns = self._phase_ns + self._stride * period_ns
-
-    @property
-    def _stride(self) -> int:
-        return max(math.ceil(self._pace.chase_ns / (self._period_ns or math.inf)), 1)
-
-    def _follow(self, now_ns: int, period_ns: float) -> int:
-        if now_ns > self._aim_ns + period_ns / 2:  # it was missed
-            self._spread_ns *= 1.5
-            self._aim_ns += math.ceil((now_ns - self._aim_ns) / period_ns) * period_ns
-        wide_ns = min(max(2.5 * self._spread_ns, self._pace.fine_ns), period_ns / 4)
-        ahead_ns = self._aim_ns - wide_ns - now_ns
-        if ahead_ns <= 0:
-            return round(now_ns + max(wide_ns / 3, self._pace.fine_ns))
-        return round(now_ns + ahead_ns / math.ceil(ahead_ns / self._pace.attend_ns))
+        elapsed_ns = now_ns - (counter.last_seen_ns or self._search_since_ns)
+        if elapsed_ns > pace.search_limit_ns:
+            return pace.attend_ns
+        return min(max(elapsed_ns / 50, pace.search_ns), pace.search_slow_ns)

@@ -28,9 +28,9 @@ class Readings:
 
     def part(self, first: int, last: int) -> Readings:
         """The readings numbered from *first* to before *last*."""
-        here = slice(first, last)
+        cut = slice(first, last)
         return Readings(
-            self.before_ns[here], self.after_ns[here], self.energy_j[here], self.power_w[here]
+            self.before_ns[cut], self.after_ns[cut], self.energy_j[cut], self.power_w[cut]
         )
 
     def with_energy(self) -> Readings:
@@ -65,5 +65,7 @@ def readings_between(trace: Trace, start_ns: int, end_ns: int) -> Readings:
     count = len(trace)
     first = bisect_left(trace.before_ns, start_ns, 0, count)
     last = bisect_right(trace.after_ns, end_ns, 0, count)
-    whole = Readings(trace.before_ns, trace.after_ns, trace.energy_j, trace.power_w)
-    return whole.part(first, last)
+    cut = slice(first, last)
+    return Readings(
+        trace.before_ns[cut], trace.after_ns[cut], trace.energy_j[cut], trace.power_w[cut]
+    )

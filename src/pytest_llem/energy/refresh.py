@@ -61,14 +61,22 @@ def observe(
     return seen
 
 
+def narrow(refreshes: Sequence[Refresh]) -> list[Refresh]:
+    """Those that were seen well, compared with the best quarter of them."""
+    if len(refreshes) < 2:  # noqa: PLR2004 - quantiles need two
+        return list(refreshes)
+    limit_ns = 4 * quantiles((refresh.width_ns for refresh in refreshes), n=4)[0]
+    return [refresh for refresh in refreshes if refresh.width_ns <= limit_ns]
+
+
 def observed_period_ns(refreshes: Sequence[Refresh]) -> float | None:
-    """Time from one refresh to the next; ``None`` if fewer than three were seen.
+    """Time from one refresh to the next; ``None`` if fewer than three were seen well.
 
     A value may happen to stay the same, or a refresh be missed: that makes a gap a
     multiple of the period. So the lower quartile is taken of all gaps, then the
     mean of those near it.
     """
-    gaps = [b.middle_ns - a.middle_ns for a, b in pairwise(refreshes)]
+    gaps = [b.middle_ns - a.middle_ns for a, b in pairwise(narrow(refreshes))]
     if len(gaps) < 2:  # noqa: PLR2004 - quantiles need two
         return None
     low_ns = quantiles(gaps, n=4)[0]
@@ -88,7 +96,9 @@ class Refreshes:
 
     def __init__(self, refreshes: Sequence[Refresh]) -> None:
         self.period_ns = observed_period_ns(refreshes)
-        self._refreshes = [self._cut(refresh) for refresh in refreshes]
+        self._widest_ns = max((seen.width_ns for seen in narrow(refreshes)), default=0)
+        cut = [self._cut(refresh) for refresh in self._without_stray(refreshes)]
+        self._refreshes = _apart(cut)
         self._middles = [refresh.middle_ns for refresh in self._refreshes]
         self._placed: dict[int, Placed] = {}
 
@@ -108,6 +118,22 @@ class Refreshes:
             self._placed[number] = self._place(number)
         return self._placed[number]
 
+    def _without_stray(self, refreshes: Sequence[Refresh]) -> list[Refresh]:
+        """Without those seen badly between others seen well, where only some are chased."""
+        near_ns = 0.7 * (self.period_ns or 0.0)
+
+        def stray(number: int) -> bool:
+            own = refreshes[number]
+            if own.width_ns <= self._widest_ns:
+                return False
+            beside = refreshes[max(number - 2, 0) : number + 3]
+            return any(
+                other.width_ns <= self._widest_ns and abs(other.middle_ns - own.middle_ns) < near_ns
+                for other in beside
+            )
+
+        return [refresh for i, refresh in enumerate(refreshes) if not stray(i)]
+
     def _cut(self, refresh: Refresh) -> Refresh:
         """A value that came in a long pause between polls came with the pause's last refresh."""
         if self.period_ns is None or refresh.width_ns <= CUT * self.period_ns:
@@ -117,9 +143,11 @@ class Refreshes:
     def _place(self, number: int) -> Placed:
         own = self._refreshes[number]
         low_ns, high_ns = self._allowed(number)
-        low_ns, high_ns = max(low_ns, own.earliest_ns), min(high_ns, own.latest_ns)
+        rim_ns = 0.02 * own.width_ns  # keeps refreshes in order
+        first_ns, last_ns = own.earliest_ns + rim_ns, own.latest_ns - rim_ns
+        low_ns, high_ns = max(low_ns, first_ns), min(high_ns, last_ns)
         if low_ns > high_ns:
-            low_ns, high_ns = own.earliest_ns, own.latest_ns
+            low_ns, high_ns = first_ns, last_ns
         half_ns = max((high_ns - low_ns) / 2, LEAST_HALF_NS)
         return Placed((low_ns + high_ns) / 2, half_ns, own.value)
 
@@ -150,8 +178,18 @@ class Refreshes:
         return [
             (round((refresh.middle_ns - here_ns) / self.period_ns), refresh)
             for refresh in around
-            if refresh.width_ns < self.period_ns / 2
+            if refresh.width_ns <= min(self._widest_ns, self.period_ns / 2)
         ]
+
+
+def _apart(refreshes: list[Refresh]) -> list[Refresh]:
+    """Brackets without overlap: where both ends of one reading are used, its middle is."""
+    for i, (a, b) in enumerate(pairwise(refreshes)):
+        if b.earliest_ns < a.latest_ns:
+            middle_ns = (b.earliest_ns + a.latest_ns) // 2
+            refreshes[i] = refreshes[i]._replace(latest_ns=middle_ns)
+            refreshes[i + 1] = b._replace(earliest_ns=middle_ns)
+    return refreshes
 
 
 def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.counter import counter_nodes
-from pytest_llem.energy.inside import Inside, Nodes, Sample
+from pytest_llem.energy.inside import Inside
 from pytest_llem.energy.integrate import Power
 from pytest_llem.energy.readings import Readings, readings_between
+from pytest_llem.energy.surroundings import Nodes, Surroundings
 
 if TYPE_CHECKING:
     from pytest_llem.devices.meter import Capability
@@ -67,14 +68,13 @@ def estimate_window(trace: Trace, start_ns: int, end_ns: int) -> WindowEnergy:
     readings = readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS)
     powers, counters = readings.with_power(), readings.with_energy()
     power = Power(powers) if len(powers) else None
-    samples = power.samples() if power else []
-    counter, averaging_s = _by_counter(counters, samples, trace.device.capability, start_ns, end_ns)
+    counter, averaging_s = _by_counter(counters, power, trace.device.capability, start_ns, end_ns)
     integral = _by_power(power, powers, averaging_s, start_ns, end_ns)
     return _compose(counter, integral, (end_ns - start_ns) / 1e9, has_counter=bool(len(counters)))
 
 
 def _by_counter(
-    readings: Readings, samples: list[Sample], capability: Capability, start_ns: int, end_ns: int
+    readings: Readings, power: Power | None, capability: Capability, start_ns: int, end_ns: int
 ) -> tuple[Known, float | None]:
     if not len(readings):
         return Known(problem="the device has no energy counter"), None
@@ -85,10 +85,12 @@ def _by_counter(
     problem = _unreached(nodes, start_ns, end_ns) or _gap(nodes, start_ns, end_ns)
     if problem:
         return Known(problem=problem), None
-    inside = Inside(nodes, samples, start_ns, end_ns)
+    samples, period_s = (power.samples(), power.period_s) if power else ([], None)
+    around = Surroundings(nodes, samples, period_s, (start_ns, end_ns))
+    inside = Inside(around, start_ns, end_ns)
     energy_j, deviation_j = inside.energy_j()
     step_j = capability.resolution_j or 0.0
-    return Known(energy_j, math.hypot(deviation_j, step_j / math.sqrt(6))), inside.averaging_s()
+    return Known(energy_j, math.hypot(deviation_j, step_j / math.sqrt(6))), inside.averaging_s
 
 
 def _since_reset(readings: Readings, start_ns: int, end_ns: int) -> tuple[str, Readings]:
