@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pytest_llem._version import __version__
-from pytest_llem.errors import LlemError
+from pytest_llem.errors import ConfigError, LlemError
 
 if TYPE_CHECKING:
     from pytest_llem.results.schema import ExperimentResult
@@ -65,10 +65,16 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Measure one experiment and keep its result under .llem/."""
     from dataclasses import replace
 
+    from pytest_llem.config.experiment import ENGINE_SECTIONS
+    from pytest_llem.config.problems import unknown_value
+    from pytest_llem.engines import ENGINES
     from pytest_llem.plan.bare import bare_experiment
     from pytest_llem.plan.overrides import overrides_of
     from pytest_llem.runs.library import default_settings, run_experiment
 
+    known = {*ENGINE_SECTIONS, *ENGINES.names()}
+    if backend not in known:
+        raise ConfigError(str(unknown_value("backend", backend, known, "engine")))
     config = bare_experiment(overrides_of([backend], model, overrides or []))
     settings = replace(
         default_settings(),
@@ -113,5 +119,5 @@ def _show(result: ExperimentResult) -> None:
         unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
         verbosity=0,
     )
-    for line in lines:
+    for line in (*lines, f"results: .llem/runs/{result.run_id}"):
         typer.echo(line)

@@ -89,9 +89,13 @@ class ExperimentSession:
         self._items.close()
 
     def _begin(self) -> None:
-        if not self._begun:
-            self._begun = True
+        if self._begun:
+            return
+        self._begun = True
+        try:
             self.conductor.begin(self._points, sys.argv)
+        except LlemError as error:
+            pytest.exit(f"{type(error).__name__}: {error}", pytest.ExitCode.USAGE_ERROR)
 
     def _run(self, item: pytest.Item, point: Point, nextitem: pytest.Item | None) -> ConductedItem:
         if self._settings.isolation == "none":
