@@ -1,0 +1,67 @@
+"""The same experiments without pytest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llem import ExperimentConfig, StudyConfig, run_experiment, run_study
+from pytest_llem.results.store import RunStore
+from pytest_llem.runs.library import default_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUICK = {
+    "windows": 2,
+    "window_s": 0.2,
+    "prefill_windows": 1,
+    "warmup_min_s": 0.1,
+    "warmup_max_s": 5,
+}
+
+
+def config(**fields: object) -> ExperimentConfig:
+    asked = {"input_tokens": 16, "output_tokens": 8, "measurement": QUICK}
+    return ExperimentConfig.model_validate({**asked, **fields})
+
+
+def test_a_study_measures_every_experiment_and_keeps_it(tmp_path: Path) -> None:
+    study = StudyConfig(name="sizes", experiments=(config(), config(batch_size=2)))
+    told: list[str] = []
+    result = run_study(
+        study,
+        settings=default_settings(tmp_path),
+        on_result=lambda one: told.append(one.experiment_id),
+    )
+    assert [one.outcome for one in result.results] == ["passed", "passed"]
+    assert told == [one.experiment_id for one in result.results]
+    tokens = [one.headline.output_tokens for one in result.results if one.headline]
+    assert tokens == [8, 16]
+    stored = {one.experiment_id: one for one in RunStore.open(result.run).results()}
+    assert stored == {one.experiment_id: one for one in result.results}
+    assert RunStore.open(result.run).manifest().state == "finished"
+
+
+def test_an_experiment_that_fails_says_why_in_its_result(tmp_path: Path) -> None:
+    result = run_experiment(config(model="builtin/tini"), settings=default_settings(tmp_path))
+    assert result.outcome == "error"
+    assert "builtin/tiny" in (result.message or "")
+    assert result.headline is None
+
+
+def test_an_experiment_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    settings = replace(default_settings(tmp_path), timeout_s=0.3)
+    result = run_experiment(config(), settings=settings)
+    assert result.outcome == "timed_out"
+    assert "timed out" in (result.message or "")
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    from pytest_llem.errors import LlemError
+
+    settings = replace(default_settings(tmp_path), require_measured=True)
+    with pytest.raises(LlemError, match="measured"):
+        run_experiment(config(), settings=settings)
