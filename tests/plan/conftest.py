@@ -43,7 +43,7 @@ OPTIONS = [
 ]
 
 
-@dataclass
+@dataclass(eq=False)
 class Collected:
     """What an inner pytest planned."""
 
