@@ -6,7 +6,6 @@ Written against pytest 8.4 to 9.2.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from _pytest.mark.structures import ParameterSet
@@ -126,9 +125,12 @@ def terminal_lent(config: pytest.Config) -> Iterator[None]:
         manager.resume_global_capture()
 
 
-def quiet_terminal(config: pytest.Config, reporter: Any) -> object:
+class QuietTerminal:
     """What pytest's debugger needs of the terminal reporter: its writer, and no hooks."""
-    return SimpleNamespace(_tw=reporter._tw, config=config)  # noqa: SLF001
+
+    def __init__(self, config: pytest.Config, reporter: Any) -> None:
+        self.config = config
+        self._tw = reporter._tw  # noqa: SLF001
 
 
 def run_phases(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:

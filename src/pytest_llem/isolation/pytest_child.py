@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llem._compat import quiet_terminal
+from pytest_llem._compat import QuietTerminal
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.child import connect
 from pytest_llem.plan.only import ONLY_POINT
@@ -70,7 +70,7 @@ class ChildReports:
     def pytest_configure(self, config: pytest.Config) -> None:
         reporter = config.pluginmanager.unregister(name="terminalreporter")
         if config.getoption("usepdb"):
-            config.pluginmanager.register(quiet_terminal(config, reporter), "terminalreporter")
+            config.pluginmanager.register(QuietTerminal(config, reporter), "terminalreporter")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         hook = self._config.hook.pytest_report_to_serializable
