@@ -368,9 +368,14 @@ from pytest_llem.reports.progress import Progress, Step, is_live, live_width
 def pytest_configure(config):
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     ticks = itertools.count(step=400_000_000)
+
+    def write(text):  # pytest 8.4 has no write_raw
+        reporter._tw._file.write(text)
+        reporter._tw.flush()
+
     pytest.progress_config = config
     config.progress = Progress(
-        lambda text: reporter.write_raw(text, flush=True),
+        write,
         width=live_width(sys.stdout),
         enabled=is_live(sys.stdout, os.environ),
         unicode=False,
