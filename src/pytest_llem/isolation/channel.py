@@ -110,6 +110,6 @@ class Channel:
         try:
             fields = json.loads(line)
             return Message(fields.pop("kind"), fields)
-        except (ValueError, AttributeError, KeyError, RecursionError):
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
             self.garbage += 1
             return None

@@ -6,6 +6,7 @@ may end, when the trace reaches far enough past it, and what the joules are.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -72,11 +73,15 @@ class Observer:
     _awaited: Awaited | None = field(default=None)
 
     def handle(self, message: Message) -> bool:
-        """Act on *message*; whether it was one for the observer."""
+        """Act on *message*; whether it was one for the observer.
+
+        One with other fields than its kind has is passed over.
+        """
         act = getattr(self, f"_on_{message.kind}", None)
         if act is None:
             return False
-        act(**message.fields)
+        with contextlib.suppress(TypeError):
+            act(**message.fields)
         return True
 
     def look(self) -> float | None:
@@ -119,5 +124,5 @@ class Observer:
         self.sampling.attend(False)
         try:
             self.reply("measurement", figures=self.infer(marks))
-        except LlemError as error:
+        except (LlemError, ValueError) as error:  # marks may be anything
             self.reply("measurement", error=str(error))
