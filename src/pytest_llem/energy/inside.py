@@ -3,136 +3,188 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.scatter import spread_evenly
+from pytest_llem.energy.hidden import share_at
 from pytest_llem.energy.shape import Kriging
+from pytest_llem.energy.steps import follow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_llem.energy.surroundings import Surroundings
 
-SMOOTH, JUMPING, FAST = 4.0, 0.5, 1 / 12
-"""Lengths of correlation, in periods of the counter: power runs smoothly over several
-refreshes; it jumps now and then; it fluctuates faster than it is shown."""
-MARGINS = {SMOOTH: 1.3, JUMPING: 1.0, FAST: 1.0}
-"""Factors on the standard deviation, found by simulation over many curves."""
+DRIFTS, BENDS, STEPS = 4.0, 0.5, 0.0
+"""Ways in which power may run, by the length of its correlation in periods of the counter:
+smoothly over several refreshes; back and forth; or it stands still and jumps."""
+BELIEF = {DRIFTS: 0.0, BENDS: 0.0, STEPS: -5.0}
+"""Log of what each is believed beforehand."""
+TRUST = {DRIFTS: 1.0, BENDS: 3.0, STEPS: 1.0}
+"""Factors on standard deviations, found by simulation over many curves."""
 SAMPLED, WHOLE, LONG = 0.25, 1.0, 10.0
 """What power readings may average over, in periods of their own. Known cards: 25 of 100 ms
 (A100, H100), 100 of 100 ms (Turing, instant readings of others), 1 s in steps of 100 ms
 (A10, H100's average); Yang, Adamek and Armour, arXiv 2312.02741."""
-PRIORS = {SAMPLED: 0.0, WHOLE: -4.0, LONG: -4.0}
+AVERAGING = {SAMPLED: 0.0, WHOLE: -0.3, LONG: -8.0}
 """Log of what each is believed beforehand; the shortest claims the least."""
-HIDDEN = 1.5
-"""Widening where power readings average over a whole refresh or more, or are missing."""
-OVERLAP = 4.0
-"""The places at which hypotheses are compared share so many readings on average."""
-LOCAL, REGIONAL = 0.9, 0.1
-"""Weights of the variation of power seen near an edge and of that in the region."""
+HERE, AROUND = 12.5, 2.0
+"""Weights of the mean log evidence of a reading, near an edge and near both."""
+HIDDEN = {DRIFTS: 0.12, BENDS: 1.0, STEPS: 0.12}
+"""Factors on the variance of what fluctuates unseen; the better a shape explains the
+readings, the less of them is left to fluctuations."""
+FAR = 2.5
+"""A way of averaging is dropped that explains readings worse by so much, in log each."""
+UNSURE_TIME = 1.1
+"""Factor on the standard deviation from not knowing when the counter refreshed."""
+OWN_NS = 10_000.0
+"""Standard deviation of a refresh about its grid, in nanoseconds."""
 
 
-class Hypothesis(NamedTuple):
-    """How power may run, and what its readings may be."""
+class Shape(NamedTuple):
+    """A way in which power may run, and what its readings may average over."""
 
     length: float
     averaging: float
-    """0 without power readings."""
+    """In periods of the power reading; 0 without power readings."""
+
+
+class Told(NamedTuple):
+    """What a shape says of the energy from the node before an instant to the instant."""
+
+    evidence: float
+    """Mean log density of the readings around."""
+    energy_j: float
+    variance_j2: float
 
 
 class Edge(NamedTuple):
-    """Energy from the node before an instant to the instant, under each hypothesis."""
+    """Energy from the node before an instant to the instant, and its variance."""
 
-    energies_j: list[float]
-    deviations_j: list[float]
+    energy_j: float
+    variance_j2: float
 
 
 class Inside:
     """A window whose edges lie inside refreshes.
 
-    Hypotheses on how power runs share the judgement, each weighted by how well it
-    explains the readings around. If power fluctuates faster than it is shown, a
-    position inside a refresh cannot be told from the readings: then energy is spread
-    evenly, and the uncertainty comes from the scatter of the readings alone.
+    Two shapes share the judgement: power stands still and jumps, or it bends. Either is
+    weighted by how well it explains the readings around an edge. What fluctuates faster
+    than it is shown cannot be told by any shape; it widens the interval.
     """
 
     def __init__(self, around: Surroundings, start_ns: int, end_ns: int) -> None:
         self._around = around
         self._edges_ns = (start_ns, end_ns)
-        self._kinds = self._hypotheses()
-        self._weights, self._regional_w2 = self._judge()
+        self._shapes = self._candidates()
+        self._told = self._tell_all()
+        self._means = [
+            fmean(told.evidence for told in row) for row in zip(*self._told, strict=True)
+        ]
+        self._weights = [self._weigh(told) for told in self._told]
 
     @property
     def averaging_s(self) -> float | None:
         """What a power reading seems to average over, in seconds; ``None`` without readings."""
-        _, best = max(zip(self._weights, self._kinds, strict=True))
+        weights = [sum(row) for row in zip(*self._weights, strict=True)]
+        _, best = max(zip(weights, self._shapes, strict=True))
         return best.averaging * self._around.power_period_s or None
 
     def energy_j(self) -> tuple[float, float]:
         """Energy of the window and its standard deviation, in joules."""
         (_, before, _), (_, after, _) = (self._around.interval(t) for t in self._edges_ns)
-        start, end = (self._edge(t) for t in self._edges_ns)
-        base_j = after.value - before.value
-        offsets = zip(start.energies_j, end.energies_j, strict=True)
-        energies = [base_j + b - a for a, b in offsets]
-        energy_j = math.fsum(w * e for w, e in zip(self._weights, energies, strict=True))
-        joint = [
-            _joint_variance(kind.length, a, b)
-            for kind, a, b in zip(self._kinds, start.deviations_j, end.deviations_j, strict=True)
-        ]
-        variance = math.fsum(
-            weight * (own + (energy - energy_j) ** 2)
-            for weight, own, energy in zip(self._weights, joint, energies, strict=True)
-        )
-        return energy_j, math.sqrt(variance + self._timing_variance_j2())
+        start, end = (self._edge(i) for i in (0, 1))
+        energy_j = after.value - before.value + end.energy_j - start.energy_j
+        together = self._around.likeness(*self._edges_ns)
+        both_j2 = math.sqrt(start.variance_j2 * end.variance_j2)
+        variance = start.variance_j2 + end.variance_j2 - 2 * together * both_j2
+        return energy_j, math.sqrt(max(variance, 0.0) + self._timing_variance_j2())
 
-    def _hypotheses(self) -> list[Hypothesis]:
-        lengths = (SMOOTH, JUMPING, FAST)
+    def _candidates(self) -> list[Shape]:
         if not self._around.has_power:
-            return [Hypothesis(length, 0.0) for length in lengths]
-        slow = self._around.power_moves_slowly()
-        averages = (SAMPLED, WHOLE, LONG) if slow else (SAMPLED, WHOLE)
-        return [Hypothesis(length, average) for average in averages for length in lengths]
+            return [Shape(length, 0.0) for length in BELIEF]
+        found = [Shape(length, averaging) for averaging in (SAMPLED, WHOLE) for length in BELIEF]
+        if self._around.power_moves_slowly():
+            found += [Shape(DRIFTS, LONG), Shape(BENDS, LONG)]
+        return found
 
-    def _kriging(self, at_ns: float, kind: Hypothesis) -> Kriging:
-        boxes = self._around.boxes(at_ns, kind.averaging * self._around.power_period_s)
-        return Kriging(boxes, kind.length * self._around.period_s)
+    def _tell_all(self) -> list[list[Told]]:
+        """What each shape says at each edge.
 
-    def _judge(self) -> tuple[list[float], list[float]]:
-        """Weight of each hypothesis, and the variance of power it sees over the region."""
-        places = self._around.places()
-        fits = [[self._kriging(t, kind) for t in places] for kind in self._kinds]
-        logs = [
-            math.fsum(fit.log_likelihood for fit in row) / OVERLAP + PRIORS.get(kind.averaging, 0.0)
-            for kind, row in zip(self._kinds, fits, strict=True)
+        Ways of averaging that no reading supports are dropped before paths are followed,
+        which is what takes time.
+        """
+        smooth = [shape for shape in self._shapes if shape.length != STEPS]
+        bent = {(t, shape): self._tell(t, shape) for t in self._edges_ns for shape in smooth}
+        best = max(told.evidence for told in bent.values())
+        near = {shape.averaging for (_, shape), told in bent.items() if told.evidence > best - FAR}
+        self._shapes = [shape for shape in self._shapes if shape.averaging in near]
+        return [
+            [bent.get((t, shape)) or self._tell(t, shape) for shape in self._shapes]
+            for t in self._edges_ns
         ]
-        weights = [math.exp(log - max(logs)) for log in logs]
-        regional_w2 = [fmean(fit.scale2_w2 for fit in row) for row in fits]
-        return [weight / sum(weights) for weight in weights], regional_w2
 
-    def _edge(self, at_ns: int) -> Edge:
-        edge = Edge([], [])
-        for kind, regional_w2 in zip(self._kinds, self._regional_w2, strict=True):
-            if kind.length == FAST:
-                averaging_s = kind.averaging * self._around.power_period_s
-                energy_j, deviation_j = spread_evenly(self._around, at_ns, averaging_s)
-            else:
-                energy_j, deviation_j = self._predict(at_ns, kind, regional_w2)
-            widen = MARGINS[kind.length] * (1.0 if kind.averaging == SAMPLED else HIDDEN)
-            edge.energies_j.append(energy_j)
-            edge.deviations_j.append(widen * deviation_j)
-        return edge
+    def _tell(self, at_ns: int, shape: Shape) -> Told:
+        averaging_s = shape.averaging * self._around.power_period_s
+        if shape.length == STEPS:
+            return self._stepped(at_ns, averaging_s)
+        return self._bent(at_ns, shape.length, averaging_s)
 
-    def _predict(self, at_ns: int, kind: Hypothesis, regional_w2: float) -> tuple[float, float]:
+    def _bent(self, at_ns: int, length: float, averaging_s: float) -> Told:
         _, node, _ = self._around.interval(at_ns)
         at_s = (at_ns - node.time_ns) / 1e9
-        fit = self._kriging(at_ns, kind)
+        boxes = self._around.boxes(at_ns, averaging_s)
+        fit = Kriging(boxes, length * self._around.period_s)
         energy_j, unit_variance = fit.energy_until(at_s)
         local_w2 = fit.local_scale2_w2(at_s, self._around.period_s / 2)
-        scale2_w2 = LOCAL * local_w2 + REGIONAL * min(regional_w2, 4 * local_w2)
-        return energy_j, math.sqrt(unit_variance * scale2_w2)
+        variance_j2 = TRUST[length] ** 2 * unit_variance * local_w2
+        return Told(fit.log_evidence / len(boxes), energy_j, variance_j2)
+
+    def _stepped(self, at_ns: int, averaging_s: float) -> Told:
+        nodes, windows, at_s = self._around.stretch(at_ns, averaging_s)
+        levels = self._around.levels.levels
+        told = follow(nodes, windows, at_s, levels, self._around.noise(at_ns, averaging_s))
+        widths = [b[0] - a[0] for a, b in pairwise(nodes)]
+        widths += [window.end_s - window.start_s for window in windows]
+        evidence = told.log_evidence + math.fsum(map(math.log, widths))
+        return Told(evidence / len(widths), told.energy_j, TRUST[STEPS] ** 2 * told.variance_j2)
+
+    def _weigh(self, told: Sequence[Told]) -> list[float]:
+        logs = [
+            HERE * one.evidence
+            + AROUND * mean
+            + BELIEF[shape.length]
+            + AVERAGING.get(shape.averaging, 0.0)
+            for one, mean, shape in zip(told, self._means, self._shapes, strict=True)
+        ]
+        weights = [math.exp(log - max(logs)) for log in logs]
+        return [weight / sum(weights) for weight in weights]
+
+    def _edge(self, which: int) -> Edge:
+        at_ns, told, weights = self._edges_ns[which], self._told[which], self._weights[which]
+        energy_j = math.fsum(w * one.energy_j for w, one in zip(weights, told, strict=True))
+        variance = math.fsum(
+            w * (one.variance_j2 + (one.energy_j - energy_j) ** 2)
+            for w, one in zip(weights, told, strict=True)
+        )
+        _, a, b = self._around.interval(at_ns)
+        unseen = share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
+        hidden = math.fsum(
+            w * HIDDEN[shape.length] * self._hidden_j2(shape)
+            for w, shape in zip(weights, self._shapes, strict=True)
+        )
+        return Edge(energy_j, variance + unseen * hidden)
+
+    def _hidden_j2(self, shape: Shape) -> float:
+        return self._around.hidden_j2(shape.averaging * self._around.power_period_s)
 
     def _timing_variance_j2(self) -> float:
-        """What it costs not to know exactly when the counter refreshed."""
+        """What it costs not to know exactly when the counter refreshed.
+
+        On a regular grid all nodes are misplaced alike, and what that costs at the start
+        it saves at the end; what is left is the drift of the grid and the nodes' own.
+        """
         slopes: dict[int, float] = {}
         for t_ns, sign in zip(self._edges_ns, (-1.0, 1.0), strict=True):
             number, a, b = self._around.interval(t_ns)
@@ -140,15 +192,13 @@ class Inside:
             power = (b.value - a.value) / (b.time_ns - a.time_ns)
             slopes[number] = slopes.get(number, 0.0) + sign * (1 - share) * power
             slopes[number + 1] = slopes.get(number + 1, 0.0) + sign * share * power
-        return sum((slope * self._around.half_ns(n)) ** 2 / 3 for n, slope in slopes.items())
-
-
-def _joint_variance(length: float, start_j: float, end_j: float) -> float:
-    """Variance of the difference of two edges from their deviations.
-
-    What repeats with the load repeats at both edges: unless power runs smoothly, their
-    errors are taken to add up.
-    """
-    if length == SMOOTH:
-        return start_j**2 + end_j**2
-    return (start_j + end_j) ** 2
+        nodes = [self._around.node(number) for number in slopes]
+        values = list(slopes.values())
+        if not all(node.on_grid for node in nodes):
+            each = ((s * n.half_ns) ** 2 for s, n in zip(values, nodes, strict=True))
+            return UNSURE_TIME**2 * sum(each) / 3
+        half_ns = fmean(node.half_ns for node in nodes)
+        common_j = sum(values) * half_ns
+        drift_j = fmean(map(abs, values)) * 2 * half_ns * self._around.reach_of_window()
+        own_j2 = sum((slope * OWN_NS) ** 2 for slope in values)
+        return UNSURE_TIME**2 * (common_j**2 + drift_j**2) / 3 + own_j2

@@ -29,10 +29,9 @@ class Integral(NamedTuple):
 class Power:
     """Power readings as a staircase: each value stands from its refresh to the next."""
 
-    def __init__(self, readings: Readings) -> None:
-        self._refreshes = Refreshes(
-            observe(readings.before_ns, readings.after_ns, readings.power_w)
-        )
+    def __init__(self, readings: Readings, period_ns: float | None = None) -> None:
+        seen = observe(readings.before_ns, readings.after_ns, readings.power_w)
+        self._refreshes = Refreshes(seen, period_ns)
         count = len(self._refreshes)
         self.period_ns = self._refreshes.period_ns
         """Time from one power reading to the next; ``None`` if the value never changed."""
@@ -53,13 +52,19 @@ class Power:
         if self.period_ns is None:
             return []
         found: list[Sample] = []
-        ends = [*self._times_ns[2:], float(self._end_ns)]
-        for step, end_ns in zip(self._steps[1:], ends, strict=True):
-            repeats = max(round((end_ns - step.time_ns) / self.period_ns), 1)
+        for step, end_ns in pairwise([*self._steps[1:], self._last_end()]):
+            gap_ns = end_ns.time_ns - step.time_ns
+            repeats = max(round(gap_ns / self.period_ns), 1)
             found += [
-                step._replace(time_ns=step.time_ns + i * self.period_ns) for i in range(repeats)
+                step._replace(time_ns=step.time_ns + i * gap_ns / repeats) for i in range(repeats)
             ]
         return found
+
+    def _last_end(self) -> Sample:
+        """Where the last value would be followed by the next, at whole periods."""
+        last, period_ns = self._steps[-1], self.period_ns or 0.0
+        repeats = max(math.ceil((self._end_ns - last.time_ns) / period_ns - 0.5), 1)
+        return last._replace(time_ns=last.time_ns + repeats * period_ns)
 
     def integral(self, start_ns: int, end_ns: int, averaging_s: float | None) -> Integral | None:
         """Energy between two instants; ``None`` where the readings do not reach.

@@ -8,8 +8,12 @@ from itertools import pairwise
 from statistics import fmean, median, quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.energy.grid import Bracket, regular_grid
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pytest_llem.energy.grid import Grid
 
 NEIGHBOURS = 8
 """Refreshes on either side that help to place one."""
@@ -44,6 +48,8 @@ class Placed(NamedTuple):
     half_ns: float
     """The instant lies within ``time_ns ± half_ns``, anywhere with the same chance."""
     value: float
+    on_grid: bool = False
+    """Whether it lies on a regular grid, so that all its neighbours are misplaced alike."""
 
 
 def observe(
@@ -73,15 +79,20 @@ def observed_period_ns(refreshes: Sequence[Refresh]) -> float | None:
     """Time from one refresh to the next; ``None`` if fewer than three were seen well.
 
     A value may happen to stay the same, or a refresh be missed: that makes a gap a
-    multiple of the period. So the lower quartile is taken of all gaps, then the
-    mean of those near it.
+    multiple of the period. A first guess is the mean of the shortest gaps; then longer
+    and longer gaps are counted in whole periods, as the guess gets better.
     """
     gaps = [b.middle_ns - a.middle_ns for a, b in pairwise(narrow(refreshes))]
     if len(gaps) < 2:  # noqa: PLR2004 - quantiles need two
         return None
     low_ns = quantiles(gaps, n=4)[0]
     near = [gap for gap in gaps if 0.6 * low_ns < gap < 1.4 * low_ns]
-    return fmean(near) if near else median(gaps)
+    period_ns = fmean(near) if near else median(gaps)
+    for longest in (2.5, 4.5, 8.5, 16.5):
+        counted = [(gap, round(gap / period_ns)) for gap in gaps if gap < longest * period_ns]
+        if counted:
+            period_ns = sum(gap for gap, _ in counted) / sum(max(n, 1) for _, n in counted)
+    return period_ns
 
 
 class Refreshes:
@@ -91,16 +102,23 @@ class Refreshes:
     it narrow the bracket: a straight line is fitted through the middles of up to
     ``NEIGHBOURS`` brackets on either side, and what is left is the stretch of
     phases that all of them allow. Where no phase suits all, refreshes jitter: then
-    the own bracket stands, cut at twice the scatter around the line.
+    the own bracket stands, cut at twice the scatter around the line. Where one grid
+    suits all refreshes, it places them all.
+
+    Args:
+        refreshes: in order.
+        period_ns: time between refreshes, where it is known from more than these.
     """
 
-    def __init__(self, refreshes: Sequence[Refresh]) -> None:
-        self.period_ns = observed_period_ns(refreshes)
+    def __init__(self, refreshes: Sequence[Refresh], period_ns: float | None = None) -> None:
+        self.period_ns = period_ns or observed_period_ns(refreshes)
         self._widest_ns = max((seen.width_ns for seen in narrow(refreshes)), default=0)
         cut = [self._cut(refresh) for refresh in self._without_stray(refreshes)]
         self._refreshes = _apart(cut)
         self._middles = [refresh.middle_ns for refresh in self._refreshes]
         self._placed: dict[int, Placed] = {}
+        if self.period_ns is not None:
+            self._snap(regular_grid(self._brackets(self.period_ns), self.period_ns))
 
     def __len__(self) -> int:
         return len(self._refreshes)
@@ -117,6 +135,29 @@ class Refreshes:
         if number not in self._placed:
             self._placed[number] = self._place(number)
         return self._placed[number]
+
+    def _brackets(self, period_ns: float) -> list[Bracket]:
+        """Refreshes seen narrowly, numbered by whole periods."""
+        seen = [r for r in self._refreshes if r.width_ns <= min(self._widest_ns, period_ns / 2)]
+        numbers = [0]
+        for a, b in pairwise(seen):
+            numbers.append(numbers[-1] + round((b.middle_ns - a.middle_ns) / period_ns))
+        return [
+            Bracket(number, refresh.earliest_ns, refresh.latest_ns)
+            for number, refresh in zip(numbers, seen, strict=False)
+        ]
+
+    def _snap(self, grid: Grid | None) -> None:
+        """Place each refresh on the last instant of its grid that its own bracket holds."""
+        if grid is None:
+            return
+        taken: int | None = None
+        for i, own in enumerate(self._refreshes):
+            number = grid.last_before(own.latest_ns + grid.half_ns)
+            time_ns = grid.instant_ns(number)
+            if (taken is None or number > taken) and time_ns >= own.earliest_ns - grid.half_ns:
+                self._placed[i] = Placed(time_ns, grid.half_ns, own.value, on_grid=True)
+                taken = number
 
     def _without_stray(self, refreshes: Sequence[Refresh]) -> list[Refresh]:
         """Without those seen badly between others seen well, where only some are chased."""

@@ -48,11 +48,12 @@ class Kriging:
         square = sum(white * white for white in self._white)
         self.scale2_w2 = square / len(boxes)
         """Variance of power that the readings suggest, in W²."""
-        self.log_likelihood = -0.5 * (
-            len(boxes) * math.log(self.scale2_w2 + LEAST_SCALE_W**2)
+        self.log_evidence = -0.5 * (
+            len(boxes) * (math.log(math.tau * (self.scale2_w2 + LEAST_SCALE_W**2)) + 1)
             + log_determinant
             - 2 * sum(map(math.log, widths))
         )
+        """Log of the density of the readings, in powers, at the likeliest scale."""
 
     def energy_until(self, at_s: float) -> tuple[float, float]:
         """Energy from 0 to *at_s* in joules, and its variance for power of unit variance."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
+from functools import cached_property
 from itertools import pairwise
+from operator import mul
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from pytest_llem.energy.hidden import hidden_variance_j2
+from pytest_llem.energy.levels import levels_of
 from pytest_llem.energy.shape import Box
+from pytest_llem.energy.steps import Noise, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llem.energy.levels import Levels
     from pytest_llem.energy.refresh import Placed
 
 SECOND_NS = 1e9
@@ -25,8 +32,18 @@ COUNTER_NOISE, POWER_NOISE = 1e-4, 0.1
 power. A reading that averages over less than its own refresh is a sample, not a mean."""
 WHOLE_NOISE = 0.003
 """The same for a power reading that averages over its whole refresh."""
-PLACES = 6
-"""Instants beside both edges at which the readings are tried."""
+STRETCH = 3
+"""Refreshes on either side of one over which paths of power are followed."""
+FAR = 20
+"""Refreshes beyond either edge by which the load as a whole is judged."""
+SLIP_S = 0.002
+"""How far the instants of power readings, which are polled less finely, may be off."""
+LEAST_W, LEAST_J2 = 0.05, 1e-6
+"""No reading is taken to be finer."""
+LEAST_WINDOW = 0.2
+"""A power reading whose window is cut to less is left out."""
+STRICT = 5.0
+"""How strictly readings must be alike for errors to be."""
 
 
 class Nodes(Protocol):
@@ -68,6 +85,7 @@ class Surroundings:
         self.power_period_s = power_period_s or self.period_s
         """Time between power readings, in seconds; that between nodes if it is unknown."""
         ratio = self.period_s / self.power_period_s
+        self._hidden_j2: dict[float, float] = {}
         self._power_reach = round(min(max(ratio, 1.0) * POWER_REACH, MOST_POWER_REACH))
 
     @property
@@ -79,10 +97,6 @@ class Surroundings:
         """Number of the node before an instant, that node and the next."""
         number = self._nodes.last_before(t_ns)
         return number, self._nodes[number], self._nodes[number + 1]
-
-    def half_ns(self, number: int) -> float:
-        """How badly the instant of a node is known."""
-        return self._nodes[number].half_ns
 
     def boxes(self, at_ns: float, averaging_s: float) -> list[Box]:
         """Energies around an instant, in seconds from the node before it.
@@ -101,14 +115,76 @@ class Surroundings:
             boxes += self._power_boxes(at_ns, origin.time_ns, averaging_s)
         return boxes
 
-    def places(self) -> list[float]:
-        """Both edges, and instants between and around them."""
+    def stretch(
+        self, at_ns: float, averaging_s: float
+    ) -> tuple[list[tuple[float, float]], list[Window], float]:
+        """Nodes and windows of power readings around an instant, and the instant, in seconds.
+
+        Counted from the node before the instant. Windows that would overlap are cut.
+        """
+        number, origin, _ = self.interval(at_ns)
+        last = min(number + STRETCH + 1, len(self._nodes) - 1)
+        around = [self._nodes[i] for i in range(max(number - STRETCH, 0), last + 1)]
+        nodes = [((node.time_ns - origin.time_ns) / SECOND_NS, node.value) for node in around]
+        windows: list[Window] = []
+        if 0 < averaging_s <= self.power_period_s:
+            reach = round((STRETCH + 1) * max(self.period_s / self.power_period_s, 1.0))
+            windows = self._windows(at_ns, reach, averaging_s, nodes)
+        return nodes, windows, (at_ns - origin.time_ns) / SECOND_NS
+
+    def noise(self, at_ns: float, averaging_s: float) -> Noise:
+        """How far readings scatter on a plateau, and at an uncertain jump."""
+        _, node, _ = self.interval(at_ns)
+        levels = self.levels
+        mixed_j = levels.spread_w * node.half_ns / SECOND_NS
+        ripple_j = (levels.mean_ripple_w + LEAST_W) * self.period_s
+        power_w = max(levels.power_ripple_w, levels.mean_ripple_w, 0.02 * levels.spread_w)
+        power_j = power_w * (averaging_s or 1.0)
+        return Noise(mixed_j**2 + ripple_j**2, power_j**2 + LEAST_J2, SLIP_S)
+
+    @cached_property
+    def levels(self) -> Levels:
+        """Powers to which the load returns, by all that was read."""
+        powers = [sample.power_w for sample in self._samples] if self.has_power else []
+        return levels_of([mean.power_w for mean in self._means], powers)
+
+    def hidden_j2(self, averaging_s: float) -> float:
+        """Variance of the integral of what fluctuates faster than it is shown."""
+        if averaging_s not in self._hidden_j2:
+            samples = self._samples if self.has_power else []
+            self._hidden_j2[averaging_s] = hidden_variance_j2(
+                self._means, samples, self.period_s, averaging_s
+            )
+        return self._hidden_j2[averaging_s]
+
+    def likeness(self, start_ns: float, end_ns: float) -> float:
+        """How far errors at two instants go together, from -1 to 1.
+
+        What repeats itself is misjudged alike: readings around both instants are
+        correlated, and errors are the more so the more alike the instants lie in their
+        refreshes (as the values of a Brownian bridge are).
+        """
+        found = self._pattern(start_ns), self._pattern(end_ns)
+        if len(found[0]) != len(found[1]):
+            return 0.0
+        first, second = ([value - self.levels.middle_w for value in one] for one in found)
+        scale = math.hypot(*first) * math.hypot(*second)
+        if not scale:
+            return 0.0
+        alike = math.fsum(map(mul, first, second)) / scale
+        low, high = sorted(min(max(self._share(t), 0.01), 0.99) for t in (start_ns, end_ns))
+        bridge = low * (1 - high) / math.sqrt(low * (1 - low) * high * (1 - high))
+        return math.copysign(abs(alike) ** STRICT, alike) * bridge
+
+    def node(self, number: int) -> Placed:
+        """The node of a number."""
+        return self._nodes[number]
+
+    def reach_of_window(self) -> float:
+        """How long the window is against all that was read, from 0 to 1."""
         start_ns, end_ns = self._edges_ns
-        beyond_ns = 8 * self.period_s * SECOND_NS
-        low_ns = max(start_ns - beyond_ns, self._nodes[0].time_ns)
-        high_ns = min(end_ns + beyond_ns, self._nodes[len(self._nodes) - 1].time_ns)
-        step_ns = (high_ns - low_ns) / (PLACES + 1)
-        return [start_ns, end_ns, *(low_ns + step_ns * i for i in range(1, PLACES + 1))]
+        read_ns = self._nodes[len(self._nodes) - 1].time_ns - self._nodes[0].time_ns
+        return min((end_ns - start_ns) / read_ns, 1.0)
 
     def means_w(self, at_ns: float, reach: int) -> list[Sample]:
         """Mean power between nodes around an instant, each at the middle of its interval."""
@@ -126,10 +202,44 @@ class Surroundings:
 
     def power_moves_slowly(self) -> bool:
         """Whether power readings change far less than the mean power between nodes does."""
-        middle_ns = sum(self._edges_ns) / 2
+        return _moves(self._samples) < 0.25 * _moves(self._means)
+
+    @cached_property
+    def _means(self) -> list[Sample]:
+        """Mean powers between nodes, from well before the window to well after it."""
         first, last = (self._nodes.last_before(t) for t in self._edges_ns)
-        means = self.means_w(middle_ns, (last - first) // 2 + 8)
-        return _moves(self._samples) < 0.25 * _moves(means)
+        return self.means_w(sum(self._edges_ns) / 2, (last - first) // 2 + FAR)
+
+    def _share(self, t_ns: float) -> float:
+        """Where in its refresh an instant lies, from 0 to 1."""
+        _, a, b = self.interval(t_ns)
+        return (t_ns - a.time_ns) / (b.time_ns - a.time_ns)
+
+    def _pattern(self, t_ns: float) -> list[float]:
+        """Powers around an instant, in an order of their own."""
+        found = [mean.power_w for mean in self.means_w(t_ns, REACH)]
+        if self.has_power:
+            found += [sample.power_w for sample in self.samples_near(t_ns, self._power_reach)]
+        return found
+
+    def _windows(
+        self,
+        at_ns: float,
+        reach: int,
+        averaging_s: float,
+        nodes: Sequence[tuple[float, float]],
+    ) -> list[Window]:
+        _, origin, _ = self.interval(at_ns)
+        windows: list[Window] = []
+        free_s = nodes[0][0]
+        for sample in self.samples_near(at_ns, reach):
+            end_s = (sample.time_ns - origin.time_ns) / SECOND_NS
+            start_s = max(end_s - averaging_s, free_s)
+            if end_s - start_s < LEAST_WINDOW * averaging_s or end_s + SLIP_S > nodes[-1][0]:
+                continue
+            windows.append(Window(start_s, end_s, sample.power_w * (end_s - start_s)))
+            free_s = end_s + SLIP_S
+        return windows
 
     def _median_period_s(self) -> float:
         numbers = [n for t in self._edges_ns for n in self._around(t, 2 * REACH)]

@@ -11,16 +11,21 @@ from pytest_llem.energy.counter import counter_nodes
 from pytest_llem.energy.inside import Inside
 from pytest_llem.energy.integrate import Power
 from pytest_llem.energy.readings import Readings, readings_between
+from pytest_llem.energy.refresh import observe, observed_period_ns
 from pytest_llem.energy.surroundings import Nodes, Surroundings
 
 if TYPE_CHECKING:
     from pytest_llem.devices.meter import Capability
     from pytest_llem.energy.trace import Trace
 
-ESTIMATOR = "refresh-kriging/1"
+ESTIMATOR = "refresh-shapes/2"
 """Name and version of this estimator; another version may give other figures."""
 MARGIN_NS = 4_000_000_000
 """How far around a window readings are looked at."""
+WIDE_NS = 30_000_000_000
+"""How far around a window the refreshes of the power reading are looked for."""
+SAME_PERIOD = 0.02
+"""Periods that differ by less are the same."""
 NORMAL_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
 LONGEST_INTERVAL = 3.0
@@ -67,10 +72,30 @@ def estimate_window(trace: Trace, start_ns: int, end_ns: int) -> WindowEnergy:
     """
     readings = readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS)
     powers, counters = readings.with_power(), readings.with_energy()
-    power = Power(powers) if len(powers) else None
+    power = Power(powers, _power_period_ns(trace, start_ns, end_ns)) if len(powers) else None
     counter, averaging_s = _by_counter(counters, power, trace.device.capability, start_ns, end_ns)
     integral = _by_power(power, powers, averaging_s, start_ns, end_ns)
     return _compose(counter, integral, (end_ns - start_ns) / 1e9, has_counter=bool(len(counters)))
+
+
+def _power_period_ns(trace: Trace, start_ns: int, end_ns: int) -> float | None:
+    """Time between power readings, as far as a wide stretch of the trace shows it.
+
+    A load that changes every so many refreshes shows a multiple of the period. No card is
+    known that refreshes its power less often than its counter, so a whole multiple of the
+    counter's period is taken for that period.
+    """
+    wide = readings_between(trace, start_ns - WIDE_NS, end_ns + WIDE_NS)
+    powers, counters = wide.with_power(), wide.with_energy()
+    seen_ns = observed_period_ns(observe(powers.before_ns, powers.after_ns, powers.power_w))
+    counter_ns = observed_period_ns(
+        observe(counters.before_ns, counters.after_ns, counters.energy_j)
+    )
+    if seen_ns is None or counter_ns is None:
+        return seen_ns
+    times = round(seen_ns / counter_ns)
+    whole = times > 1 and abs(seen_ns / times / counter_ns - 1) < SAME_PERIOD
+    return counter_ns if whole else seen_ns
 
 
 def _by_counter(

@@ -1,0 +1,272 @@
+"""How power runs inside a refresh if it stands still and jumps: many paths, weighed.
+
+Kernels, prefill and decode draw power in plateaus. A plateau is given away by the
+refreshes before and after a jump, and its end then follows to a millisecond from the
+energy of the refresh that holds it, where a linear prediction would smear the jump over
+the whole refresh. Paths are followed from refresh to refresh, each with at most one jump
+in a refresh; the levels and energies along a path are jointly normal, so that every
+reading updates them exactly (Kalman 1960), and the likeliest paths are kept (a multiple
+hypothesis tracker with pruning and merging: Blackman 2004, IEEE AESM 19).
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PLACES = 10
+"""Instants in a refresh at which power may jump."""
+KEPT = 14
+"""Paths kept at the end of a refresh."""
+JUMPS = 0.3
+"""Share of the refreshes that hold a jump."""
+DISTRUST = 0.6
+"""Exponent of the paths' likelihoods: a load that repeats itself repeats its evidence too,
+and jumps fall between the places."""
+HOPELESS = 12.0
+"""A path is dropped that is less likely than the best by this much, in log."""
+
+
+class Level(NamedTuple):
+    """A power that a plateau may have."""
+
+    share: float
+    """Of all plateaus."""
+    mean_w: float
+    variance_w2: float
+
+
+class Window(NamedTuple):
+    """What a power reading averages over, in seconds, and the energy that it tells."""
+
+    start_s: float
+    end_s: float
+    energy_j: float
+
+
+class Noise(NamedTuple):
+    """Variances of the readings beside what jumps explain, in J²."""
+
+    counter_j2: float
+    power_j2: float
+    slip_s: float
+    """How far a power reading's window may lie from where it is thought to lie."""
+
+
+class Told(NamedTuple):
+    """The energy from the node before the instant to the instant."""
+
+    log_evidence: float
+    energy_j: float
+    variance_j2: float
+
+
+class Path:
+    """One way in which power may have run, as a normal distribution of four quantities.
+
+    The level ``l``, and the energies ``c`` since the last node, ``b`` since the start of
+    a power reading's window, ``g`` from the instant's node to the instant; ``xy`` is the
+    covariance of ``x`` and ``y``.
+    """
+
+    __slots__ = (
+        "b", "bb", "bg", "c", "cb", "cc", "cg", "g", "gg", "jumped", "jumped_s", "l", "lb", "lc",
+        "leap_w2", "lg", "ll", "log", "time_s",
+    )  # fmt: skip
+
+    def __init__(self, log: float, level: Level, time_s: float) -> None:
+        self.log, self.l, self.ll, self.time_s = log, level.mean_w, level.variance_w2, time_s
+        self.c = self.b = self.g = self.lc = self.lb = self.lg = 0.0
+        self.cc = self.cb = self.cg = self.bb = self.bg = self.gg = 0.0
+        self.jumped, self.jumped_s, self.leap_w2 = False, -math.inf, 0.0
+
+    def jump(self, log: float, level: Level, unsure_s2: float, *, b: bool, g: bool) -> Path:
+        """This path with a new level; the jump's instant has the variance *unsure_s2*."""
+        new = Path.__new__(Path)
+        leap_w2 = (self.l - level.mean_w) ** 2 + self.ll + level.variance_w2
+        shift = leap_w2 * unsure_s2
+        new.log, new.l, new.ll, new.time_s = (
+            self.log + log,
+            level.mean_w,
+            level.variance_w2,
+            self.time_s,
+        )
+        new.c, new.b, new.g = self.c, self.b, self.g
+        new.lc = new.lb = new.lg = 0.0
+        new.cc = self.cc + shift
+        new.cb, new.bb = self.cb + shift * b, self.bb + shift * b
+        new.cg, new.gg = self.cg + shift * g, self.gg + shift * g
+        new.bg = self.bg + shift * (b and g)
+        new.jumped, new.jumped_s, new.leap_w2 = True, self.time_s, leap_w2
+        return new
+
+    def go(self, time_s: float, *, b: bool, g: bool) -> None:
+        """Let time pass; *b* and *g* say whether those energies grow."""
+        d = time_s - self.time_s
+        if d <= 0:
+            return
+        self.time_s = time_s
+        lc, lb, lg, more = self.lc, self.lb, self.lg, d * self.ll
+        grown_j = d * self.l
+        self.c += grown_j
+        self.cc += d * (2 * lc + more)
+        self.cb += d * (lb + (lc + more) * b)
+        self.cg += d * (lg + (lc + more) * g)
+        self.lc = lc + more
+        self.bg += d * (lg * b + (lb + more * b) * g)
+        if b:
+            self.b += grown_j
+            self.bb += d * (2 * lb + more)
+            self.lb = lb + more
+        if g:
+            self.g += grown_j
+            self.gg += d * (2 * lg + more)
+            self.lg = lg + more
+
+    def see_counter(self, energy_j: float, noise_j2: float) -> None:
+        """Take in the energy since the last node, and begin anew."""
+        gain, pull = self._surprise(energy_j - self.c, self.cc + noise_j2)
+        lc, cb, cg = self.lc, self.cb, self.cg
+        self.l, self.b, self.g = self.l + lc * pull, self.b + cb * pull, self.g + cg * pull
+        self.ll -= lc * lc * gain
+        self.lb -= lc * cb * gain
+        self.lg -= lc * cg * gain
+        self.bb -= cb * cb * gain
+        self.bg -= cb * cg * gain
+        self.gg -= cg * cg * gain
+        self.c = self.cc = self.lc = self.cb = self.cg = 0.0
+        self.jumped = False
+
+    def see_power(self, energy_j: float, noise_j2: float) -> None:
+        """Take in the energy of a power reading's window."""
+        gain, pull = self._surprise(energy_j - self.b, self.bb + noise_j2)
+        lb, cb, bg = self.lb, self.cb, self.bg
+        self.l, self.c, self.g = self.l + lb * pull, self.c + cb * pull, self.g + bg * pull
+        self.ll -= lb * lb * gain
+        self.lc -= lb * cb * gain
+        self.lg -= lb * bg * gain
+        self.cc -= cb * cb * gain
+        self.cg -= cb * bg * gain
+        self.gg -= bg * bg * gain
+        self.b = self.bb = self.lb = self.cb = self.bg = 0.0
+
+    def _surprise(self, miss_j: float, variance_j2: float) -> tuple[float, float]:
+        self.log -= 0.5 * (miss_j * miss_j / variance_j2 + math.log(math.tau * variance_j2))
+        return 1 / variance_j2, miss_j / variance_j2
+
+
+# Kinds of events, in the order in which simultaneous ones happen.
+CLOSE, SEE, BEGIN, OPEN, JUMP, NODE, STOP = range(7)
+
+
+class Event(NamedTuple):
+    time_s: float
+    kind: int
+    value: float = 0.0
+    since_s: float = 0.0
+
+
+def follow(
+    nodes: Sequence[tuple[float, float]],
+    windows: Sequence[Window],
+    at_s: float,
+    levels: Sequence[Level],
+    noise: Noise,
+) -> Told:
+    """Energy from the last node before *at_s* to it, by all paths that the readings allow.
+
+    Args:
+        nodes: instants in seconds and the energy at each in joules, two or more in order.
+        windows: of power readings, in order, apart by more than the slip.
+        at_s: an instant between the first and the last node.
+        levels: what plateaus may have; shares add up to 1.
+        noise: of the readings.
+    """
+    origin = max(i for i in range(len(nodes) - 1) if i == 0 or nodes[i][0] <= at_s)
+    ground_s = nodes[origin][0]
+    unit_w = math.sqrt(max(level.variance_w2 for level in levels))
+    unit_j = unit_w * (nodes[origin + 1][0] - ground_s) / 12
+    paths = [Path(math.log(level.share), level, nodes[0][0]) for level in levels]
+    b = g = False
+    stay, leap = math.log(1 - JUMPS), math.log(JUMPS / PLACES)
+    for event in _events(nodes, windows, (ground_s, at_s), noise.slip_s):
+        time_s, kind = event.time_s, event.kind
+        if kind == JUMP:
+            still = [path for path in paths if not path.jumped]
+            for path in still:
+                path.go(time_s, b=b, g=g)
+            paths += [
+                path.jump(leap + math.log(level.share), level, event.value, b=b, g=g)
+                for path in still
+                for level in levels
+            ]
+            continue
+        for path in paths:
+            path.go(time_s, b=b, g=g)
+        if kind == NODE:
+            for path in paths:
+                path.log += 0.0 if path.jumped else stay
+                path.see_counter(event.value, noise.counter_j2)
+            paths = _likeliest(paths, unit_w, unit_j)
+        elif kind == SEE:
+            for path in paths:
+                near = path.jumped_s >= event.since_s - noise.slip_s
+                slipped_j2 = path.leap_w2 * noise.slip_s**2 / 3 if near else 0.0
+                path.see_power(event.value, noise.power_j2 + slipped_j2)
+        elif kind in {OPEN, CLOSE}:
+            b = kind == OPEN
+        else:
+            g = kind == BEGIN
+    return _told(paths)
+
+
+def _events(
+    nodes: Sequence[tuple[float, float]],
+    windows: Sequence[Window],
+    asked_s: tuple[float, float],
+    slip_s: float,
+) -> list[Event]:
+    events = [Event(asked_s[0], BEGIN), Event(asked_s[1], STOP)]
+    for (start_s, before_j), (end_s, after_j) in pairwise(nodes):
+        step_s = (end_s - start_s) / PLACES
+        unsure_s2 = step_s * step_s / 12
+        events += [Event(start_s + (i + 0.5) * step_s, JUMP, unsure_s2) for i in range(PLACES)]
+        events.append(Event(end_s, NODE, after_j - before_j))
+    for window in windows:
+        events.append(Event(window.start_s, OPEN))
+        events.append(Event(window.end_s, CLOSE))
+        events.append(Event(window.end_s + slip_s, SEE, window.energy_j, window.start_s))
+    return sorted(events)
+
+
+def _likeliest(paths: list[Path], unit_w: float, unit_j: float) -> list[Path]:
+    """The best paths; those that came to the same state count as one."""
+    paths.sort(key=lambda path: -path.log)
+    kept: dict[tuple[int, int, int], Path] = {}
+    for path in paths:
+        if path.log < paths[0].log - HOPELESS:
+            break
+        spread = math.log(max(path.ll, 1e-12))
+        state = (round(8 * path.l / unit_w), round(1.5 * spread), round(path.g / unit_j))
+        same = kept.get(state)
+        if same is not None:
+            same.log += math.log1p(math.exp(path.log - same.log))
+        elif len(kept) < KEPT:
+            kept[state] = path
+    return list(kept.values())
+
+
+def _told(paths: Sequence[Path]) -> Told:
+    top = max(path.log for path in paths)
+    evidence = top + math.log(math.fsum(math.exp(path.log - top) for path in paths))
+    weights = [math.exp(DISTRUST * (path.log - top)) for path in paths]
+    total = math.fsum(weights)
+    energy_j = math.fsum(w * path.g for w, path in zip(weights, paths, strict=True)) / total
+    spread = math.fsum(
+        w * (path.gg + (path.g - energy_j) ** 2) for w, path in zip(weights, paths, strict=True)
+    )
+    return Told(evidence, energy_j, max(spread / total, 0.0))

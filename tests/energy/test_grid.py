@@ -1,0 +1,49 @@
+"""The grid of refreshes, found from brackets."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llem.energy.grid import Bracket, regular_grid
+
+MS = 1_000_000.0
+
+
+def brackets(
+    period_ns: float, phase_ns: float, jitter_ns: float = 0.0, count: int = 60, seed: int = 0
+) -> list[Bracket]:
+    """Polls a millisecond apart around refreshes, each at a place of its own in its bracket."""
+    rng = random.Random(seed)  # noqa: S311 - a simulation
+    found = []
+    for number in range(count):
+        refresh_ns = phase_ns + number * period_ns + rng.gauss(0, jitter_ns)
+        before_ns = rng.uniform(0.05, 0.95) * MS
+        found.append(Bracket(number, refresh_ns - before_ns, refresh_ns + MS - before_ns))
+    return found
+
+
+@given(period_ms=st.floats(15, 1100), phase_ms=st.floats(0, 1e6), seed=st.integers(0, 99))
+def test_a_regular_grid_is_found_far_finer_than_its_brackets(
+    period_ms: float, phase_ms: float, seed: int
+) -> None:
+    period_ns = period_ms * MS
+    grid = regular_grid(brackets(period_ns, phase_ms * MS, seed=seed), 1.003 * period_ns)
+    assert grid is not None
+    for number in (0, 30, 59):
+        miss_ns = grid.instant_ns(number) - (phase_ms * MS + number * period_ns)
+        assert abs(miss_ns) < 0.2 * MS
+    assert grid.half_ns < 0.2 * MS
+    assert grid.last_before(grid.instant_ns(7) + 1000) == 7
+
+
+@pytest.mark.parametrize("jitter_ms", [1.0, 5.0])
+def test_refreshes_that_jitter_lie_on_no_grid(jitter_ms: float) -> None:
+    assert regular_grid(brackets(100 * MS, 0.0, jitter_ns=jitter_ms * MS), 100 * MS) is None
+
+
+def test_a_few_refreshes_show_no_grid() -> None:
+    assert regular_grid(brackets(100 * MS, 0.0, count=8), 100 * MS) is None
