@@ -145,7 +145,9 @@ class Sine(Curve):
         return (self.middle_w * length + self.amplitude_w * wave_ns) / SECOND_NS
 
     def script(self) -> str:
-        times = f"period={spell_ns(self.period_ns)} shift={spell_ns(self.phase_ns - self.origin_ns)}"
+        times = (
+            f"period={spell_ns(self.period_ns)} shift={spell_ns(self.phase_ns - self.origin_ns)}"
+        )
         return f"curve sine {self.middle_w!r} {self.amplitude_w!r} {times}"
 
     def lagged_w(self, t_ns: int, lag_ns: int) -> float:

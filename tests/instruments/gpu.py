@@ -9,11 +9,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from instruments.course import Course, course
-from instruments.faults import Error, Fault, Lost, Reset, Spike, Stall, Zero
+from instruments.faults import Fault, Lost, Reset, Spike, Stall, Zero
 from instruments.refresh import Refresh
 from instruments.spelling import spell_ns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from instruments.curve import Curve
     from instruments.tenants import Process, Slice
 
@@ -104,7 +106,9 @@ class Gpu:
         reset = max(known, key=lambda reset: reset.at_ns, default=None)
         energy_mj = self._counted_mj(shown_ns) - (self._counted_mj(reset.at_ns) if reset else 0)
         steps = math.floor(energy_mj / self.counter_resolution_mj + COUNTER_ROUNDING)
-        value = (reset.to_mj if reset else self.counter_start_mj) + steps * self.counter_resolution_mj
+        value = (
+            reset.to_mj if reset else self.counter_start_mj
+        ) + steps * self.counter_resolution_mj
         return value % self.counter_modulus_mj if self.counter_modulus_mj else value
 
     def counter_shown_mj(self, t_ns: int) -> int:
@@ -190,8 +194,7 @@ class Gpu:
             return 0
         return max(value + sum(fault.by for fault in struck if isinstance(fault, Spike)), 0)
 
-    def _rounded(self, call: str, t_ns: int, power_w: object, step_mw: int) -> int:
-        assert callable(power_w)
+    def _rounded(self, call: str, t_ns: int, power_w: Callable[[int], float], step_mw: int) -> int:
         watts = power_w(self._seen_ns(call, t_ns))
         return self._faulty(call, t_ns, max(round(watts * 1000 / step_mw), 0) * step_mw)
 
@@ -217,7 +220,9 @@ class Gpu:
         if self.lost_at_ns is not None:
             faults.append(Lost(start_ns=self.lost_at_ns))
         if self.zero_every:
-            faults += [Zero(every=self.zero_every, calls=(c,)) for c in ("counter", "power", "instant")]
+            faults += [
+                Zero(every=self.zero_every, calls=(c,)) for c in ("counter", "power", "instant")
+            ]
         return faults
 
 

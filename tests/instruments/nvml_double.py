@@ -41,7 +41,10 @@ class Driver(dict[str, str]):
     """The environment of a process that has the double, and the script behind it."""
 
     def __init__(self, script: Path, head: str, origin_ns: int) -> None:
-        search = {"LLEM_NVML_DOUBLE": str(script), "LD_LIBRARY_PATH": _search_path(library().parent)}
+        search = {
+            "LLEM_NVML_DOUBLE": str(script),
+            "LD_LIBRARY_PATH": _search_path(library().parent),
+        }
         super().__init__(search)
         self.script, self.origin_ns, self._head = script, origin_ns, head
 
@@ -73,7 +76,6 @@ def nvml_double(
     driver: str = "580.65.06",
     cuda: int = 13000,
     init: int = 0,
-    origin_ns: int | None = None,
 ) -> Driver:
     """Environment of a process for which *gpus* are all the GPUs of the machine.
 
@@ -83,9 +85,8 @@ def nvml_double(
         driver: version of the driver.
         cuda: CUDA version of the driver, 13000 for 13.0.
         init: return code of ``nvmlInit``; 0 is success.
-        origin_ns: from where the script's times count; ``None`` is now.
     """
-    origin_ns = time.monotonic_ns() if origin_ns is None else origin_ns
+    origin_ns = time.monotonic_ns()  # from where the script's times count
     head = (
         f"driver {driver}\nnvml 13.{driver}\ncuda {cuda}\ninit {init}\n"
         f"origin {spell_ns(origin_ns)}\n"

@@ -80,6 +80,36 @@ def test_the_integral_is_that_of_the_power(curve: Curve, start_ns: int, periods:
     assert truth_w == pytest.approx(mean_w, rel=1e-9, abs=missed_w)
 
 
+@given(
+    single_curves(),
+    INSTANTS_NS,
+    st.integers(min_value=1000, max_value=10**10),
+)
+def test_a_lag_is_a_convolution_with_a_fading_exponential(
+    curve: Curve, t_ns: int, lag_ns: int
+) -> None:
+    """By parts: the mean, over ages, of energy since then per lag, weighted by the same fading."""
+    if isinstance(curve, Ramp):
+        t_ns = curve.origin_ns + curve.duration_ns // 2
+    steps = 4000
+    ages = [-math.log((i + 0.5) / steps) for i in range(steps)]  # equal shares of exp(-age)
+    since_j = (curve.energy_j(t_ns - round(age * lag_ns), t_ns) for age in ages)
+    lagged_w = sum(since_j) / steps / (lag_ns / S)
+    assert curve.lagged_w(t_ns, lag_ns) == pytest.approx(lagged_w, rel=5e-3, abs=0.02)
+
+
+def test_after_a_jump_a_lag_closes_the_gap_exponentially() -> None:
+    jump = Square(low_w=100.0, high_w=500.0, period_ns=1000 * S)
+    assert jump.lagged_w(2 * S, S) == pytest.approx(500 - 400 * math.exp(-2), rel=1e-9)
+    assert jump.lagged_w(499 * S, S) == pytest.approx(500.0)
+
+
+def test_an_exponential_piece_approaches_its_end() -> None:
+    pieces = Pieces((Piece(10 * S, 100.0, 300.0, S), Piece(S, 50.0)))
+    assert pieces.power_w(S) == pytest.approx(300 - 200 / math.e)
+    assert pieces.energy_j(0, S) == pytest.approx(300 - 200 * (1 - 1 / math.e))
+
+
 def _range_w(curve: Curve) -> float:
     """Greatest difference between two powers of a single curve."""
     match curve:

@@ -67,17 +67,17 @@ double level(const Curve *c, int64_t t) {
 
 /* A sensor that stands at y as a piece begins, u later: the solution of tau y' = P - y. */
 static double follow(const Piece *p, double y, double u, double tau) {
-    double fade = exp(-u / tau);
+    double fade = exp(-u / tau), gone = -expm1(-u / tau);
     if (!p->tau) {
         double slope = (p->end_w - p->start_w) / p->length;
-        return p->start_w + slope * (u - tau) + (y - p->start_w + slope * tau) * fade;
+        return y * fade + p->start_w * gone + slope * (u - tau * gone);
     }
     double gap = p->start_w - p->end_w, own = p->tau, rate = 1 / tau - 1 / own;
     /* gap/tau times the integral over s from 0 to u of exp(-(u-s)/tau - s/own) */
     double forced = u * fade;
     if (rate > 0) forced = exp(-u / own) * -expm1(-u * rate) / rate;
     if (rate < 0) forced = fade * expm1(u * rate) / rate;
-    return p->end_w + (y - p->end_w) * fade + gap / tau * forced;
+    return y * fade + p->end_w * gone + gap / tau * forced;
 }
 
 static double pieces_lagged(const Curve *c, int64_t rest, double tau) {

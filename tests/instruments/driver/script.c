@@ -175,20 +175,14 @@ static void read_curve(Line *l) {
         read_pieces(l, c);
         return;
     }
+    int ramp = !strcmp(kind, "ramp"), sine = !strcmp(kind, "sine");
+    if (!ramp && !sine && strcmp(kind, "constant")) { fail(l, "no such curve", kind); return; }
     c->a = to_number(l, next_word(l, "watts"));
-    if (!strcmp(kind, "constant")) return;
+    if (!ramp && !sine) return;
     c->b = to_number(l, next_word(l, "watts"));
-    if (!strcmp(kind, "ramp")) {
-        c->kind = RAMP;
-        c->period = option_ns(l, "over", 0);
-        c->shift = -option_ns(l, "from", 0);
-    } else if (!strcmp(kind, "sine")) {
-        c->kind = SINE;
-        c->period = option_ns(l, "period", 0);
-        c->shift = option_ns(l, "shift", 0);
-    } else {
-        fail(l, "no such curve", kind);
-    }
+    c->kind = ramp ? RAMP : SINE;
+    c->period = option_ns(l, ramp ? "over" : "period", 0);
+    c->shift = ramp ? -option_ns(l, "from", 0) : option_ns(l, "shift", 0);
     if (c->period <= 0) fail(l, "a curve without a length", l->rest);
 }
 
@@ -315,6 +309,7 @@ static Gpu *gpu_called(Machine *m, const char *uuid) {
     Gpu *g = *NEW(m->gpu, m->gpus) = calloc(1, sizeof *g);
     snprintf(g->uuid, sizeof g->uuid, "%s", uuid);
     g->script_ns = m->origin_ns;
+    g->counted_to = EVER;
     g->counter.gain = g->power.gain = g->instant.gain = 1;
     g->counter.resolution = g->power.resolution = g->instant.resolution = 1;
     return g;
