@@ -109,7 +109,7 @@ class Gpu:
         value = (
             reset.to_mj if reset else self.counter_start_mj
         ) + steps * self.counter_resolution_mj
-        return value % self.counter_modulus_mj if self.counter_modulus_mj else value
+        return value % self.counter_modulus_mj if self.counter_modulus_mj else max(value, 0)
 
     def counter_shown_mj(self, t_ns: int) -> int:
         """The same as it is read, if no fault counts calls."""

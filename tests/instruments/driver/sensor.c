@@ -88,7 +88,8 @@ uint64_t counter_mj(Gpu *g, int64_t t) {
     /* a millionth of a step, so that a value that is a step in theory is one here too */
     int64_t steps = (int64_t)floorl(mj / c->resolution + 1e-6L);
     int64_t value = (reset ? reset->to : c->start) + steps * c->resolution;
-    return (uint64_t)(c->modulus > 0 ? value - floor_div(value, c->modulus) * c->modulus : value);
+    if (c->modulus > 0) value -= floor_div(value, c->modulus) * c->modulus;
+    return value < 0 ? 0 : (uint64_t)value; /* before its origin, a counter has nothing to show */
 }
 
 unsigned power_mw(Gpu *g, const Sensor *sensor, int64_t t) {
