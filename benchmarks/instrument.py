@@ -23,9 +23,11 @@ SECOND = 1_000_000_000
 
 
 class Curve(Protocol):
-    """Power over time; only its energy is asked for."""
+    """Power over time: its energy, and what a sensor with a first-order lag shows of it."""
 
     def energy_j(self, start_ns: int, end_ns: int) -> float: ...
+
+    def lagged_w(self, t_ns: int, lag_ns: int) -> float: ...
 
 
 @dataclass
@@ -52,18 +54,36 @@ class VirtualClock:
 
 @dataclass(frozen=True)
 class Sensor:
-    """How a simulated card refreshes, averages, rounds and answers."""
+    """How a simulated card refreshes, averages, rounds and answers.
+
+    Counter and power reading are apart, as those of the driver double in
+    ``tests/instruments`` are; what is called alike means the same there.
+    """
 
     refresh_ns: int = 100 * MS
     phase_ns: int = 0
     jitter_ns: float = 0.0
     """Standard deviation of a refresh around its place in the regular grid."""
+    counter_window_ns: int = 0
+    """How much of each refresh the counter looks at, at its end; the power of that time is
+    taken for all of it. 0 is all."""
+    counter_gain: float = 1.0
+    """What the counter counts for each joule."""
     quantum_j: float | None = 0.001
     """Step of the counter; ``None`` is a card without one."""
     power_refresh_ns: int = 100 * MS
     power_phase_ns: int = 0
+    power_jitter_ns: float | None = None
+    """The same for the power reading; ``None`` is as much as the counter's."""
     averaging_ns: int | None = 25 * MS
     """What a power reading averages over; ``None`` is a card without such a reading."""
+    power_lag_ns: int = 0
+    """Time constant of a power reading that follows slowly, like a capacitor that is charged,
+    instead of averaging; 0 is none. Older cards do (Burtscher, Zecena and Zong, Measuring
+    GPU Power with the K20 Built-in Sensor, GPGPU-7, 2014)."""
+    power_gain: float = 1.0
+    power_quantum_w: float = 0.001
+    """Step of the power reading."""
     latency_ns: float = 200_000.0
     """Median duration of a reading."""
     slow_share: float = 0.0
@@ -81,38 +101,84 @@ class Grid:
 
     def last_before(self, t_ns: int) -> int:
         """The latest refresh at or before *t_ns*."""
+        return self[self.number(t_ns)]
+
+    def number(self, t_ns: int) -> int:
+        """Its number, from 0 on."""
         while self._next_ns <= t_ns + 2 * self._period_ns:
             limit = 0.45 * self._period_ns
             jitter = self._random.gauss(0, self._jitter_ns) if self._jitter_ns else 0.0
             self._instants.append(round(self._next_ns + min(max(jitter, -limit), limit)))
             self._next_ns += self._period_ns
-        return self._instants[bisect.bisect_right(self._instants, t_ns) - 1]
+        return bisect.bisect_right(self._instants, t_ns) - 1
+
+    def __getitem__(self, number: int) -> int:
+        return self._instants[number]
+
+
+class Counter:
+    """What an energy counter has counted at each of its refreshes, in joules, before rounding.
+
+    One that looks at a part of the time takes the power of that part for the whole refresh.
+    """
+
+    def __init__(self, curve: Curve, grid: Grid, origin_ns: int, window_ns: int) -> None:
+        self._curve, self._grid, self._window_ns = curve, grid, window_ns
+        self._origin_ns, self._counted_j = origin_ns, [0.0]
+
+    def energy_j(self, t_ns: int) -> float:
+        number = self._grid.number(t_ns)
+        if not self._window_ns:
+            return self._curve.energy_j(self._origin_ns, self._grid[number])
+        while len(self._counted_j) <= number:
+            self._counted_j.append(self._counted_j[-1] + self._sampled_j(len(self._counted_j)))
+        return self._counted_j[number]
+
+    def _sampled_j(self, number: int) -> float:
+        end_ns = self._grid[number]
+        seen_j = self._curve.energy_j(end_ns - self._window_ns, end_ns)
+        return seen_j / self._window_ns * (end_ns - self._grid[number - 1])
 
 
 class Card:
     """One simulated GPU under a curve."""
 
     def __init__(self, curve: Curve, sensor: Sensor, start_ns: int, seed: int) -> None:
-        rng = random.Random(seed)
         early_ns = start_ns - 3 * SECOND
-        self.curve, self.sensor, self._origin_ns = curve, sensor, early_ns - 10 * SECOND
-        self._counter = Grid(early_ns + sensor.phase_ns, sensor.refresh_ns, sensor.jitter_ns, rng)
+        power_jitter_ns = sensor.power_jitter_ns
+        self.curve, self.sensor = curve, sensor
+        self._counter = Counter(
+            curve,
+            Grid(
+                early_ns + sensor.phase_ns, sensor.refresh_ns, sensor.jitter_ns, random.Random(seed)
+            ),
+            early_ns - 10 * SECOND,
+            sensor.counter_window_ns,
+        )
         self._power = Grid(
-            early_ns + sensor.power_phase_ns, sensor.power_refresh_ns, sensor.jitter_ns, rng
+            early_ns + sensor.power_phase_ns,
+            sensor.power_refresh_ns,
+            sensor.jitter_ns if power_jitter_ns is None else power_jitter_ns,
+            random.Random(f"power {seed}"),
         )
 
     def energy_j(self, t_ns: int) -> float | None:
-        if self.sensor.quantum_j is None:
+        quantum_j = self.sensor.quantum_j
+        if quantum_j is None:
             return None
-        exact_j = self.curve.energy_j(self._origin_ns, self._counter.last_before(t_ns))
-        return math.floor(exact_j / self.sensor.quantum_j) * self.sensor.quantum_j
+        counted_j = self.sensor.counter_gain * self._counter.energy_j(t_ns)
+        return math.floor(counted_j / quantum_j) * quantum_j
 
     def power_w(self, t_ns: int) -> float | None:
-        if self.sensor.averaging_ns is None:
+        averaging_ns, quantum_w = self.sensor.averaging_ns, self.sensor.power_quantum_w
+        if averaging_ns is None:
             return None
         at_ns = self._power.last_before(t_ns)
-        energy_j = self.curve.energy_j(at_ns - self.sensor.averaging_ns, at_ns)
-        return round(energy_j / self.sensor.averaging_ns * SECOND, 3)
+        if self.sensor.power_lag_ns:
+            power_w = self.curve.lagged_w(at_ns, self.sensor.power_lag_ns)
+        else:
+            power_w = self.curve.energy_j(at_ns - averaging_ns, at_ns) / averaging_ns * SECOND
+        return round(round(self.sensor.power_gain * power_w / quantum_w) * quantum_w, 6)
 
 
 class SimulatedMeter:

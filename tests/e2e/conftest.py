@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from instruments.nvml_double import Gpu
+    from instruments.nvml_double import Driver, Gpu
 
 
 @pytest.fixture
-def gpus(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def gpus(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Driver]:
     """Give the processes started from here on a driver with these GPUs."""
 
-    def gpus(*present: Gpu) -> None:
-        for name, value in nvml_double(pytester.path / "driver", list(present)).items():
+    def gpus(*present: Gpu) -> Driver:
+        driver = nvml_double(pytester.path / "driver", list(present))
+        for name, value in driver.items():
             monkeypatch.setenv(name, value)
+        return driver
 
     (pytester.path / "driver").mkdir()
     return gpus

@@ -4,39 +4,20 @@ Times are absolute ``CLOCK_MONOTONIC`` nanoseconds (``time.monotonic_ns``) as in
 every curve counts from its own ``origin_ns`` and is defined for all times, before the
 origin too. Energies are closed forms over integer time arithmetic, so that a window of
 a millisecond is as exact after a week of uptime as at the start (relative error below
-1e-12). ``script()`` says the same curve to ``nvml_double.c``, which integrates by
+1e-12). ``script()`` says the same curve to ``driver/curve.c``, which integrates by
 different formulas; the tests hold the two against each other.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-SECOND_NS = 1_000_000_000
+from instruments.curve import SECOND_NS, Curve
+from instruments.pieces import Piece, Pieces
+from instruments.spelling import spell_ns
 
-
-class Curve(ABC):
-    """Power over time, and its exact integral."""
-
-    @abstractmethod
-    def power_w(self, t_ns: int) -> float:
-        """Power at the instant *t_ns*, in watts."""
-
-    @abstractmethod
-    def energy_j(self, start_ns: int, end_ns: int) -> float:
-        """Energy from *start_ns* to *end_ns*, in joules; negative if they are reversed."""
-
-    @abstractmethod
-    def script(self) -> str:
-        """The ``curve …`` lines of the double's script."""
-
-    def mean_w(self, start_ns: int, end_ns: int) -> float:
-        """Mean power between two instants; the power itself where they are equal."""
-        if start_ns == end_ns:
-            return self.power_w(end_ns)
-        return self.energy_j(start_ns, end_ns) / ((end_ns - start_ns) / SECOND_NS)
+__all__ = ["Constant", "Curve", "Piece", "Pieces", "Ramp", "Sine", "Square", "Sum"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +31,9 @@ class Constant(Curve):
 
     def energy_j(self, start_ns: int, end_ns: int) -> float:
         return self.watts * (end_ns - start_ns) / SECOND_NS
+
+    def lagged_w(self, t_ns: int, lag_ns: int) -> float:
+        return self.watts
 
     def script(self) -> str:
         return f"curve constant {self.watts!r}"
@@ -80,10 +64,15 @@ class Square(Curve):
         return (self.high_w * high + self.low_w * low) / SECOND_NS
 
     def script(self) -> str:
-        return (
-            f"curve square {self.low_w!r} {self.high_w!r} {self.period_ns} {self.high_ns} "
-            f"{self.phase_ns - self.origin_ns}"
-        )
+        return self._pieces().script()
+
+    def lagged_w(self, t_ns: int, lag_ns: int) -> float:
+        return self._pieces().lagged_w(t_ns, lag_ns)
+
+    def _pieces(self) -> Pieces:
+        parts = ((self.high_ns, self.high_w), (self.period_ns - self.high_ns, self.low_w))
+        pieces = tuple(Piece(length_ns, watts) for length_ns, watts in parts if length_ns)
+        return Pieces(pieces, self.origin_ns - self.phase_ns)
 
     def _into_period(self, t_ns: int) -> int:
         return (t_ns - self.origin_ns + self.phase_ns) % self.period_ns
@@ -121,7 +110,17 @@ class Ramp(Curve):
         return (self.start_w * before + rising + self.end_w * after) / SECOND_NS
 
     def script(self) -> str:
-        return f"curve ramp {self.start_w!r} {self.end_w!r} {self.duration_ns} {self.origin_ns}"
+        times = f"over={spell_ns(self.duration_ns)} from={spell_ns(self.origin_ns)}"
+        return f"curve ramp {self.start_w!r} {self.end_w!r} {times}"
+
+    def lagged_w(self, t_ns: int, lag_ns: int) -> float:
+        into_ns = min(max(t_ns - self.origin_ns, 0), self.duration_ns)
+        above_ns = max(t_ns - self.origin_ns - self.duration_ns, 0)
+        rise = Piece(self.duration_ns, self.start_w, self.end_w)
+        fade = math.exp(-above_ns / lag_ns)
+        rising_w = rise.lagged_w(0, into_ns, lag_ns) * fade
+        before_w = self.start_w * math.exp(-into_ns / lag_ns) * fade
+        return before_w + rising_w - self.end_w * math.expm1(-above_ns / lag_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,78 +145,20 @@ class Sine(Curve):
         return (self.middle_w * length + self.amplitude_w * wave_ns) / SECOND_NS
 
     def script(self) -> str:
-        return (
-            f"curve sine {self.middle_w!r} {self.amplitude_w!r} {self.period_ns} "
-            f"{self.phase_ns - self.origin_ns}"
+        times = (
+            f"period={spell_ns(self.period_ns)} shift={spell_ns(self.phase_ns - self.origin_ns)}"
         )
+        return f"curve sine {self.middle_w!r} {self.amplitude_w!r} {times}"
+
+    def lagged_w(self, t_ns: int, lag_ns: int) -> float:
+        late = math.tau * lag_ns / self.period_ns
+        into = (t_ns - self.origin_ns + self.phase_ns) % self.period_ns
+        wave = math.sin(math.tau * into / self.period_ns - math.atan(late))
+        return self.middle_w + self.amplitude_w / math.hypot(1, late) * wave
 
     def _sine(self, ns: int) -> float:
         """sin(pi · ns / period), by whole numbers as far as they go."""
         return math.sin(math.pi * (ns % (2 * self.period_ns)) / self.period_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of linear power; constant if ``end_w`` is ``None``."""
-
-    duration_ns: int
-    start_w: float
-    end_w: float | None = None
-
-    def power_w(self, into_ns: int) -> float:
-        end_w = self.start_w if self.end_w is None else self.end_w
-        return self.start_w + (end_w - self.start_w) * (into_ns / self.duration_ns)
-
-    def energy_nj(self, first_ns: int, last_ns: int) -> float:
-        """Energy between two instants of the piece, in nanojoules (W · ns)."""
-        return (self.power_w(first_ns) + self.power_w(last_ns)) / 2 * (last_ns - first_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class Pieces(Curve):
-    """Linear pieces one after the other, repeated for ever; jumps are allowed."""
-
-    pieces: tuple[Piece, ...]
-    origin_ns: int = 0
-
-    @property
-    def period_ns(self) -> int:
-        return sum(piece.duration_ns for piece in self.pieces)
-
-    def power_w(self, t_ns: int) -> float:
-        into = (t_ns - self.origin_ns) % self.period_ns
-        for piece in self.pieces:
-            if into < piece.duration_ns:
-                return piece.power_w(into)
-            into -= piece.duration_ns
-        raise AssertionError("an instant lies within its period")
-
-    def energy_j(self, start_ns: int, end_ns: int) -> float:
-        if end_ns < start_ns:
-            return -self.energy_j(end_ns, start_ns)
-        repeats, rest = divmod(end_ns - start_ns, self.period_ns)
-        whole = repeats * self._between(0, self.period_ns)
-        first = (start_ns - self.origin_ns) % self.period_ns
-        beyond = max(first + rest - self.period_ns, 0)
-        part = self._between(first, first + rest - beyond) + self._between(0, beyond)
-        return (whole + part) / SECOND_NS
-
-    def script(self) -> str:
-        numbers = " ".join(
-            f"{piece.duration_ns} {piece.power_w(0)!r} {piece.power_w(piece.duration_ns)!r}"
-            for piece in self.pieces
-        )
-        return f"curve pieces {self.origin_ns} {numbers}"
-
-    def _between(self, first_ns: int, last_ns: int) -> float:
-        """Energy between two instants of the first period, in nanojoules."""
-        energy_nj, begin = 0.0, 0
-        for piece in self.pieces:
-            first = min(max(first_ns - begin, 0), piece.duration_ns)
-            last = min(max(last_ns - begin, 0), piece.duration_ns)
-            energy_nj += piece.energy_nj(first, last)
-            begin += piece.duration_ns
-        return energy_nj
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +172,9 @@ class Sum(Curve):
 
     def energy_j(self, start_ns: int, end_ns: int) -> float:
         return math.fsum(part.energy_j(start_ns, end_ns) for part in self.parts)
+
+    def lagged_w(self, t_ns: int, lag_ns: int) -> float:
+        return math.fsum(part.lagged_w(t_ns, lag_ns) for part in self.parts)
 
     def script(self) -> str:
         return "\n".join(part.script() for part in self.parts)

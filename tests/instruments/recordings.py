@@ -7,7 +7,7 @@ import random
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llem.devices.meter import Reading
 from pytest_llem.energy.sampler import Sampler
@@ -16,13 +16,26 @@ from pytest_llem.energy.trace import Trace
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from instrument import MS, SECOND, Sensor, SimulatedMeter, VirtualClock
+from instrument import Card as SimulatedCard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from instruments.cards import Card
     from instruments.curves import Curve
 
-__all__ = ["MS", "SECOND", "Sensor", "VirtualClock", "Watch", "edited", "recorded", "sensor_of"]
+__all__ = [
+    "MS",
+    "SECOND",
+    "Sensor",
+    "SimulatedCard",
+    "VirtualClock",
+    "Watch",
+    "edited",
+    "recorded",
+    "sensor_like",
+    "sensor_of",
+]
 
 
 @dataclass
@@ -67,6 +80,28 @@ def sensor_of(rng: random.Random, period_ns: int = 100 * MS) -> Sensor:
         power_phase_ns=rng.randrange(period_ns),
         averaging_ns=period_ns // 4,
     )
+
+
+def sensor_like(
+    card: Card, rng: random.Random, *, sampling: bool = False, **changes: Any
+) -> Sensor:
+    """What is read of a card by its instant power field, with phases of its own.
+
+    Args:
+        card: one of ``instruments.cards``.
+        rng: decides the phases.
+        sampling: the counter sees as much of the time as the instant power field.
+        changes: fields of ``Sensor``.
+    """
+    own = {
+        "refresh_ns": card.refresh_ns,
+        "phase_ns": rng.randrange(card.refresh_ns),
+        "counter_window_ns": card.instant_window_ns if sampling and card.share < 1 else 0,
+        "power_refresh_ns": card.refresh_ns,
+        "power_phase_ns": rng.randrange(card.refresh_ns),
+        "averaging_ns": card.instant_window_ns,
+    }
+    return Sensor(**(own | changes))
 
 
 def edited(

@@ -1,8 +1,10 @@
-"""When an instrument shows a new value: the same instants as in ``nvml_double.c``."""
+"""When an instrument shows a new value: the same instants as in ``driver/sensor.c``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from instruments.spelling import spell_ns
 
 _MASK = 2**64 - 1
 
@@ -23,10 +25,12 @@ class Refresh:
 
     def last(self, t_ns: int) -> int:
         """The latest refresh at or before *t_ns*."""
-        if not self.period_ns:
-            return t_ns
+        return self.instant(self.number(t_ns)) if self.period_ns else t_ns
+
+    def number(self, t_ns: int) -> int:
+        """The number of that refresh; there are none without a period."""
         k = (t_ns - self.phase_ns) // self.period_ns
-        return self.instant(k) if self.instant(k) <= t_ns else self.instant(k - 1)
+        return k if self.instant(k) <= t_ns else k - 1
 
     def instant(self, k: int) -> int:
         """The refresh with number *k*; numbers count from boot and may be negative."""
@@ -34,7 +38,13 @@ class Refresh:
         return k * self.period_ns + self.phase_ns + late
 
     def script(self) -> str:
-        return f"{self.period_ns} {self.phase_ns} {self.jitter_ns} {self.seed}"
+        times = zip(
+            ("refresh", "phase", "jitter"),
+            (self.period_ns, self.phase_ns, self.jitter_ns),
+            strict=True,
+        )
+        spelled = " ".join(f"{name}={spell_ns(ns)}" for name, ns in times)
+        return f"{spelled} seed={self.seed}"
 
 
 def _mix(x: int) -> int:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from instruments.curves import Constant, Curve, Piece, Pieces, Ramp, Sine, Square, Sum
+from instruments.refresh import Refresh
+
+Watts = st.SearchStrategy[float]
 
 WATTS = st.floats(min_value=0.5, max_value=1500.0)
 PERIODS_NS = st.integers(min_value=1_000, max_value=20_000_000_000)
@@ -25,6 +28,42 @@ def sines(draw: st.DrawFn) -> Sine:
     )
 
 
+@st.composite
+def pieces(draw: st.DrawFn, lengths_ns: st.SearchStrategy[int], watts: Watts = WATTS) -> Piece:
+    """A constant, a straight line or an exponential approach."""
+    duration_ns, start_w = draw(lengths_ns), draw(watts)
+    kind = draw(st.sampled_from(["constant", "straight", "exponential"]))
+    if kind == "constant":
+        return Piece(duration_ns, start_w)
+    tau = draw(st.floats(min_value=0.02, max_value=5.0)) if kind == "exponential" else 0.0
+    return Piece(
+        duration_ns, start_w, draw(watts), max(round(tau * duration_ns), 1) if tau else None
+    )
+
+
+def loads() -> st.SearchStrategy[Pieces]:
+    """What an accelerator may draw: pieces of 5 ms to 2 s between idle and its limit, repeated.
+
+    Neighbouring pieces need not meet, so that power jumps as well as it bends.
+    """
+    lengths_ns = st.integers(min_value=5, max_value=2000).map(lambda ms: ms * 1_000_000)
+    watts = st.floats(min_value=40.0, max_value=700.0)
+    parts = st.lists(pieces(lengths_ns, watts), min_size=1, max_size=6).map(tuple)
+    return st.builds(Pieces, parts, origin_ns=st.integers(min_value=0, max_value=10**10))
+
+
+@st.composite
+def refreshes(draw: st.DrawFn) -> Refresh:
+    """Any instrument's refreshing; without a period it shows each instant as it is."""
+    period_ns = draw(st.just(0) | PERIODS_NS)
+    return Refresh(
+        period_ns=period_ns,
+        phase_ns=draw(st.integers(min_value=0, max_value=10**10)),
+        jitter_ns=draw(st.integers(min_value=0, max_value=max(period_ns - 1, 0))),
+        seed=draw(st.integers(min_value=0, max_value=2**63)),
+    )
+
+
 def single_curves() -> st.SearchStrategy[Curve]:
     return st.one_of(
         st.builds(Constant, WATTS),
@@ -41,9 +80,7 @@ def single_curves() -> st.SearchStrategy[Curve]:
         sines(),
         st.builds(
             Pieces,
-            st.lists(
-                st.builds(Piece, PERIODS_NS, WATTS, st.none() | WATTS), min_size=1, max_size=5
-            ).map(tuple),
+            st.lists(pieces(PERIODS_NS), min_size=1, max_size=5).map(tuple),
             origin_ns=ORIGINS_NS,
         ),
     )

@@ -80,6 +80,37 @@ def test_the_integral_is_that_of_the_power(curve: Curve, start_ns: int, periods:
     assert truth_w == pytest.approx(mean_w, rel=1e-9, abs=missed_w)
 
 
+@given(single_curves(), INSTANTS_NS, st.integers(min_value=10_000, max_value=10**10))
+def test_a_lag_follows_power_at_the_rate_of_its_distance(
+    curve: Curve, t_ns: int, lag_ns: int
+) -> None:
+    """Lag · dy/dt = power - y, integrated over half a lag, and nothing is left of a beginning."""
+    if isinstance(curve, Ramp):
+        t_ns = curve.origin_ns + curve.duration_ns // 2
+    steps = 200
+    instants = [t_ns + lag_ns * i // (2 * steps) for i in range(steps + 1)]
+    shown_w = [curve.lagged_w(instant, lag_ns) for instant in instants]
+    length_ns = instants[-1] - t_ns
+    mean_w = (sum(shown_w) - (shown_w[0] + shown_w[-1]) / 2) / steps
+    gained_w = (shown_w[-1] - shown_w[0]) * lag_ns / length_ns
+    missed_w = 0.01 * _range_w(curve) + 1e-6 * max(shown_w)
+    assert curve.mean_w(t_ns, instants[-1]) - mean_w == pytest.approx(gained_w, abs=missed_w)
+    if period_ns := getattr(curve, "period_ns", 0):
+        assert curve.lagged_w(t_ns + period_ns, lag_ns) == pytest.approx(shown_w[0], rel=1e-9)
+
+
+def test_after_a_jump_a_lag_closes_the_gap_exponentially() -> None:
+    jump = Square(low_w=100.0, high_w=500.0, period_ns=1000 * S)
+    assert jump.lagged_w(2 * S, S) == pytest.approx(500 - 400 * math.exp(-2), rel=1e-9)
+    assert jump.lagged_w(499 * S, S) == pytest.approx(500.0)
+
+
+def test_an_exponential_piece_approaches_its_end() -> None:
+    pieces = Pieces((Piece(10 * S, 100.0, 300.0, S), Piece(S, 50.0)))
+    assert pieces.power_w(S) == pytest.approx(300 - 200 / math.e)
+    assert pieces.energy_j(0, S) == pytest.approx(300 - 200 * (1 - 1 / math.e))
+
+
 def _range_w(curve: Curve) -> float:
     """Greatest difference between two powers of a single curve."""
     match curve:
