@@ -184,7 +184,7 @@ RESETS = st.builds(Reset, at_ns=st.integers(BASE_NS, BASE_NS + 10**11), to_mj=st
         counter=refreshes(),
         counter_start_mj=st.integers(0, 10**12),
         counter_modulus_mj=st.just(0) | st.integers(1000, 10**12),
-        faults=st.lists(RESETS, max_size=3).map(tuple),
+        faults=st.lists(RESETS, max_size=3, unique_by=lambda reset: reset.at_ns).map(tuple),
     ),
     offsets_ns=st.lists(st.integers(0, 10**11), min_size=1, max_size=10),
 )

@@ -17,12 +17,16 @@ class FakeSampling:
     def __init__(self) -> None:
         self.attending: list[bool] = []
         self.settled = False
+        self.refreshed = False
 
     def attend(self, on: bool) -> None:
         self.attending.append(on)
 
     def settled_after(self, time_ns: int) -> bool:
         return self.settled
+
+    def refreshed_after(self, time_ns: int) -> bool:
+        return self.refreshed
 
     def latest_power_w(self) -> float | None:
         return 42.0
@@ -48,18 +52,32 @@ class Scene:
         self.say("await", question=7, condition=condition, **since)
 
 
-def test_a_window_may_end_once_its_least_time_has_passed() -> None:
+def test_a_window_may_end_once_its_least_time_has_passed_and_the_counter_refreshed() -> None:
     scene = Scene()
-    scene.ask("elapsed", least_s=1.0)
+    scene.ask("refreshed", least_s=1.0)
+    scene.sampling.refreshed = True
     assert scene.observer.look() == pytest.approx(1.0)
     scene.now_ns += SECOND // 2
     assert scene.observer.look() == pytest.approx(0.5)
-    assert scene.replies == []
     scene.now_ns += SECOND // 2
+    scene.sampling.refreshed = False
+    soon_s = scene.observer.look()
+    assert soon_s is not None
+    assert 0 < soon_s < 0.01
+    assert scene.replies == []
+    scene.sampling.refreshed = True
     assert scene.observer.look() is None
     assert scene.replies == [("ready", {"question": 7})]
     assert scene.observer.look() is None
     assert len(scene.replies) == 1
+
+
+def test_a_window_does_not_wait_long_for_a_counter_that_refreshes_seldom() -> None:
+    scene = Scene()
+    scene.ask("refreshed")
+    scene.now_ns += SECOND // 4 + 1
+    scene.observer.look()
+    assert [kind for kind, _ in scene.replies] == ["ready"]
 
 
 def test_a_post_roll_ends_when_the_counter_has_moved_or_never_will() -> None:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pytest_llem.energy.readings import readings_between
 from pytest_llem.energy.refresh import Placed, Refreshes, observe
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from pytest_llem.devices.meter import Capability
     from pytest_llem.energy.readings import Readings
     from pytest_llem.energy.surroundings import Nodes
+    from pytest_llem.energy.trace import Trace
 
+MARGIN_NS = 4_000_000_000
+"""How far around a stretch of time readings are looked at."""
 REPEATS = 0.03
 """A counter that repeats itself in fewer of its readings is taken to run continuously."""
 
@@ -47,6 +51,22 @@ def counter_nodes(readings: Readings, capability: Capability) -> Nodes:
     if sum(a == b for a, b in pairs) >= REPEATS * len(pairs):
         return Refreshes(observe(readings.before_ns, readings.after_ns, readings.energy_j))
     return Points(_points(readings, _stale_ns(readings, capability)))
+
+
+def refresh_instants(trace: Trace, start_ns: int, end_ns: int) -> list[int]:
+    """When the counter refreshed between two instants, as well as the readings tell.
+
+    A window between two of them has no energy inside a refresh to be told; empty for a
+    counter that runs continuously, or that there is none.
+    """
+    nodes = counter_nodes(
+        readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS).with_energy(),
+        trace.device.capability,
+    )
+    if not isinstance(nodes, Refreshes):
+        return []
+    instants = (round(nodes[i].time_ns) for i in range(len(nodes)))
+    return [instant for instant in instants if start_ns <= instant <= end_ns]
 
 
 def _points(readings: Readings, stale_ns: int) -> list[Placed]:

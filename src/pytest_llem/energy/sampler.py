@@ -50,6 +50,15 @@ class Station:
         wanted = 1 if self.schedule.continuous else REFRESHES_AFTER
         return self._refreshes_after(time_ns, count) >= wanted
 
+    def refreshed_after(self, time_ns: int) -> bool:
+        """Whether the counter was seen to refresh since *time_ns*, or does not refresh at all."""
+        trace, count = self.trace, len(self.trace)
+        if self.lost or self.schedule.continuous:
+            return True
+        if not count or trace.before_ns[count - 1] <= time_ns:
+            return False
+        return math.isnan(trace.energy_j[count - 1]) or self._refreshes_after(time_ns, count) > 0
+
     def _refreshes_after(self, time_ns: int, count: int) -> int:
         trace, number, seen = self.trace, count - 1, 0
         while number > 0 and trace.before_ns[number - 1] > time_ns:
@@ -147,6 +156,10 @@ class Sampler:
     def settled_after(self, time_ns: int) -> bool:
         """Whether enough was read of every device to tell its energy up to *time_ns*."""
         return all(station.settled_after(time_ns) for station in self._stations)
+
+    def refreshed_after(self, time_ns: int) -> bool:
+        """Whether one of the devices was seen to refresh since *time_ns*."""
+        return any(station.refreshed_after(time_ns) for station in self._stations)
 
     def refresh_period_s(self, device: Device) -> float | None:
         """Observed refresh period of the device's counter; ``None`` while it is unknown."""

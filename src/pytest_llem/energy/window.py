@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.counter import counter_nodes
+from pytest_llem.energy.counter import MARGIN_NS, counter_nodes
 from pytest_llem.energy.inside import Inside
 from pytest_llem.energy.integrate import Power
 from pytest_llem.energy.readings import Readings, readings_between
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 ESTIMATOR = "refresh-shapes/2"
 """Name and version of this estimator; another version may give other figures."""
-MARGIN_NS = 4_000_000_000
-"""How far around a window readings are looked at."""
 WIDE_NS = 30_000_000_000
 """How far around a window the refreshes of the power reading are looked for."""
 SAME_PERIOD = 0.02

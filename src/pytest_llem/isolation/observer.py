@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 LONGEST_SETTLING_NS = 3_000_000_000
 """A counter that has not moved for so long will not move now."""
 LOOK_AGAIN_S = 0.02
+LONGEST_PERIOD_NS = 250_000_000
+"""A counter that refreshes less often is not waited for at an edge."""
+AT_ONCE_S = 0.003
+"""How soon a refresh has to be noticed for the next pass to begin beside it."""
 
 
 class Sampling(Protocol):
@@ -29,6 +33,8 @@ class Sampling(Protocol):
     def attend(self, on: bool) -> None: ...
 
     def settled_after(self, time_ns: int) -> bool: ...
+
+    def refreshed_after(self, time_ns: int) -> bool: ...
 
     def latest_power_w(self) -> float | None: ...
 
@@ -92,7 +98,7 @@ class Observer:
         if now < self._awaited.earliest_ns():
             return (self._awaited.earliest_ns() - now) / 1e9
         if not self._holds(self._awaited, now):
-            return LOOK_AGAIN_S
+            return AT_ONCE_S if self._awaited.condition == "refreshed" else LOOK_AGAIN_S
         self.reply("ready", question=self._awaited.question)
         self._awaited = None
         return None
@@ -101,8 +107,10 @@ class Observer:
         return replace(self.doing, power_w=self.sampling.latest_power_w())
 
     def _holds(self, awaited: Awaited, now: int) -> bool:
-        if awaited.condition == "elapsed":
-            return True
+        if awaited.condition == "refreshed":
+            earliest_ns = awaited.earliest_ns()
+            late = now - earliest_ns > LONGEST_PERIOD_NS
+            return late or self.sampling.refreshed_after(earliest_ns)
         return (
             self.sampling.settled_after(awaited.since_ns)
             or now - awaited.since_ns > LONGEST_SETTLING_NS

@@ -22,7 +22,8 @@ class Driver:
 
     The load never pauses between the warm-up and the end of the post-roll, so that
     what lies inside a refresh of the energy counter is as steady as it can be: the
-    instant that ends one window begins the next.
+    instant that ends one window begins the next. A window may end once the counter has
+    refreshed, so that passes shorter than a refresh leave both its edges beside one.
     """
 
     def __init__(self, settings: MeasurementConfig, link: SupervisorLink) -> None:
@@ -72,7 +73,7 @@ class Driver:
         edge_ns = time.monotonic_ns()
         for index in range(count):
             self._link.phase("window" if phase == "whole" else "prefill window", index, count)
-            self._link.ask("elapsed", edge_ns, self._settings.window_s)
+            self._link.ask("refreshed", edge_ns, self._settings.window_s)
             passes = list(self._passes_until_answered(load))
             end_ns = time.monotonic_ns()
             yield WindowMark(

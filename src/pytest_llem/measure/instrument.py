@@ -86,8 +86,9 @@ class Energy:
     def window(self, name: str, *, work: Work | dict[str, int] | None = None) -> Iterator[Window]:
         """Measure the body of a ``with`` statement as one window, without warm-up.
 
-        The figures are there when the statement has ended. Nothing keeps running
-        across the edges, so the uncertainty is larger than that of :meth:`measure`.
+        The figures are there when the statement has ended. It begins right after the
+        counter has refreshed, so that its start is known well. Nothing keeps running across
+        its end, so the uncertainty is larger than that of :meth:`measure`.
         """
         from pytest_llem.energy.marks import MeasurementMarks, WindowMark
 
@@ -95,6 +96,8 @@ class Energy:
         window = Window(label)
         self.link.begin()
         self.link.phase(f"window {label}")
+        self.link.ask("refreshed", time.monotonic_ns())
+        self.link.wait()
         start_ns = time.monotonic_ns()
         yield window
         end_ns = time.monotonic_ns()
