@@ -103,6 +103,7 @@ class Gpu:
         """
         shown_ns = self.counter.last(t_ns)
         known = [f for f in self.faults if isinstance(f, Reset) and f.at_ns <= shown_ns]
+        known.reverse()  # of two at one instant the later statement holds
         reset = max(known, key=lambda reset: reset.at_ns, default=None)
         energy_mj = self._counted_mj(shown_ns) - (self._counted_mj(reset.at_ns) if reset else 0)
         steps = math.floor(energy_mj / self.counter_resolution_mj + COUNTER_ROUNDING)
