@@ -51,7 +51,7 @@ class Card:
             changes: fields of ``Gpu``.
         """
         refresh = Refresh(period_ns=self.refresh_ns)
-        own = {
+        own: dict[str, Any] = {
             "name": self.name,
             "counter": refresh,
             "counter_window_ns": self.instant_window_ns if sampling and self.share < 1 else 0,

@@ -93,7 +93,7 @@ def sensor_like(
         sampling: the counter sees as much of the time as the instant power field.
         changes: fields of ``Sensor``.
     """
-    own = {
+    own: dict[str, Any] = {
         "refresh_ns": card.refresh_ns,
         "phase_ns": rng.randrange(card.refresh_ns),
         "counter_window_ns": card.instant_window_ns if sampling and card.share < 1 else 0,

@@ -204,7 +204,7 @@ def test_resets_and_wraps_are_those_of_the_script(
 def wrongs(draw: st.DrawFn) -> tuple[Any, ...]:
     """A stall, a stretch of zeros, and a spike of every reading, at any time."""
     begins = [draw(st.integers(0, 10**10)) for _ in range(3)]
-    spans = [
+    spans: list[dict[str, Any]] = [
         {"start_ns": begin, "end_ns": begin + draw(st.integers(1, 10**10))} for begin in begins
     ]
     by = draw(st.integers(-(10**6), 10**6))
