@@ -7,7 +7,9 @@ the sampler reads them. The truth is an exact integral by code of its own
 
 Real time: the sampler's thread against a compiled driver double with a steady load.
 
-    python benchmarks/accuracy.py [--windows N] [--seconds S]
+Beside Zeus and CodeCarbon: the same loads in real time, as peers.py says.
+
+    python benchmarks/accuracy.py [--windows N] [--seconds S] [--peers N]
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+import peers
 from instrument import MS, SECOND, Sensor, SimulatedMeter, VirtualClock
 from machine import describe_machine
 
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from instruments.curves import Curve
     from pytest_llem.energy.trace import Trace
 
-    Choose = Callable[[Trace, int, int], tuple[int, int]]
+    Choose = Callable[[Trace, int, int, random.Random], tuple[int, int]]
 
 LENGTHS_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 RECORDED_S = 60
@@ -76,12 +79,22 @@ def curves(phase_ns: int) -> dict[str, Curve]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--windows", type=int, default=80, help="windows in each cell")
+    parser.add_argument("--windows", type=int, default=40, help="windows in each cell")
+    parser.add_argument(
+        "--peers", type=int, default=60, help="windows of Zeus a cell, a second each; 0 is none"
+    )
     parser.add_argument("--seconds", type=int, default=60, help="real time to record")
     arguments = parser.parse_args()
     print(describe_machine())
+    _peers(arguments.peers)
     _simulated(arguments.windows)
     _real(arguments.seconds)
+
+
+def _peers(windows: int) -> None:
+    if windows and (python := peers.peers_python()):
+        loads = {name: curve for name, curve in curves(0).items() if name != "steady"}
+        peers.show(peers.compare(python, loads, windows))
 
 
 def _simulated(windows: int) -> None:
@@ -102,16 +115,17 @@ def _simulated(windows: int) -> None:
         print(f"{'all but steady':15}" + "".join(_shown(pooled[length]) for length in LENGTHS_S))
 
 
-def _as_they_are(_: Trace, start_ns: int, end_ns: int) -> tuple[int, int]:
+def _as_they_are(_: Trace, start_ns: int, end_ns: int, __: random.Random) -> tuple[int, int]:
     return start_ns, end_ns
 
 
-def _chosen_start(trace: Trace, start_ns: int, end_ns: int) -> tuple[int, int]:
+def _chosen_start(trace: Trace, start_ns: int, end_ns: int, rng: random.Random) -> tuple[int, int]:
+    """The work lasts as long as it lasts: its end falls anywhere in a refresh."""
     later_ns = _next_refresh_ns(trace, start_ns) - start_ns
-    return start_ns + later_ns, end_ns + later_ns
+    return start_ns + later_ns, end_ns + later_ns + rng.randrange(100 * MS)
 
 
-def _chosen_both(trace: Trace, start_ns: int, end_ns: int) -> tuple[int, int]:
+def _chosen_both(trace: Trace, start_ns: int, end_ns: int, __: random.Random) -> tuple[int, int]:
     return _next_refresh_ns(trace, start_ns), _next_refresh_ns(trace, end_ns)
 
 
@@ -173,7 +187,7 @@ def _ends(
     last_ns = trace.after_ns[-1] - MARGIN_S * SECOND - round(length_s * SECOND)
     for _ in range(count):
         start_ns = rng.randrange(first_ns, last_ns)
-        yield choose(trace, start_ns, start_ns + round(length_s * SECOND))
+        yield choose(trace, start_ns, start_ns + round(length_s * SECOND), rng)
 
 
 def _windows(trace: Trace, curve: Curve, ends: Iterable[tuple[int, int]]) -> Iterator[Error]:

@@ -30,6 +30,8 @@ static unsigned power_now(Gpu *g) { return power_shown(g, &g->power, "power", no
 static uint64_t value_now(const Course *c) { return (uint64_t)llround(course_at(c, now_ns())); }
 
 /* A call that answers with one number. */
+struct rates { unsigned gpu, memory; }; /* nvmlUtilization_t, in percent */
+
 #define ANSWER(symbol, type, what, value)                     \
     EXPORT int symbol(Handle *h, type *out) {                 \
         Call c;                                               \
@@ -46,6 +48,9 @@ ANSWER(nvmlDeviceGetPowerManagementLimit, unsigned, "limit", value_now(&g->power
 ANSWER(nvmlDeviceGetPowerManagementDefaultLimit, unsigned, "limit", g->default_power_limit_mw)
 ANSWER(nvmlDeviceGetCurrentClocksThrottleReasons, unsigned long long, "throttle", value_now(&g->throttle))
 ANSWER(nvmlDeviceGetPersistenceMode, int, "persistence", g->persistence)
+ANSWER(nvmlDeviceGetArchitecture, unsigned, "architecture", ((void)g, 9u)) /* Hopper */
+ANSWER(nvmlDeviceGetComputeMode, unsigned, "compute_mode", ((void)g, 0u)) /* default */
+ANSWER(nvmlDeviceGetUtilizationRates, struct rates, "utilization", ((void)g, (struct rates){0, 0}))
 ANSWER(read_temperature, unsigned, "temperature", value_now(&g->temperature_c))
 ANSWER(read_clock, unsigned, "sm_clock", value_now(&g->sm_clock_mhz))
 ANSWER(read_max_clock, unsigned, "sm_clock", g->max_sm_clock_mhz)
