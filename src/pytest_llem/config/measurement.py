@@ -16,6 +16,8 @@ class MeasurementConfig(Model):
     """Least duration of a window, in seconds; the workload is repeated to fill it."""
     prefill_windows: int = Field(default=3, ge=0, le=1000)
     """Prefill-only windows for the phase split; 0 leaves the phases unresolved."""
+    repeat_windows: int = Field(default=3, ge=0, le=1000)
+    """Further windows, of either kind, in place of invalid ones; 0 repeats none."""
     warmup_min_s: float = Field(default=0.5, ge=0, le=3600)
     """Least duration of the warm-up, in seconds."""
     warmup_max_s: float = Field(default=30.0, gt=0, le=86_400)

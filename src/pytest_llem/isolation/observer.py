@@ -73,6 +73,8 @@ class Observer:
     infer: Callable[[dict[str, Any]], dict[str, Any]]
     """From a measurement's marks to its figures, both as JSON values."""
     reply: Callable[..., None]
+    review: Callable[[list[dict[str, Any]]], int] = lambda _: 0
+    """How many of some windows' marks are invalid for a reason that may pass."""
     clock: Callable[[], int] = time.monotonic_ns
     doing: Progress = Progress("starting")
     engine: dict[str, Any] | None = None
@@ -127,6 +129,13 @@ class Observer:
 
     def _on_await(self, question: int, condition: str, since_ns: int, least_s: float) -> None:
         self._awaited = Awaited(question, condition, since_ns, int(least_s * 1e9))
+
+    def _on_review(self, windows: list[dict[str, Any]]) -> None:
+        try:
+            invalid = self.review(windows)
+        except (LlemError, ValueError):  # windows may be anything; figures will say what is wrong
+            invalid = 0
+        self.reply("reviewed", invalid=invalid)
 
     def _on_measured(self, marks: dict[str, Any]) -> None:
         self.sampling.attend(False)

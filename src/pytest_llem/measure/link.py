@@ -66,6 +66,16 @@ class SupervisorLink:
         figures: dict[str, Any] = answer.fields["figures"]
         return figures
 
+    def review(self, windows: list[dict[str, Any]]) -> int:
+        """How many of some windows are invalid for a reason that may pass."""
+        self._channel.send("review", windows=windows)
+        answer = None
+        while answer is None:
+            answer = self._channel.receive(None)
+        if answer.kind != "reviewed":
+            raise IsolationError(f"expected 'reviewed' from the supervisor, got {answer.kind!r}")
+        return int(answer.fields["invalid"])
+
     def _ready(self, message: Message | None) -> bool:
         if message is None:
             return False

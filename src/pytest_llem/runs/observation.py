@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llem.devices.assignment import devices_for
 from pytest_llem.devices.selection import MeterRequest, choose_meter
 from pytest_llem.energy.derive import derive_measured
-from pytest_llem.energy.marks import MeasurementMarks
+from pytest_llem.energy.marks import MeasurementMarks, WindowMark
 from pytest_llem.energy.sampler import Sampler
+from pytest_llem.energy.samples import window_sample
 from pytest_llem.energy.window import ESTIMATOR
 from pytest_llem.isolation.observer import Observer
 from pytest_llem.results.schema import DeviceFacts, Methodology
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pytest_llem.config.experiment import ExperimentConfig
-    from pytest_llem.devices.meter import CpuClock, Device, Meter
+    from pytest_llem.devices.meter import Device, Meter
     from pytest_llem.devices.selection import MeterChoice
     from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.trace import Trace
@@ -59,18 +60,28 @@ class Instrument:
     choice: MeterChoice
     devices: tuple[Device, ...]
 
-    def observe(self, clock: CpuClock) -> Observation:
-        """Begin to read the devices; *clock* counts the experiment's CPU time."""
-        return Observation(self, self.choice.open(clock))
+    def observe(self, clock: Processes) -> Observation:
+        """Begin to read the devices; *clock* knows the experiment's processes."""
+        return Observation(self, self.choice.open(clock), clock.members)
+
+
+class Processes(Protocol):
+    """The processes of an experiment, and a clock of the CPU time they used."""
+
+    def cpu_time_s(self) -> float: ...
+
+    def members(self) -> Iterable[int]: ...
 
 
 class Observation:
     """Reads devices from its making until :meth:`close`."""
 
-    def __init__(self, instrument: Instrument, meter: Meter) -> None:
+    def __init__(
+        self, instrument: Instrument, meter: Meter, members: Callable[[], Iterable[int]]
+    ) -> None:
         self._instrument = instrument
         self._meter = meter
-        self._sampler = Sampler(meter, instrument.devices)
+        self._sampler = Sampler(meter, instrument.devices, own_processes=members)
         self.marks: list[MeasurementMarks] = []
         self.measured: list[Measured] = []
         self._sampler.start()
@@ -81,7 +92,7 @@ class Observation:
 
     def observer(self, reply: Callable[..., None]) -> Observer:
         """Who answers the measured process."""
-        return Observer(self._sampler, self._infer, reply)
+        return Observer(self._sampler, self._infer, reply, self._review)
 
     def close(self) -> None:
         self._sampler.stop()
@@ -95,6 +106,14 @@ class Observation:
         self.marks.append(parsed)
         self.measured.append(measured)
         return measured.model_dump(mode="json")
+
+    def _review(self, windows: list[dict[str, Any]]) -> int:
+        """How many windows are invalid; none while a device is lost, as all would be again."""
+        marks = [WindowMark.model_validate(window) for window in windows]
+        if self._sampler.lost:
+            return 0
+        samples = [window_sample(mark, self._sampler.traces) for mark in marks]
+        return sum(not sample.valid for sample in samples)
 
     def methodology(self) -> Methodology | None:
         """How the figures came about, or ``None`` if nothing was measured."""
