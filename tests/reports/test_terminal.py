@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_llem.baselines.verdict import Verdict
+from pytest_llem.energy.measured import Floor, FloorFigures
 from pytest_llem.reports.rows import SummaryRow
 from pytest_llem.reports.terminal import summary_lines
 from pytest_llem.reports.text import display_width
@@ -581,3 +582,41 @@ def test_ten_thousand_experiments_are_shown(make: Make) -> None:
     lines = summary_lines(rows, width=80, colour=False, unicode=True, verbosity=0)
     assert sum(" batch_size=" in line for line in lines) == 10_000
     assert lines[-1] == "10000 experiments: 10000 pass"
+
+
+def with_floor(make: Make, label: str, **floor: Any) -> SummaryRow:
+    known = Floor(**{"reason": "1 × NVIDIA H100 80GB HBM3, bfloat16", **floor})
+    return make.token_row(label, 0.1, 0.001, floor=known, windows=(make.window(0),))
+
+
+def test_multiples_of_the_reference_are_shown_when_asked_for(make: Make) -> None:
+    rows = [
+        with_floor(make, "one", reference_per_output_token_j=0.03, times_reference=3.333),
+        with_floor(make, "two", reason="no accelerator was measured"),
+    ]
+    assert "reference" not in table(rows, 120)
+    lines = table(rows, 120, verbosity=1).splitlines()
+    assert lines[0].split() == ["energy", "times"]
+    assert lines[1].split()[-1] == "reference"
+    assert lines[-2].split()[-1] == "3.33"
+    assert lines[-1].split()[-1] == "–"  # noqa: RUF001 - the sign for unknown
+
+
+def test_the_floor_is_told_in_full_with_the_windows(make: Make) -> None:
+    decode = FloorFigures(reference_per_output_token_j=0.03, times_reference=2.5)
+    row = with_floor(
+        make,
+        "one",
+        strict_per_output_token_j=0.0301,
+        reference_per_output_token_j=0.0312,
+        times_reference=3.333,
+        decode=decode,
+    )
+    text = " ".join(shown([row], 120, verbosity=2).split())
+    assert (
+        "floor: strict 30.1, reference 31.2 mJ/output token, measured 3.33 times the reference, "
+        "decode 2.50 times the reference (1 × NVIDIA H100 80GB HBM3, bfloat16)"
+    ) in text
+    assert "floor: none, since no accelerator" in " ".join(
+        shown([with_floor(make, "two", reason="no accelerator")], 120, verbosity=2).split()
+    )

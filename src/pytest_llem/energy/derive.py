@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.figures import figures_of
+from pytest_llem.energy.floor import floor_of
 from pytest_llem.energy.measured import Measured
 from pytest_llem.energy.phases import phases_of
 from pytest_llem.energy.samples import window_sample
@@ -36,6 +37,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
     whole = [sample for sample in samples if sample.phase == "whole"]
     figures = figures_of(whole)
     prefill, decode = phases_of(marks.kind, figures, samples)
+    devices = [trace.device for trace in traces]
     return Measured(
         **figures,
         name=marks.name,
@@ -50,6 +52,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
         steady_state_window=(whole[0].start_ns, whole[-1].end_ns) if whole else None,
         valid=figures["energy_j"] is not None,
         warnings=tuple(dict.fromkeys(_warnings(samples, marks.warm_up))),
+        floor=floor_of(marks.kind, figures, decode, devices, marks.model),
     )
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from pytest_llem.energy.model_shape import ModelShape
+
 WindowPhase = Literal["whole", "prefill"]
 
 
@@ -68,3 +70,5 @@ class MeasurementMarks(Mark):
     read_until_ns: int | None = None
     """Readings that ended later are not used, so that the figures can be derived again from
     a trace that went on; set by the supervisor, ``None`` uses all."""
+    model: ModelShape | None = None
+    """What the engine said of the loaded model, for the floor; set by the supervisor."""

@@ -96,6 +96,26 @@ class Phase(Figures):
     """How the phase was told apart, or why it could not be."""
 
 
+class FloorFigures(Inferred):
+    """What an output token would cost at least (:mod:`pytest_llem.energy.floor` has the formula)."""
+
+    strict_per_output_token_j: float | None = None
+    """Memory traffic that cannot be avoided, alone; zero for a model that fits on the chip."""
+    reference_per_output_token_j: float | None = None
+    """An ideal machine, with arithmetic and static power."""
+    times_reference: float | None = None
+    """What was measured, in multiples of the reference."""
+
+
+class Floor(FloorFigures):
+    """The floor of a measurement: shown, never gated on. ``None`` where there is none."""
+
+    decode: FloorFigures | None = None
+    """The same for the tokens of the decode phase."""
+    reason: str
+    """What it was computed for, or why there is none."""
+
+
 class Measured(Figures):
     """One measurement: the figures of the whole, its phases, and every sample."""
 
@@ -113,6 +133,8 @@ class Measured(Figures):
     """First and last instant of the windows over the whole (``time.monotonic_ns``)."""
     valid: bool
     warnings: tuple[str, ...]
+    floor: Floor | None = None
+    """What the tokens would cost at least; ``None`` in results that were stored without it."""
 
     @property
     def estimated(self) -> bool:

@@ -34,10 +34,10 @@ class Trace:
 
     device: Device
     meter: str
-    before_ns: array[int] = field(default_factory=_integers, repr=False)
-    after_ns: array[int] = field(default_factory=_integers, repr=False)
-    energy_j: array[float] = field(default_factory=_floats, repr=False)
-    power_w: array[float] = field(default_factory=_floats, repr=False)
+    before_ns: array[int] = field(default_factory=_integers)
+    after_ns: array[int] = field(default_factory=_integers)
+    energy_j: array[float] = field(default_factory=_floats)
+    power_w: array[float] = field(default_factory=_floats)
     facts: list[Facts] = field(default_factory=list)
     loss: str = ""
     """Why the device could not be read any more, as a sentence; empty if it always could."""

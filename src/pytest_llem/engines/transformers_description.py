@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.torch_device import computes, device_name, device_uuid
 from pytest_llem.engines.transformers_options import shipped_quantization
+from pytest_llem.engines.transformers_shape import shape
 
 if TYPE_CHECKING:
     from pytest_llem.engines.transformers_load import Loaded
@@ -34,6 +35,7 @@ def describe(loaded: Loaded) -> dict[str, Any]:
         "quantization": shipped_quantization(model),
         "parameters": model.num_parameters(),
         "memory_bytes": model.get_memory_footprint(),
+        "shape": shape(loaded),
         "positions": loaded.positions,
         "vocabulary_size": loaded.tokenizer.vocabulary_size,
         "threads": torch.get_num_threads(),

@@ -28,6 +28,7 @@ FOR_ROOM = (
     "narrow prefill",
     "narrow decode",
     "narrow verdict",
+    "times reference",
     "prefill",
     "decode",
     "tokens/s",
@@ -110,6 +111,21 @@ def _speed(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     written = [number(value, signs=view.signs) for value in values]
     cells = [Cell((value.whole, value.fraction)) for value in written]
     yield Column("tokens/s", ("output", "tokens/s"), cells, (True, False), leaves=_turn("tokens/s"))
+
+
+def _floor(entries: Sequence[Entry], view: View) -> Iterable[Column]:
+    """With ``-v``: how far above an ideal machine the energy per output token lies."""
+    floors = [entry.measured.floor if entry.measured else None for entry in entries]
+    values = [floor.times_reference if floor else None for floor in floors]
+    if view.verbosity < 1 or all(value is None for value in values):
+        return
+    written = [number(value, signs=view.signs) for value in values]
+    cells = [
+        Cell((value.whole, value.fraction), _faded(entry))
+        for value, entry in zip(written, entries, strict=True)
+    ]
+    name = "times reference"
+    yield Column(name, ("times", "reference"), cells, (True, False), leaves=_turn(name))
 
 
 def _phases(entries: Sequence[Entry], view: View) -> Iterable[Column]:
@@ -221,6 +237,7 @@ _BUILDERS: dict[str, Callable[[Sequence[Entry], View], Iterable[Column]]] = {
     "energy": _energy,
     "tokens/s": _speed,
     "phases": _phases,
+    "floor": _floor,
     "change": _change,
     "verdict": _verdict,
 }

@@ -18,7 +18,7 @@ from pytest_llem.reports.text import cut_middle, display_width, wrapped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.measured import Measured, WindowSample
+    from pytest_llem.energy.measured import Floor, Measured, WindowSample
     from pytest_llem.reports.text import Glyphs
     from pytest_llem.reports.view import View
 
@@ -72,10 +72,28 @@ def window_lines(measured: Measured, view: View) -> list[Line]:
             indent=_INDENT * 2,
         )
     ]
+    if measured.floor is not None:
+        told = view.clean(f"floor: {_floor(measured.floor, view.signs)}")
+        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
     if table.left_out:
         names = ", ".join(table.left_out)
         said += wrapped(f"left out at {view.width} columns: {names}", view.width, first=_INDENT)
     return [*table.head, *table.rows, *(line(text, "dim") for text in said)]
+
+
+def _floor(floor: Floor, signs: Glyphs) -> str:
+    strict, reference = floor.strict_per_output_token_j, floor.reference_per_output_token_j
+    if strict is None:
+        return f"none, since {floor.reason}"
+    exponent = common_exponent([reference or strict])
+    shown = [number(value, signs=signs, exponent=exponent) for value in (strict, reference)]
+    unit = f"{prefix(exponent, signs)}J/output token"
+    text = f"strict {shown[0].text(signs)}, reference {shown[1].text(signs)} {unit}"
+    for name, figures in (("measured", floor), ("decode", floor.decode)):
+        if figures is not None and figures.times_reference is not None:
+            times = number(figures.times_reference, signs=signs)
+            text += f", {name} {times.text(signs)} times the reference"
+    return f"{text} ({floor.reason})"
 
 
 def _table(measured: Measured, view: View) -> Table:

@@ -66,6 +66,12 @@ MARKS = (
         "ns",
         "Readings that ended later are not used; null uses all; of measurements",
     ),
+    (
+        "model",
+        "string",
+        "",
+        "Size of the model as JSON, as its engine said; null is unknown; of measurements",
+    ),
     ("requests", "int64", "1", "Requests served; null is unknown; of passes"),
     ("input_tokens", "int64", "1", "Prompt tokens; null is unknown; of passes"),
     ("output_tokens", "int64", "1", "Generated tokens; null is unknown; of passes"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
+from pytest_llem.energy.model_shape import ModelShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,8 +28,9 @@ def rows_of(marks: Iterable[MeasurementMarks]) -> Iterator[_Row]:
 
 
 def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
-    until_ns = marks.read_until_ns
-    yield {"record": "measurement", "end_ns": marks.load_end_ns, "read_until_ns": until_ns}
+    own = {"end_ns": marks.load_end_ns, "read_until_ns": marks.read_until_ns}
+    model = None if marks.model is None else marks.model.model_dump_json()
+    yield {"record": "measurement", "model": model, **own}
     if marks.warm_up is not None:
         warm_up = _taken(marks.warm_up, _WARM_UP)
         yield {"record": "warm_up", "warm_up_passes": marks.warm_up.passes, **warm_up}
@@ -64,7 +66,13 @@ def _measurement(rows: Sequence[_Row]) -> MeasurementMarks:
         windows=tuple(_window(group) for group in _split(rest, "window")),
         load_end_ns=head["end_ns"],
         read_until_ns=head["read_until_ns"],
+        model=_model(head.get("model")),
     )
+
+
+def _model(text: str | None) -> ModelShape | None:
+    """Files of before the floor have no such column."""
+    return None if text is None else ModelShape.model_validate_json(text)
 
 
 def _warm_up(row: _Row) -> WarmUp:

@@ -10,6 +10,7 @@ from pytest_llem.devices.assignment import devices_for
 from pytest_llem.devices.selection import MeterRequest, choose_meter
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.marks import MeasurementMarks, WindowMark
+from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.energy.sampler import Sampler
 from pytest_llem.energy.samples import window_sample
 from pytest_llem.energy.window import ESTIMATOR
@@ -84,6 +85,7 @@ class Observation:
         self._sampler = Sampler(meter, instrument.devices, own_processes=members)
         self.marks: list[MeasurementMarks] = []
         self.measured: list[Measured] = []
+        self._observer: Observer | None = None
         self._sampler.start()
 
     @property
@@ -92,16 +94,17 @@ class Observation:
 
     def observer(self, reply: Callable[..., None]) -> Observer:
         """Who answers the measured process."""
-        return Observer(self._sampler, self._infer, reply, self._review)
+        self._observer = Observer(self._sampler, self._infer, reply, self._review)
+        return self._observer
 
     def close(self) -> None:
         self._sampler.stop()
         self._meter.close()
 
     def _infer(self, marks: dict[str, Any]) -> dict[str, Any]:
-        parsed = MeasurementMarks.model_validate(
-            {**marks, "read_until_ns": self._sampler.read_until_ns()}
-        )
+        engine = self._observer.engine if self._observer else None
+        known = {"read_until_ns": self._sampler.read_until_ns(), "model": ModelShape.of(engine)}
+        parsed = MeasurementMarks.model_validate({**marks, **known})
         measured = derive_measured(parsed, self._sampler.traces)
         self.marks.append(parsed)
         self.measured.append(measured)
