@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llem.devices.assignment import devices_for
-from pytest_llem.devices.selection import MeterRequest, choose_meter
+from pytest_llem.devices.selection import MeterRequest, choose_cpu_meter, choose_meter
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.marks import MeasurementMarks, WindowMark
 from pytest_llem.energy.model_shape import ModelShape
@@ -45,7 +45,7 @@ class Instruments:
         choice = self.choice
         devices = devices_for(config, choice.devices, os.environ)
         if not devices:
-            choice = choose_meter(self._request("estimate"))
+            choice = choose_cpu_meter(self._request("auto"))
             devices = list(choice.devices)
         return Instrument(choice, tuple(devices))
 
