@@ -72,6 +72,12 @@ MARKS = (
         "",
         "Size of the model as JSON, as its engine said; null is unknown; of measurements",
     ),
+    (
+        "idle",
+        "string",
+        "",
+        "What the devices drew idling, as JSON; null if it was not looked at; of measurements",
+    ),
     ("requests", "int64", "1", "Requests served; null is unknown; of passes"),
     ("input_tokens", "int64", "1", "Prompt tokens; null is unknown; of passes"),
     ("output_tokens", "int64", "1", "Generated tokens; null is unknown; of passes"),
