@@ -37,6 +37,9 @@ def effect(  # noqa: PLR0913 - the parties, and how long
 ) -> Finding:
     """A model serves without a pause; the sampler is on and off by turns.
 
+    It begins anew each time, and spends most of its turn searching for the refresh period, when
+    it reads most often: the effect in a longer measurement is smaller, if anything.
+
     Raises:
         CannotRunError: there is no model to serve, or it is too slow for the blocks.
     """
