@@ -60,6 +60,8 @@ class WarmUp(Mark):
 class Idle(Mark):
     """What the devices draw with the model loaded and nothing to do."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     power_w: float | None = None
     """``None`` if it could not be told, for the reason given."""
     power_uncertainty_w: float | None = None
