@@ -11,6 +11,7 @@ from instruments.curves import Constant, Piece, Pieces, Square
 from instruments.nvml_double import Gpu, compiler, run_json
 from instruments.nvml_process import PRELUDE, with_gpus
 from instruments.refresh import Refresh
+from instruments.tenants import Process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,17 +202,28 @@ def test_facts_have_units(tmp_path: Path) -> None:
     )
     facts = with_gpus(tmp_path, [gpu], "show(meter.facts(meter.discover()[0]))")
     assert facts.pop("time_ns") > 0
+    slowed_ns = facts["slowed_ns"]
+    assert slowed_ns > 0
     assert facts == {
         "temperature_c": 63.0,
         "sm_clock_mhz": 1410,
         "power_limit_w": 350.0,
         "throttle_reasons": ["sw_thermal_slowdown"],
         "memory_bytes": 123_456,
+        "slowed_ns": slowed_ns,
+        "processes": [],
+        "foreign_processes": None,
     }
 
 
+def test_processes_on_the_gpu_are_listed(tmp_path: Path) -> None:
+    gpu = Gpu(curve=STEADY, processes=(Process(pid=4242), Process(pid=17)))
+    code = "show(meter.facts(meter.discover()[0]).processes)"
+    assert with_gpus(tmp_path, [gpu], code) == [17, 4242]
+
+
 def test_facts_that_the_driver_lacks_are_none(tmp_path: Path) -> None:
-    lacking = ("temperature", "sm_clock", "limit", "throttle", "memory")
+    lacking = ("temperature", "sm_clock", "limit", "throttle", "memory", "violation", "processes")
     gpu = Gpu(curve=STEADY, unsupported=lacking)
     facts = with_gpus(tmp_path, [gpu], "show(meter.facts(meter.discover()[0]))")
     facts.pop("time_ns")

@@ -102,11 +102,51 @@ def test_a_gpu_that_is_lost_during_a_measurement_leaves_no_figure(
     assert not [window for window in found["windows"] if window["energy_j"] == 0]
 
 
-@pytest.mark.xfail(reason="a result does not say yet why readings ended", strict=False)
 def test_a_gpu_that_is_lost_is_said_to_be_lost(run: Run, results: Results, gpus: Gpus) -> None:
     driver = gpus(Gpu(curve=Constant(300.0), uuid="GPU-aaaa"))
     measured_through(run, driver, "GPU-aaaa", "lost")
     assert [text for text in measurement(results)["warnings"] if "lost" in text]
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("set violation 0x40 at=NOW", "was slowed for"),
+        ("spike counter 90000000 every=7", "leapt by"),
+        ("slow 50ms every=9", "took longer than 20 ms"),
+        ("zero counter every=4", "readings gave no energy"),
+    ],
+)
+def test_what_is_odd_about_readings_is_said(
+    run: Run, results: Results, gpus: Gpus, statement: str, named: str
+) -> None:
+    driver = gpus(Gpu(curve=Constant(300.0), uuid="GPU-aaaa"))
+    measured_through(run, driver, "GPU-aaaa", statement)
+    found = measurement(results)
+    assert [text for text in found["warnings"] if named in text]
+    for window in found["windows"]:
+        if window["valid"]:
+            assert window["energy_j"] == pytest.approx(300 * window["duration_s"], rel=0.06)
+
+
+def test_a_window_that_was_disturbed_is_measured_again(
+    run: Run, results: Results, gpus: Gpus
+) -> None:
+    driver = gpus(Gpu(curve=Constant(300.0), uuid="GPU-aaaa"))
+    measured_through(run, driver, "GPU-aaaa", "reset at=NOW").assert_outcomes(passed=2)
+    found = measurement(results)
+    invalid = [window["index"] for window in found["windows"] if not window["valid"]]
+    assert invalid
+    assert len(found["windows"]) == 4 + len(invalid)
+    assert sum(window["valid"] for window in found["windows"]) == 4
+
+
+def test_a_throttle_that_stays_is_not_measured_again_for_ever(
+    run: Run, results: Results, gpus: Gpus
+) -> None:
+    driver = gpus(Gpu(curve=Constant(300.0), uuid="GPU-aaaa"))
+    measured_through(run, driver, "GPU-aaaa", "throttle 0x40")
+    assert len(measurement(results)["windows"]) == 7
 
 
 @pytest.mark.parametrize("statement", ["lost", "throttle 0x40", "reset at=NOW"])

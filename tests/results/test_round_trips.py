@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
-from pytest_llem.energy.marks import MeasurementMarks
+from pytest_llem.energy.marks import Idle, MeasurementMarks
+from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.energy.trace import Trace
 from pytest_llem.results.environment import Environment
 from pytest_llem.results.manifest import Manifest
@@ -75,7 +76,7 @@ def containers(origin: Any, of: tuple[Any, ...], floats: Any) -> st.SearchStrate
     return st.tuples(*(values(each, floats) for each in of))
 
 
-def models(model: type[BaseModel], floats: Any = FINITE, **given: Any) -> st.SearchStrategy[Any]:
+def models(model: type[BaseModel], floats: Any = FINITE, /, **given: Any) -> st.SearchStrategy[Any]:
     """Instances of *model*, every field drawn by its annotation but those *given*."""
     drawn = {
         name: values(field.annotation, floats)
@@ -113,12 +114,15 @@ FACTS = st.builds(
     power_limit_w=st.none() | st.floats(),
     throttle_reasons=st.none() | st.lists(st.text(), max_size=3).map(tuple),
     memory_bytes=st.none() | INT64,
+    slowed_ns=st.none() | INT64,
+    processes=st.none() | st.lists(INT64, max_size=3).map(tuple),
+    foreign_processes=st.none() | st.lists(INT64, max_size=3).map(tuple),
 )
 
 
 @st.composite
 def traces(draw: st.DrawFn) -> Trace:
-    trace = Trace(device=draw(DEVICES), meter=draw(st.text()))
+    trace = Trace(device=draw(DEVICES), meter=draw(st.text()), loss=draw(st.text()))
     for reading in draw(st.lists(READINGS, max_size=5)):
         trace.append(reading)
     trace.facts.extend(draw(st.lists(FACTS, max_size=3)))
@@ -128,7 +132,15 @@ def traces(draw: st.DrawFn) -> Trace:
 RAW = st.builds(
     RawData,
     traces=st.lists(traces(), max_size=3).map(tuple),
-    marks=st.lists(models(MeasurementMarks, st.floats()), max_size=3).map(tuple),
+    marks=st.lists(
+        models(
+            MeasurementMarks,
+            st.floats(),
+            model=st.none() | models(ModelShape),
+            idle=st.none() | models(Idle),
+        ),
+        max_size=3,
+    ).map(tuple),
 )
 
 

@@ -69,6 +69,13 @@ class Facts:
     """Active reasons for lowered clocks by NVML's names in lower case; empty is none."""
     memory_bytes: int | None = None
     """Memory in use on the device."""
+    slowed_ns: int | None = None
+    """How long heat, the board's limit or its reliability guard slowed the device since an
+    arbitrary origin, in nanoseconds; also what was too brief to be seen as a reason."""
+    processes: tuple[int, ...] | None = None
+    """Processes that compute on the device."""
+    foreign_processes: tuple[int, ...] | None = None
+    """Those of them that are not the experiment's; ``None`` if they cannot be told apart."""
 
 
 class CpuClock(Protocol):

@@ -73,6 +73,8 @@ class NvmlGpu:
             power_limit_w=self.power_limit_w(),
             throttle_reasons=self._throttle_reasons(),
             memory_bytes=self._memory("used"),
+            slowed_ns=self._slowed_ns(),
+            processes=self._processes(),
         )
 
     def name(self) -> str | None:
@@ -148,6 +150,22 @@ class NvmlGpu:
         if bits is None:  # drivers before 535
             bits = self._known(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
         return None if bits is None else clock_events(bits)
+
+    def _slowed_ns(self) -> int | None:
+        """Sum of the violation counters that a card as it is meant to run does not move."""
+        nvml = self._nvml
+        policies = (
+            nvml.NVML_PERF_POLICY_THERMAL,
+            nvml.NVML_PERF_POLICY_BOARD_LIMIT,
+            nvml.NVML_PERF_POLICY_RELIABILITY,
+        )
+        seen = [self._known(nvml.nvmlDeviceGetViolationStatus, policy) for policy in policies]
+        known = [int(status.violationTime) for status in seen if status is not None]
+        return sum(known) if known else None
+
+    def _processes(self) -> tuple[int, ...] | None:
+        running = self._known(self._nvml.nvmlDeviceGetComputeRunningProcesses)
+        return None if running is None else tuple(sorted({int(one.pid) for one in running}))
 
     def _memory(self, part: Literal["used", "total"]) -> int | None:
         # Version 2 tells the driver's own reserve apart from use.

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 ESTIMATE = "estimate"
-BEST_FIRST = ("nvml",)
+BEST_FIRST = ("nvml", "rapl")
 """Measuring meters that ``auto`` tries, in this order, before it estimates."""
+CPU_FIRST = ("rapl",)
+"""The same for an experiment that runs on the CPU alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,21 @@ def choose_meter(request: MeterRequest) -> MeterChoice:
         return _estimate(request, "asked for")
     if request.name != AUTO:
         return _asked_for(request.name)
+    return _best(request, BEST_FIRST)
+
+
+def choose_cpu_meter(request: MeterRequest) -> MeterChoice:
+    """The best meter for an experiment that uses no GPU, whatever meter the run has.
+
+    Raises:
+        MeterError: an estimate will not do, and nothing else can be had.
+    """
+    return _best(request, CPU_FIRST)
+
+
+def _best(request: MeterRequest, order: Sequence[str]) -> MeterChoice:
     reasons = []
-    for name in BEST_FIRST:
+    for name in order:
         found = _measuring(name)
         if isinstance(found, MeterChoice):
             return found

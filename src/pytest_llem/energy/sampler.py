@@ -6,6 +6,7 @@ import contextlib
 import math
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from pytest_llem.energy.poll import PollSchedule
@@ -13,12 +14,15 @@ from pytest_llem.energy.trace import Trace
 from pytest_llem.errors import MeterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-    from pytest_llem.devices.meter import Device, Meter
+    from pytest_llem.devices.meter import Device, Facts, Meter
 
-FACTS_PERIOD_NS = 1_000_000_000
+FACTS_PERIOD_NS, FACTS_ATTENDED_NS = 1_000_000_000, 250_000_000
+"""How often slow values are read, at rest and while a measurement runs."""
+RETRY_NS = 1_000_000_000
+"""How often a lost device is asked whether it is back."""
 IDLE_NS = 100_000_000
 """How long the thread sleeps when no device is left to read."""
 REFRESHES_AFTER = 2
@@ -26,6 +30,18 @@ REFRESHES_AFTER = 2
 POWER_AFTER_NS = 300_000_000
 """How far readings have to reach beyond a window's end where only power is read."""
 RECENT_NS = 1_000_000_000
+
+
+def foreigners(processes: Iterable[int], own: Iterable[int]) -> tuple[int, ...] | None:
+    """Those of a device's processes that are none of *own*; ``None`` if they cannot be told apart.
+
+    Where none of them is known, the device's numbers may be those of another namespace,
+    as they are in a container, and the experiment's own may be among them.
+    """
+    listed, known = set(processes), set(own)
+    if listed and not listed & known:
+        return None
+    return tuple(sorted(listed - known))
 
 
 class Station:
@@ -85,8 +101,8 @@ class Sampler:
     """Reads devices from :meth:`start` to :meth:`stop`.
 
     The thread only follows what :meth:`step` says, so that a simulation can drive
-    the same code in virtual time. A device that fails is left alone from then on;
-    the others go on being read.
+    the same code in virtual time. A device that fails is asked once a second whether it
+    is back; the others go on being read.
     """
 
     def __init__(
@@ -95,8 +111,17 @@ class Sampler:
         devices: Sequence[Device],
         *,
         clock: Callable[[], int] = time.monotonic_ns,
+        own_processes: Callable[[], Iterable[int]] | None = None,
     ) -> None:
-        self._meter, self._clock = meter, clock
+        """Nothing is read yet.
+
+        Args:
+            meter: what reads the devices.
+            devices: which of them.
+            clock: instants, in nanoseconds.
+            own_processes: those of the experiment now, to tell others on its devices.
+        """
+        self._meter, self._clock, self._own_processes = meter, clock, own_processes
         self._stations = [Station(device, meter) for device in devices]
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -104,6 +129,11 @@ class Sampler:
         self._stopping = False
         self.failure: MeterError | None = None
         """The first device that could not be read any more, or ``None``."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether a device cannot be read now."""
+        return any(station.lost for station in self._stations)
 
     @property
     def traces(self) -> tuple[Trace, ...]:
@@ -175,28 +205,38 @@ class Sampler:
     def step(self) -> int:
         """Read what is due; the instant at which something is due next."""
         for station in self._stations:
-            if not station.lost and self._clock() >= station.due_ns:
+            if self._clock() >= station.due_ns:
                 self._read(station)
-        waiting = [station.due_ns for station in self._stations if not station.lost]
+        waiting = [station.due_ns for station in self._stations]
         return min(waiting, default=self._clock() + IDLE_NS)
 
     def _read(self, station: Station) -> None:
         trace = station.trace
         try:
             if self._clock() >= station.facts_due_ns:
-                station.facts_due_ns = self._clock() + FACTS_PERIOD_NS
-                trace.facts.append(self._meter.facts(trace.device))
+                period_ns = FACTS_ATTENDED_NS if self._attending else FACTS_PERIOD_NS
+                station.facts_due_ns = self._clock() + period_ns
+                trace.facts.append(self._facts(station))
             trace.append(self._meter.read(trace.device))
         except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
             self._lose(station, error)
             return
+        station.lost = False
         station.due_ns = station.schedule.next_poll(self._clock(), trace)
+
+    def _facts(self, station: Station) -> Facts:
+        facts = self._meter.facts(station.trace.device)
+        if self._own_processes is None or facts.processes is None:
+            return facts
+        return replace(facts, foreign_processes=foreigners(facts.processes, self._own_processes()))
 
     def _lose(self, station: Station, error: Exception) -> None:
         station.lost = True
+        station.due_ns = self._clock() + RETRY_NS
+        uuid = station.trace.device.uuid
+        lost = f"{uuid} cannot be read any more: {type(error).__name__}: {error}"
+        station.trace.loss = str(error) if isinstance(error, MeterError) else lost
         if self.failure is None:
-            uuid = station.trace.device.uuid
-            lost = f"{uuid} cannot be read any more: {type(error).__name__}: {error}"
             self.failure = error if isinstance(error, MeterError) else MeterError(lost)
 
     def _run(self) -> None:
@@ -208,7 +248,7 @@ class Sampler:
         with contextlib.suppress(Exception):
             for station in self._stations:
                 if not station.lost:
-                    station.trace.facts.append(self._meter.facts(station.trace.device))
+                    station.trace.facts.append(self._facts(station))
 
     def obey(self) -> None:
         for station in self._stations:

@@ -75,12 +75,29 @@ def _disturbances(traces: Sequence[Trace], seen: Sequence[list[Facts]]) -> Itera
         reasons = {reason for fact in facts for reason in fact.throttle_reasons or ()}
         if harmful := sorted(reasons - HARMLESS):
             yield f"{trace.device.uuid} was throttled: {', '.join(harmful)}"
+        slowed = [fact.slowed_ns for fact in facts if fact.slowed_ns is not None]
+        if not harmful and slowed and slowed[-1] > slowed[0]:
+            seconds = (slowed[-1] - slowed[0]) / 1e9
+            yield (
+                f"{trace.device.uuid} was slowed for {seconds:.3g} s by heat or a limit of its "
+                "board, between two looks"
+            )
+        if foreign := _foreign(facts):
+            yield f"{trace.device.uuid} also computed for others: {foreign}"
         limits = [fact.power_limit_w for fact in facts if fact.power_limit_w is not None]
         if limits and max(limits) - min(limits) > LIMIT_TOLERANCE * max(limits):
             yield (
                 f"the power limit of {trace.device.uuid} changed "
                 f"from {limits[0]:g} W to {limits[-1]:g} W"
             )
+
+
+def _foreign(facts: Sequence[Facts]) -> str:
+    """Processes that are not the experiment's, by number."""
+    seen = sorted({pid for fact in facts for pid in fact.foreign_processes or ()})
+    if not seen:
+        return ""
+    return f"process {seen[0]}" if len(seen) == 1 else f"processes {', '.join(map(str, seen))}"
 
 
 def _warnings(traces: Sequence[Trace], energies: Sequence[WindowEnergy]) -> Iterator[str]:

@@ -232,15 +232,29 @@ def _events(
 ) -> list[Event]:
     events = [Event(asked_s[0], BEGIN), Event(asked_s[1], STOP)]
     for (start_s, before_j), (end_s, after_j) in pairwise(nodes):
-        step_s = (end_s - start_s) / PLACES
-        unsure_s2 = step_s * step_s / 12
-        events += [Event(start_s + (i + 0.5) * step_s, JUMP, unsure_s2) for i in range(PLACES)]
+        events += _places(start_s, end_s, asked_s[1])
         events.append(Event(end_s, NODE, after_j - before_j))
     for window in windows:
         events.append(Event(window.start_s, OPEN))
         events.append(Event(window.end_s, CLOSE))
         events.append(Event(window.end_s + slip_s, SEE, window.energy_j, window.start_s))
     return sorted(events)
+
+
+def _places(start_s: float, end_s: float, at_s: float) -> list[Event]:
+    """Where power may jump in a refresh: in the middle of stretches, none across *at_s*.
+
+    A jump lies anywhere in its stretch, so that it must be wholly before or after the
+    instant up to which energy is asked for.
+    """
+    cuts = [start_s, at_s, end_s] if start_s < at_s < end_s else [start_s, end_s]
+    places = []
+    for low_s, high_s in pairwise(cuts):
+        count = max(round(PLACES * (high_s - low_s) / (end_s - start_s)), 1)
+        step_s = (high_s - low_s) / count
+        unsure_s2 = step_s * step_s / 12
+        places += [Event(low_s + (i + 0.5) * step_s, JUMP, unsure_s2) for i in range(count)]
+    return places
 
 
 def _likeliest(paths: list[Path], unit_w: float, unit_j: float) -> list[Path]:

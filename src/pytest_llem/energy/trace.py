@@ -20,6 +20,10 @@ def _floats() -> array[float]:
     return array("d")
 
 
+def _finite(value: float | None) -> float:
+    return value if value is not None and math.isfinite(value) else math.nan
+
+
 @dataclass(slots=True)
 class Trace:
     """Readings of one device in the order they were taken.
@@ -35,11 +39,13 @@ class Trace:
     energy_j: array[float] = field(default_factory=_floats)
     power_w: array[float] = field(default_factory=_floats)
     facts: list[Facts] = field(default_factory=list)
+    loss: str = ""
+    """Why the device could not be read any more, as a sentence; empty if it always could."""
 
     def append(self, reading: Reading) -> None:
         self.before_ns.append(reading.before_ns)
-        self.energy_j.append(math.nan if reading.energy_j is None else reading.energy_j)
-        self.power_w.append(math.nan if reading.power_w is None else reading.power_w)
+        self.energy_j.append(_finite(reading.energy_j))
+        self.power_w.append(_finite(reading.power_w))
         self.after_ns.append(reading.after_ns)  # last: its length is the trace's
 
     def until(self, time_ns: int) -> Trace:
@@ -53,6 +59,7 @@ class Trace:
             energy_j=self.energy_j[:count],
             power_w=self.power_w[:count],
             facts=[fact for fact in self.facts if fact.time_ns <= time_ns],
+            loss=self.loss,
         )
 
     def __len__(self) -> int:

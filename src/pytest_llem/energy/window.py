@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.counter import MARGIN_NS, counter_nodes
 from pytest_llem.energy.inside import Inside
 from pytest_llem.energy.integrate import Power
+from pytest_llem.energy.notes import calls_of, notes_of
 from pytest_llem.energy.readings import Readings, readings_between
 from pytest_llem.energy.refresh import observe, observed_period_ns
+from pytest_llem.energy.repair import implausible_w, plausible, repaired
 from pytest_llem.energy.surroundings import Nodes, Surroundings
 
 if TYPE_CHECKING:
@@ -68,12 +69,25 @@ def estimate_window(trace: Trace, start_ns: int, end_ns: int) -> WindowEnergy:
     window is invalid, and says why, if the trace does not reach beyond it, if the
     counter went backwards in it, or if an edge fell into a gap.
     """
-    readings = readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS)
+    most_w = implausible_w(_limit_w(trace))
+    whole = readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS)
+    readings, mended = repaired(whole, most_w)
     powers, counters = readings.with_power(), readings.with_energy()
     power = Power(powers, _power_period_ns(trace, start_ns, end_ns)) if len(powers) else None
-    counter, averaging_s = _by_counter(counters, power, trace.device.capability, start_ns, end_ns)
+    counter, averaging_s = _by_counter(
+        _since_reset(counters, start_ns, end_ns, most_w), power, trace.device.capability
+    )
     integral = _by_power(power, powers, averaging_s, start_ns, end_ns)
-    return _compose(counter, integral, (end_ns - start_ns) / 1e9, has_counter=bool(len(counters)))
+    found = _compose(counter, integral, (end_ns - start_ns) / 1e9, has_counter=bool(len(counters)))
+    notes = [*notes_of(mended, start_ns, end_ns), *calls_of(whole, start_ns, end_ns)]
+    if trace.loss and not found.valid:
+        notes.append(trace.loss)
+    return replace(found, warnings=(*found.warnings, *notes))
+
+
+def _limit_w(trace: Trace) -> float | None:
+    limits = [fact.power_limit_w for fact in trace.facts if fact.power_limit_w is not None]
+    return max(limits, default=None)
 
 
 def _power_period_ns(trace: Trace, start_ns: int, end_ns: int) -> float | None:
@@ -96,12 +110,21 @@ def _power_period_ns(trace: Trace, start_ns: int, end_ns: int) -> float | None:
     return counter_ns if whole else seen_ns
 
 
+class Stretch(NamedTuple):
+    """A counter's readings between two instants, as far as they belong together."""
+
+    readings: Readings
+    problem: str
+    start_ns: int
+    end_ns: int
+
+
 def _by_counter(
-    readings: Readings, power: Power | None, capability: Capability, start_ns: int, end_ns: int
+    stretch: Stretch, power: Power | None, capability: Capability
 ) -> tuple[Known, float | None]:
+    readings, problem, start_ns, end_ns = stretch
     if not len(readings):
         return Known(problem="the device has no energy counter"), None
-    problem, readings = _since_reset(readings, start_ns, end_ns)
     if problem:
         return Known(problem=problem), None
     nodes = counter_nodes(readings, capability)
@@ -116,11 +139,11 @@ def _by_counter(
     return Known(energy_j, math.hypot(deviation_j, step_j / math.sqrt(6))), inside.averaging_s
 
 
-def _since_reset(readings: Readings, start_ns: int, end_ns: int) -> tuple[str, Readings]:
-    """The readings between resets around the window, or what happened in it."""
+def _since_reset(readings: Readings, start_ns: int, end_ns: int, most_w: float) -> Stretch:
+    """The readings between resets and leaps around the window, or what happened in it."""
     first, last = 0, len(readings)
-    for i, (a, b) in enumerate(pairwise(readings.energy_j), start=1):
-        if b >= a:
+    for i in range(1, len(readings)):
+        if plausible(readings, i - 1, i, most_w):
             continue
         if readings.after_ns[i] <= start_ns:
             first = i
@@ -128,9 +151,14 @@ def _since_reset(readings: Readings, start_ns: int, end_ns: int) -> tuple[str, R
             last = i
             break
         else:
-            reason = f"the energy counter went backwards from {a:.3f} J to {b:.3f} J (a reset)"
-            return reason, readings
-    return "", readings.part(first, last)
+            a, b = readings.energy_j[i - 1], readings.energy_j[i]
+            what = (
+                f"went backwards from {a:.3f} J to {b:.3f} J (a reset)"
+                if b < a
+                else f"leapt from {a:.3f} J to {b:.3f} J, more than the device can use"
+            )
+            return Stretch(readings, f"the energy counter {what}", start_ns, end_ns)
+    return Stretch(readings.part(first, last), "", start_ns, end_ns)
 
 
 def _unreached(nodes: Nodes, start_ns: int, end_ns: int) -> str:

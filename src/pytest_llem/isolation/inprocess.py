@@ -27,6 +27,10 @@ class OwnProcess:
 
     pid: int = os.getpid()
 
+    def members(self) -> tuple[int, ...]:
+        """This process: an experiment within it starts no others."""
+        return (os.getpid(),)
+
     def cpu_time_s(self) -> float:
         return time.process_time()
 

@@ -73,6 +73,10 @@ class Observer:
     infer: Callable[[dict[str, Any]], dict[str, Any]]
     """From a measurement's marks to its figures, both as JSON values."""
     reply: Callable[..., None]
+    review: Callable[[list[dict[str, Any]]], int] = lambda _: 0
+    """How many of some windows' marks are invalid for a reason that may pass."""
+    idle: Callable[[Awaited, int], bool] = lambda _, __: True
+    """Whether enough was seen of idling devices, by what is awaited and the time now."""
     clock: Callable[[], int] = time.monotonic_ns
     doing: Progress = Progress("starting")
     engine: dict[str, Any] | None = None
@@ -95,7 +99,7 @@ class Observer:
         if self._awaited is None:
             return None
         now = self.clock()
-        if now < self._awaited.earliest_ns():
+        if self._awaited.condition != "idle" and now < self._awaited.earliest_ns():
             return (self._awaited.earliest_ns() - now) / 1e9
         if not self._holds(self._awaited, now):
             return AT_ONCE_S if self._awaited.condition == "refreshed" else LOOK_AGAIN_S
@@ -107,6 +111,8 @@ class Observer:
         return replace(self.doing, power_w=self.sampling.latest_power_w())
 
     def _holds(self, awaited: Awaited, now: int) -> bool:
+        if awaited.condition == "idle":
+            return self.idle(awaited, now)
         if awaited.condition == "refreshed":
             earliest_ns = awaited.earliest_ns()
             late = now - earliest_ns > LONGEST_PERIOD_NS
@@ -127,6 +133,13 @@ class Observer:
 
     def _on_await(self, question: int, condition: str, since_ns: int, least_s: float) -> None:
         self._awaited = Awaited(question, condition, since_ns, int(least_s * 1e9))
+
+    def _on_review(self, windows: list[dict[str, Any]]) -> None:
+        try:
+            invalid = self.review(windows)
+        except (LlemError, ValueError):  # windows may be anything; figures will say what is wrong
+            invalid = 0
+        self.reply("reviewed", invalid=invalid)
 
     def _on_measured(self, marks: dict[str, Any]) -> None:
         self.sampling.attend(False)

@@ -9,7 +9,7 @@ from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.steady import SteadyState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_llem.config.measurement import MeasurementConfig
     from pytest_llem.energy.marks import WindowPhase
@@ -34,12 +34,10 @@ class Driver:
         """Warm *whole* up, measure it, and *prefill* too if there is one."""
         self._link.begin()
         warm_up = self._warm_up(whole)
-        windows = list(self._windows("whole", whole, self._settings.windows))
-        load_end_ns = self._post_roll(whole, windows[-1].end_ns)
+        windows, load_end_ns = self._phase("whole", whole, self._settings.windows)
         if prefill is not None and self._settings.prefill_windows:
             prefill()  # shapes of its own may be compiled on first use
-            windows += self._windows("prefill", prefill, self._settings.prefill_windows)
-            self._post_roll(prefill, windows[-1].end_ns)
+            windows += self._phase("prefill", prefill, self._settings.prefill_windows)[0]
         return MeasurementMarks.model_validate(
             {
                 "name": name,
@@ -68,11 +66,27 @@ class Driver:
             reason=steady.reason,
         )
 
-    def _windows(self, phase: WindowPhase, load: Load, count: int) -> Iterator[WindowMark]:
+    def _phase(self, phase: WindowPhase, load: Load, count: int) -> tuple[list[WindowMark], int]:
+        """All windows of a phase, and until when the load ran; invalid ones are repeated."""
+        windows = list(self._windows(phase, load, range(count)))
+        load_end_ns = self._post_roll(load, windows[-1].end_ns)
+        fresh, left = windows, self._settings.repeat_windows
+        while left and (invalid := self._link.review([one.model_dump() for one in fresh])):
+            first, more = len(windows), min(invalid, left)
+            fresh = list(self._windows(phase, load, range(first, first + more)))
+            load_end_ns = self._post_roll(load, fresh[-1].end_ns)
+            windows += fresh
+            left -= more
+        return windows, load_end_ns
+
+    def _windows(
+        self, phase: WindowPhase, load: Load, indices: Sequence[int]
+    ) -> Iterator[WindowMark]:
         load()  # pre-roll: the load runs across the first edge
         edge_ns = time.monotonic_ns()
-        for index in range(count):
-            self._link.phase("window" if phase == "whole" else "prefill window", index, count)
+        for index in indices:
+            name = "window" if phase == "whole" else "prefill window"
+            self._link.phase(name, index, indices[-1] + 1)
             self._link.ask("refreshed", edge_ns, self._settings.window_s)
             passes = list(self._passes_until_answered(load))
             end_ns = time.monotonic_ns()

@@ -41,6 +41,14 @@ FACTS = (
         "Why clocks are lowered; empty is no reason, null is unknown",
     ),
     ("memory_bytes", "int64", "B", "Memory in use on the device; null is unknown"),
+    ("slowed_ns", "int64", "ns", "Time slowed by heat or board limits so far; null is unknown"),
+    ("processes", "numbers", "", "Processes that compute on the device; null is unknown"),
+    (
+        "foreign_processes",
+        "numbers",
+        "",
+        "Those that are not the experiment's; null if they cannot be told apart",
+    ),
 )
 MARKS = (
     ("measurement", "int32", "1", "Number of the measurement within its experiment, from 0"),
@@ -63,6 +71,12 @@ MARKS = (
         "string",
         "",
         "Size of the model as JSON, as its engine said; null is unknown; of measurements",
+    ),
+    (
+        "idle",
+        "string",
+        "",
+        "What the devices drew idling, as JSON; null if it was not looked at; of measurements",
     ),
     ("requests", "int64", "1", "Requests served; null is unknown; of passes"),
     ("input_tokens", "int64", "1", "Prompt tokens; null is unknown; of passes"),
@@ -95,6 +109,7 @@ def arrow_schema(columns: Columns) -> pa.Schema:
         "int64": pa.int64(),
         "name": pa.dictionary(pa.int32(), pa.string()),
         "names": pa.list_(pa.string()),
+        "numbers": pa.list_(pa.int64()),
         "string": pa.string(),
     }
     return pa.schema(

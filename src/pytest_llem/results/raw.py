@@ -39,7 +39,7 @@ class RawData:
 
 def described(trace: Trace) -> dict[str, Any]:
     """What *trace* is of: its meter, and its device with the capability, as JSON values."""
-    return {"meter": trace.meter, "device": asdict(trace.device)}
+    return {"meter": trace.meter, "device": asdict(trace.device), "loss": trace.loss}
 
 
 def empty_trace(description: Mapping[str, Any]) -> Trace:
@@ -49,7 +49,8 @@ def empty_trace(description: Mapping[str, Any]) -> Trace:
         ValueError, LookupError: *description* is no such thing.
     """
     device = _devices().validate_python(description["device"])
-    return Trace(device=device, meter=str(description["meter"]))
+    loss = description.get("loss", "")
+    return Trace(device=device, meter=str(description["meter"]), loss=str(loss))
 
 
 @cache
@@ -89,8 +90,8 @@ def facts_of(columns: Mapping[str, Sequence[Any]]) -> list[Facts]:
 
 
 def _fact(values: dict[str, Any]) -> Facts:
-    reasons = values.get("throttle_reasons")
-    return Facts(**values | {"throttle_reasons": None if reasons is None else tuple(reasons)})
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return Facts(**values | lists)
 
 
 def damaged(path: Path, what: str) -> StoreError:

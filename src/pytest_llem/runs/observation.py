@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llem.devices.assignment import devices_for
-from pytest_llem.devices.selection import MeterRequest, choose_meter
+from pytest_llem.devices.selection import MeterRequest, choose_cpu_meter, choose_meter
 from pytest_llem.energy.derive import derive_measured
-from pytest_llem.energy.marks import MeasurementMarks
+from pytest_llem.energy.idle import IdleWatch
+from pytest_llem.energy.marks import MeasurementMarks, WindowMark
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.energy.sampler import Sampler
+from pytest_llem.energy.samples import window_sample
 from pytest_llem.energy.window import ESTIMATOR
 from pytest_llem.isolation.observer import Observer
 from pytest_llem.results.schema import DeviceFacts, Methodology
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pytest_llem.config.experiment import ExperimentConfig
-    from pytest_llem.devices.meter import CpuClock, Device, Meter
+    from pytest_llem.devices.meter import Device, Meter
     from pytest_llem.devices.selection import MeterChoice
+    from pytest_llem.energy.marks import Idle
     from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.trace import Trace
+    from pytest_llem.isolation.observer import Awaited
     from pytest_llem.runs.settings import RunSettings
 
 
@@ -32,6 +36,7 @@ class Instruments:
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
+        self._idle: dict[tuple[str, ...], Idle] = {}
         self.choice: MeterChoice = choose_meter(self._request(settings.meter))
 
     def for_experiment(self, config: ExperimentConfig) -> Instrument:
@@ -44,9 +49,9 @@ class Instruments:
         choice = self.choice
         devices = devices_for(config, choice.devices, os.environ)
         if not devices:
-            choice = choose_meter(self._request("estimate"))
+            choice = choose_cpu_meter(self._request("auto"))
             devices = list(choice.devices)
-        return Instrument(choice, tuple(devices))
+        return Instrument(choice, tuple(devices), self._idle)
 
     def _request(self, name: str) -> MeterRequest:
         settings = self._settings
@@ -59,22 +64,35 @@ class Instrument:
 
     choice: MeterChoice
     devices: tuple[Device, ...]
+    idle: dict[tuple[str, ...], Idle] = field(default_factory=dict)
+    """What is known of idling devices in this run, by their UUIDs."""
 
-    def observe(self, clock: CpuClock) -> Observation:
-        """Begin to read the devices; *clock* counts the experiment's CPU time."""
-        return Observation(self, self.choice.open(clock))
+    def observe(self, clock: Processes) -> Observation:
+        """Begin to read the devices; *clock* knows the experiment's processes."""
+        return Observation(self, self.choice.open(clock), clock.members)
+
+
+class Processes(Protocol):
+    """The processes of an experiment, and a clock of the CPU time they used."""
+
+    def cpu_time_s(self) -> float: ...
+
+    def members(self) -> Iterable[int]: ...
 
 
 class Observation:
     """Reads devices from its making until :meth:`close`."""
 
-    def __init__(self, instrument: Instrument, meter: Meter) -> None:
+    def __init__(
+        self, instrument: Instrument, meter: Meter, members: Callable[[], Iterable[int]]
+    ) -> None:
         self._instrument = instrument
         self._meter = meter
-        self._sampler = Sampler(meter, instrument.devices)
+        self._sampler = Sampler(meter, instrument.devices, own_processes=members)
         self.marks: list[MeasurementMarks] = []
         self.measured: list[Measured] = []
         self._observer: Observer | None = None
+        self._idle: IdleWatch | None = None
         self._sampler.start()
 
     @property
@@ -83,7 +101,7 @@ class Observation:
 
     def observer(self, reply: Callable[..., None]) -> Observer:
         """Who answers the measured process."""
-        self._observer = Observer(self._sampler, self._infer, reply)
+        self._observer = Observer(self._sampler, self._infer, reply, self._review, self._idle_seen)
         return self._observer
 
     def close(self) -> None:
@@ -92,12 +110,29 @@ class Observation:
 
     def _infer(self, marks: dict[str, Any]) -> dict[str, Any]:
         engine = self._observer.engine if self._observer else None
-        known = {"read_until_ns": self._sampler.read_until_ns(), "model": ModelShape.of(engine)}
+        known = {
+            "read_until_ns": self._sampler.read_until_ns(),
+            "model": ModelShape.of(engine),
+            "idle": self._idle.found if self._idle else None,
+        }
         parsed = MeasurementMarks.model_validate({**marks, **known})
         measured = derive_measured(parsed, self._sampler.traces)
         self.marks.append(parsed)
         self.measured.append(measured)
         return measured.model_dump(mode="json")
+
+    def _idle_seen(self, awaited: Awaited, now_ns: int) -> bool:
+        if self._idle is None:
+            self._idle = IdleWatch(self._sampler, self._instrument.idle, awaited.least_ns)
+        return self._idle.done(awaited.since_ns, now_ns)
+
+    def _review(self, windows: list[dict[str, Any]]) -> int:
+        """How many windows are invalid; none while a device is lost, as all would be again."""
+        marks = [WindowMark.model_validate(window) for window in windows]
+        if self._sampler.lost:
+            return 0
+        samples = [window_sample(mark, self._sampler.traces) for mark in marks]
+        return sum(not sample.valid for sample in samples)
 
     def methodology(self) -> Methodology | None:
         """How the figures came about, or ``None`` if nothing was measured."""

@@ -1,0 +1,110 @@
+"""Readings that cannot be true: mended where that is honest, named always."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from instruments.curves import Constant, Square
+from instruments.recordings import MS, SECOND, Sensor, edited, recorded
+from instruments.strategies import loads
+from pytest_llem.devices.meter import Facts
+from pytest_llem.energy.readings import readings_between
+from pytest_llem.energy.repair import implausible_w, repaired
+from pytest_llem.energy.window import estimate_window
+
+if TYPE_CHECKING:
+    from instruments.curve import Curve
+    from pytest_llem.energy.trace import Trace
+
+START_NS = 1_000 * SECOND
+BUSY = Square(low_w=150.0, high_w=600.0, period_ns=700 * MS)
+WRAP_J = 2.0**32 / 1e6
+
+
+def at_ns(seconds: float) -> int:
+    return START_NS + round(seconds * SECOND)
+
+
+@pytest.fixture(scope="module")
+def busy() -> Trace:
+    trace = recorded(BUSY, Sensor(phase_ns=37 * MS, power_phase_ns=11 * MS), seconds=12)
+    trace.facts.append(Facts(START_NS, power_limit_w=700.0))
+    return trace
+
+
+@given(
+    begin_s=st.floats(3.6, 7.3),
+    count=st.integers(1, 5),
+    by_j=st.floats(3000, 1e7) | st.floats(-1e7, -100),
+)
+@settings(max_examples=30)
+def test_a_spike_of_the_counter_is_left_out_and_named(
+    busy: Trace, begin_s: float, count: int, by_j: float
+) -> None:
+    struck = [t for t in busy.before_ns if t >= at_ns(begin_s)][:count]
+    odd = edited(busy, energy_j=lambda t, value: value + by_j if t in struck else value)
+    plain = estimate_window(busy, at_ns(4), at_ns(7))
+    window = estimate_window(odd, at_ns(4), at_ns(7))
+    assert window.valid
+    assert window.energy_j is not None
+    assert plain.energy_j is not None
+    assert plain.uncertainty_j is not None
+    assert window.energy_j == pytest.approx(plain.energy_j, abs=2 * plain.uncertainty_j + 1)
+    (said,) = [text for text in window.warnings if "leapt" in text]
+    assert "came back" in said
+
+
+@pytest.mark.parametrize("wrap_s", [3.2, 4.01, 5.5, 6.99])
+def test_a_counter_that_wraps_is_carried_on_and_named(busy: Trace, wrap_s: float) -> None:
+    at_wrap_j = next(
+        value for t, value in zip(busy.before_ns, busy.energy_j, strict=True) if t > at_ns(wrap_s)
+    )
+    wrapped = edited(busy, energy_j=lambda _, value: (value - at_wrap_j) % WRAP_J)
+    window = estimate_window(wrapped, at_ns(4), at_ns(7))
+    plain = estimate_window(busy, at_ns(4), at_ns(7))
+    assert window.energy_j == pytest.approx(plain.energy_j, abs=1e-3)
+    assert any("wrapped at 4294.97 J" in text for text in window.warnings) == (wrap_s > 3.5)
+
+
+def test_a_counter_that_leaps_for_good_makes_the_window_invalid_and_says_by_what(
+    busy: Trace,
+) -> None:
+    leapt = edited(busy, energy_j=lambda t, value: value + 90_000 if t > at_ns(5) else value)
+    window = estimate_window(leapt, at_ns(4), at_ns(7))
+    assert not window.valid
+    assert window.energy_j is None
+    assert "more than the device can use" in window.warnings[0]
+    assert window.integrated_energy_j == pytest.approx(BUSY.energy_j(at_ns(4), at_ns(7)), rel=0.2)
+    assert estimate_window(leapt, at_ns(6), at_ns(8)).valid
+
+
+def test_power_that_the_device_cannot_draw_is_left_out_and_named(busy: Trace) -> None:
+    struck = [t for t in busy.before_ns if t >= at_ns(5.1)][:3]
+    odd = edited(busy, power_w=lambda t, value: 80_000.0 if t in struck else value)
+    window = estimate_window(odd, at_ns(4), at_ns(7))
+    assert window.valid
+    assert window.integrated_energy_j == pytest.approx(BUSY.energy_j(at_ns(4), at_ns(7)), rel=0.2)
+    assert [text for text in window.warnings if "more than the device can draw" in text]
+
+
+def test_slow_calls_and_empty_answers_are_counted() -> None:
+    sensor = Sensor(phase_ns=37 * MS, slow_share=0.05, slow_ns=50 * MS)
+    trace = recorded(Constant(300.0), sensor, seconds=12, seed=3)
+    rng = random.Random(1)  # noqa: S311 - a simulation
+    holes = edited(trace, energy_j=lambda _, value: None if rng.random() < 0.2 else value)
+    said = "; ".join(estimate_window(holes, at_ns(4), at_ns(6)).warnings)
+    assert "driver calls took longer than 20 ms, up to 50 ms" in said
+    assert "readings gave no energy" in said
+
+
+@settings(max_examples=40, deadline=None)
+@given(load=loads(), seed=st.integers(0, 1000))
+def test_honest_readings_are_not_mended(load: Curve, seed: int) -> None:
+    trace = recorded(load, Sensor(jitter_ns=3.0 * MS, slow_share=0.02), seconds=4, seed=seed)
+    readings = readings_between(trace, START_NS, at_ns(4))
+    assert repaired(readings, implausible_w(None)) == (readings, ())
