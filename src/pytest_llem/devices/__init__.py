@@ -15,6 +15,7 @@ METERS: Registry[Callable[..., Meter]] = Registry(
     "meters",
     {
         "nvml": "pytest_llem.devices.nvml:NvmlMeter",
+        "zeus": "pytest_llem.devices.zeus:ZeusMeter",
         "rapl": "pytest_llem.devices.rapl:RaplMeter",
         "estimate": "pytest_llem.devices.estimate:EstimateMeter",
     },
