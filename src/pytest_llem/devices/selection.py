@@ -90,7 +90,8 @@ def _best(request: MeterRequest, order: Sequence[str]) -> MeterChoice:
         if isinstance(found, MeterChoice):
             return found
         reasons.append(found)
-    return _estimate(request, "; ".join(filter(None, reasons)))
+    because = "; ".join(filter(None, reasons))
+    return _estimate(request, because or "no device that can be measured")
 
 
 def _unasked(name: str) -> MeterChoice | str:

@@ -32,11 +32,11 @@ class ZeusChip:
         MeterError: Zeus sees none of its energies.
     """
 
-    def __init__(self, soc: Any, device_tree: Path = DEVICE_TREE) -> None:
+    def __init__(self, soc: Any) -> None:
         self._soc = soc
         jetson = type(soc).__name__ == "Jetson"
         self._parts = _parts(soc.get_available_metrics(), jetson=jetson)
-        self.device = _jetson(self._parts, device_tree) if jetson else _apple()
+        self.device = _jetson(self._parts) if jetson else _apple()
 
     def look(self) -> Seen:
         """The sum of the chip's parts; nothing where one of them gave nothing."""
@@ -64,9 +64,9 @@ def _parts(known: set[str], *, jetson: bool) -> tuple[str, ...]:
     return parts
 
 
-def _jetson(parts: tuple[str, ...], device_tree: Path) -> Device:
-    name = _text(device_tree / "model") or "NVIDIA Jetson"
-    serial = _text(device_tree / "serial-number")
+def _jetson(parts: tuple[str, ...]) -> Device:
+    name = _text(DEVICE_TREE / "model") or "NVIDIA Jetson"
+    serial = _text(DEVICE_TREE / "serial-number")
     rails = (
         "" if parts == (JETSON_TOTAL,) else f" ({' and '.join(p[:3].upper() for p in parts)} rails)"
     )
