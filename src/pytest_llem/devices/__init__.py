@@ -17,6 +17,7 @@ METERS: Registry[Callable[..., Meter]] = Registry(
         "nvml": "pytest_llem.devices.nvml:NvmlMeter",
         "zeus": "pytest_llem.devices.zeus:ZeusMeter",
         "rapl": "pytest_llem.devices.rapl:RaplMeter",
+        "codecarbon": "pytest_llem.devices.codecarbon:CodeCarbonMeter",
         "estimate": "pytest_llem.devices.estimate:EstimateMeter",
         "replay": "pytest_llem.devices.replay:ReplayMeter",
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,14 +37,9 @@ def hushed(logger_name: str) -> Iterator[None]:
 def silent(logger_name: str) -> Iterator[None]:
     """The same without what is printed or warned of; for the main thread only.
 
-    Output and warnings belong to the whole process.
+    Output and warnings belong to the whole process. The error stream is left alone: a
+    library that sets up logging meanwhile would write to what replaces it for ever.
     """
-    unread = io.StringIO()
-    with (
-        hushed(logger_name),
-        redirect_stdout(unread),
-        redirect_stderr(unread),
-        warnings.catch_warnings(),
-    ):
+    with hushed(logger_name), redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
