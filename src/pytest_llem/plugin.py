@@ -57,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--llem-meter",
         default="auto",
         metavar="NAME",
-        help="what reads the energy: auto (default), nvml, estimate",
+        help="what reads the energy: auto (default), nvml, zeus, rapl, codecarbon, estimate, replay:FILE",
     )
     add(
         "--llem-require",
