@@ -19,6 +19,7 @@ from pytest_llem.devices.assignment import devices_for
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.devices.replay import ReplayMeter
 from pytest_llem.devices.selection import MeterRequest, choose_meter
+from pytest_llem.devices.several import choose_meters
 from pytest_llem.energy.sampler import Sampler
 from pytest_llem.energy.trace import Trace
 from pytest_llem.energy.window import estimate_window
@@ -267,6 +268,14 @@ def test_a_replay_will_not_do_where_measurement_is_required(tmp_path: Path) -> N
 def test_only_meters_that_take_an_argument_get_one(name: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         choose_meter(MeterRequest(name))
+
+
+def test_two_recordings_at_once_are_one_too_many(tmp_path: Path) -> None:
+    path = kept(tmp_path, trace_of((0, 1.0, None)))
+    with pytest.raises(ConfigError, match="the meter 'replay' is named twice"):
+        choose_meters(MeterRequest(f"replay:{path},replay:{path}"))
+    names = [choice.name for choice in choose_meters(MeterRequest(f"replay:{path},estimate"))]
+    assert names == ["replay", "estimate"]
 
 
 def refused(path: Path) -> str:

@@ -167,21 +167,23 @@ def test_what_hip_would_show_is_never_guessed(machine: Machine, environ: dict[st
         devices_for(ExperimentConfig(), devices, environ)
 
 
-def test_an_experiment_on_the_cpu_gets_the_packages_and_one_on_a_gpu_does_not(
+def test_packages_and_their_memory_stand_beside_gpus_and_alone_on_the_cpu(
     machine: Machine, tmp_path: Path
 ) -> None:
     machine.gpus.append(AmdGpu(uuid="a"))
     packages(machine, tmp_path, "package-0", "package-1", "psys")
+    machine.cpus[1].dram_mj = None
     meter = ZeusMeter()
     devices = meter.discover()
 
     def used(device: str) -> list[str]:
         return [found.uuid for found in devices_for(ExperimentConfig(device=device), devices, {})]
 
-    assert used("auto") == ["AMD-a"]
-    assert used("cpu") == ["zeus:package-0", "zeus:package-1"]
-    energies = [meter.read(device).energy_j for device in devices[1:]]
-    assert energies == [1.5, 3.0]
+    beside = ["zeus:package-0", "zeus:package-1", "zeus:package-0:dram"]
+    assert used("auto") == ["AMD-a", *beside]
+    assert used("cpu") == beside
+    assert [device.capability.scope for device in devices[1:]] == ["package", "package", "dram"]
+    assert [meter.read(device).energy_j for device in devices[1:]] == [1.5, 3.0, 0.4]
 
 
 def test_a_jetson_covers_every_experiment_by_its_rail_for_everything(

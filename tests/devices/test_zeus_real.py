@@ -209,14 +209,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_cpu_packages_are_read_and_the_platform_is_no_package(folder: Path) -> None:
-    code = """
-first, = meter.discover()
-show([first, meter.read(first).energy_j])
-"""
-    device, energy_j = shown_beside_peers(FOLDERS + code, {"FOLDER": str(folder)})
-    assert (device["uuid"], device["capability"]["scope"]) == ("zeus:package-0", "package")
-    assert energy_j == pytest.approx(7.5)
+def test_cpu_packages_and_memory_are_read_and_the_platform_is_no_package(folder: Path) -> None:
+    code = "show([[d.uuid, d.capability.scope, meter.read(d).energy_j] for d in meter.discover()])"
+    found = shown_beside_peers(FOLDERS + code, {"FOLDER": str(folder), "LD_LIBRARY_PATH": ""})
+    assert found == [
+        ["zeus:package-0", "package", pytest.approx(7.5)],
+        ["zeus:package-0:dram", "dram", pytest.approx(0.9)],
+    ]
 
 
 def test_packages_that_may_not_be_read_say_what_to_do(folder: Path) -> None:

@@ -130,6 +130,9 @@ class Cpu:
     def get_total_energy_consumption(self) -> SimpleNamespace:
         return SimpleNamespace(cpu_mj=self.cpu_mj, dram_mj=self.dram_mj)
 
+    def supports_get_dram_energy_consumption(self) -> bool:
+        return self.dram_mj is not None
+
 
 @dataclass
 class Machine:

@@ -25,12 +25,12 @@ def devices_for(
 ) -> list[Device]:
     """The devices whose energy is the experiment's, in the order of its ranks.
 
-    Devices that cover everything (a system on a chip, a replay) are returned as they are,
-    and where there are no GPUs, all others (CPU packages, estimates). Of GPUs these are the
-    first ``tensor_parallel_size × pipeline_parallel_size`` that CUDA or HIP shows, the one
-    that ``device="cuda:N"`` names, or all visible ones where transformers' ``device_map``
-    spreads a model over them. An experiment on the CPU (``device="cpu"``, or ``auto`` with
-    no GPU visible) gets what the meter reads beside GPUs, which may be nothing.
+    Devices that cover everything (a system on a chip, a replay) are returned alone. Else
+    devices other than GPUs (CPU packages, memory, the estimate) cover every experiment and
+    follow behind the GPUs. Of GPUs these are the first ``tensor_parallel_size ×
+    pipeline_parallel_size`` that CUDA or HIP shows, the one that ``device="cuda:N"`` names, or
+    all visible ones where transformers' ``device_map`` spreads a model over them; none for an
+    experiment on the CPU: ``device="cpu"``, or ``auto`` with no GPU visible.
 
     Args:
         config: the experiment.
@@ -46,14 +46,18 @@ def devices_for(
         return everything
     gpus = [device for device in devices if device.capability.scope in GPU_SCOPES]
     others = [device for device in devices if device not in gpus and not device.refusal]
-    if not gpus:
-        return others
+    return [*(_gpus_for(config, gpus, environ) if gpus else ()), *others]
+
+
+def _gpus_for(
+    config: ExperimentConfig, gpus: Sequence[Device], environ: Mapping[str, str]
+) -> list[Device]:
     placement = _placement(config)
     if placement == "cpu":
-        return others
+        return []
     visibility = _visible(gpus, environ)
     if placement == "auto" and not visibility.gpus:
-        return others
+        return []
     used = _take(config, visibility, *_span(config, placement, len(visibility.gpus)))
     _check_certain(used, gpus, visibility)
     _check_measurable(used)

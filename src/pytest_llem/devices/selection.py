@@ -111,7 +111,7 @@ def _unasked(name: str) -> MeterChoice | str:
 
 def _packages_only(choice: MeterChoice) -> bool:
     usable = [device for device in choice.devices if not device.refusal]
-    return all(device.capability.scope == "package" for device in usable)
+    return all(device.capability.scope in {"package", "dram"} for device in usable)
 
 
 def _check(request: MeterRequest) -> str | None:

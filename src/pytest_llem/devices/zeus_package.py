@@ -1,49 +1,58 @@
-"""CPU packages through Zeus, which reads the kernel's powercap or asks its daemon, zeusd.
+"""CPU packages and their memory through Zeus: the kernel's powercap, or its daemon, zeusd.
 
 Without the daemon Zeus keeps a process for each counter, started with the first reading, that
-notices when the counter begins anew. The memory's counter, which Zeus reads beside the
-package's, is not part of the package and left out.
+notices when the counter begins anew. It reads a package and its memory, which is no part of
+the package, in one call.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from pytest_llem.devices.estimate import cpu_name
 from pytest_llem.devices.meter import Capability, Device, Facts
 from pytest_llem.devices.rapl import MICROJOULE, PERIOD_S
 from pytest_llem.devices.zeus_source import MILLIJOULE, Seen
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 class ZeusPackage:
-    """One CPU package, by the name that the kernel gives its zone."""
+    """One CPU package or its memory, by the name that the kernel gives the package's zone."""
 
-    def __init__(self, cpu: Any, zone: str) -> None:
+    def __init__(self, cpu: Any, zone: str, part: Literal["cpu_mj", "dram_mj"] = "cpu_mj") -> None:
         self._cpu = cpu
+        self._part = part
+        memory = part == "dram_mj"
         self.device = Device(
-            uuid=f"zeus:{zone}",
-            name=cpu_name(),
-            capability=Capability("package", "counter", MICROJOULE, PERIOD_S),
+            uuid=f"zeus:{zone}:dram" if memory else f"zeus:{zone}",
+            name=f"memory of {cpu_name()}" if memory else cpu_name(),
+            capability=Capability("dram" if memory else "package", "counter", MICROJOULE, PERIOD_S),
             index=cpu.cpu_index,
         )
 
     def look(self) -> Seen:
-        return Seen(self._cpu.get_total_energy_consumption().cpu_mj * MILLIJOULE, None)
+        energy_mj = getattr(self._cpu.get_total_energy_consumption(), self._part)
+        return Seen(None if energy_mj is None else energy_mj * MILLIJOULE, None)
 
     def facts(self) -> Facts:
         """Nothing is known but the time."""
         return Facts(time_ns=time.monotonic_ns())
 
 
-def packages(cpus: Any) -> Iterator[ZeusPackage]:
-    """The packages among Zeus's CPUs: it also takes the whole platform (psys) for one."""
-    for cpu in cpus.cpus:
-        zone = Path(cpus.rapl_dir) / f"intel-rapl:{cpu.cpu_index}" / "name"
-        name = zone.read_text(encoding="utf-8").strip()
-        if name.startswith("package"):
-            yield ZeusPackage(cpu, name)
+def packages(cpus: Any) -> list[ZeusPackage]:
+    """The packages among Zeus's CPUs, which also take the whole platform (psys) for one.
+
+    Then their memories, where they have a counter.
+    """
+    named = [(cpu, _zone(cpus, cpu.cpu_index)) for cpu in cpus.cpus]
+    found = [(cpu, zone) for cpu, zone in named if zone.startswith("package")]
+    with_memory = [(cpu, zone) for cpu, zone in found if cpu.supports_get_dram_energy_consumption()]
+    return [
+        *(ZeusPackage(cpu, zone) for cpu, zone in found),
+        *(ZeusPackage(cpu, zone, "dram_mj") for cpu, zone in with_memory),
+    ]
+
+
+def _zone(cpus: Any, index: int) -> str:
+    return (Path(cpus.rapl_dir) / f"intel-rapl:{index}" / "name").read_text("utf-8").strip()

@@ -49,7 +49,7 @@ def header_lines(  # noqa: PLR0913 -- every fact of the header by name
 
 
 def _source(meter_name: str, *, measured: bool) -> str:
-    if meter_name == REPLAY:
+    if meter_name.split(" and ", maxsplit=1)[0] == REPLAY:
         return "REPLAYED, not measured here" if measured else "REPLAYED from an ESTIMATE"
     return f"measured by {meter_name}" if measured else f"ESTIMATED by meter {meter_name}"
 
