@@ -57,8 +57,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--llem-meter",
         default="auto",
         metavar="NAME[,NAME]",
-        help="what reads the energy: auto (default), nvml, rapl, estimate; several stand beside "
-        "each other",
+        help="what reads the energy: auto (default), nvml, zeus, rapl, codecarbon, estimate, "
+        "replay:FILE; several stand beside each other",
     )
     add(
         "--llem-require",

@@ -39,6 +39,9 @@ class Device:
     """The vendor's own index, for people; never used to find the device again."""
     refusal: str | None = None
     """Why this device cannot be measured, as a sentence; ``None`` if it can."""
+    covers_all: bool = False
+    """Whether it covers every experiment, wherever that runs, so that there is nothing to
+    choose from: a system on a chip, a replay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ def choose_meters(request: MeterRequest) -> tuple[MeterChoice, ...]:
             f"{request.name!r} names a meter too few. Write names with commas between them, such "
             "as nvml,rapl."
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
+    kinds = [name.partition(":")[0] for name in names]
+    twice = sorted({kind for kind in kinds if kinds.count(kind) > 1})
     if twice:
         raise ConfigError(f"the meter {twice[0]!r} is named twice. Name each meter once.")
     chosen: dict[str, MeterChoice] = {}
