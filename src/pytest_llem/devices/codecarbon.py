@@ -21,6 +21,9 @@ from pytest_llem.errors import MeterError, MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+GPU_PERIOD_S = 0.1
+"""Of GPUs it takes differences of raw counters, which may be as old as their refresh: 20 to
+100 ms (Yang, Adamek and Armour, arXiv 2312.02741)."""
 LOGGER = "codecarbon"
 BEAT_NS = 200_000_000
 """How often CodeCarbon is asked. The kernel counts a processor's time in steps of 10 ms, and
@@ -71,9 +74,11 @@ class CodeCarbonMeter:
         Raises:
             MissingExtraError: CodeCarbon is not installed.
         """
-        said = assumptions().sentence()
+        assumed = assumptions()
+        said = assumed.sentence()
         self.account = f"CodeCarbon's model: {said}"
-        return [Device("codecarbon", said, Capability("node", "estimated", None, None))]
+        stale_s = GPU_PERIOD_S if assumed.gpus else None
+        return [Device("codecarbon", said, Capability("node", "estimated", None, stale_s))]
 
     def read(self, device: Device) -> Reading:  # noqa: ARG002 - there is only one
         """Energy as of ``BEAT_NS`` ago; ``None`` before that.
