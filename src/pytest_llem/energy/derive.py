@@ -36,7 +36,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
     samples = [window_sample(mark, traces) for mark in marks.windows]
     whole = [sample for sample in samples if sample.phase == "whole"]
     figures = figures_of(whole)
-    prefill, decode = phases_of(marks.kind, figures, samples)
+    prefill, decode = phases_of(marks, figures, samples, traces)
     devices = [trace.device for trace in traces]
     return Measured(
         **figures,
@@ -74,7 +74,7 @@ def _common(traces: Sequence[Trace]) -> tuple[str, Capability]:
 def _warnings(samples: Sequence[WindowSample], warm_up: WarmUp | None) -> Iterator[str]:
     if warm_up is not None and not warm_up.converged:
         yield f"the load was not steady before the first window: {warm_up.reason}"
-    for phase in ("whole", "prefill"):
+    for phase in ("whole", "prefill", "length"):
         windows = [sample for sample in samples if sample.phase == phase]
         invalid = sum(not sample.valid for sample in windows)
         if invalid:

@@ -32,9 +32,8 @@ def rows_of(marks: Iterable[MeasurementMarks]) -> Iterator[_Row]:
 
 def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
     own = {"end_ns": marks.load_end_ns, "read_until_ns": marks.read_until_ns}
-    own["phases"] = marks.phases
     model = None if marks.model is None else marks.model.model_dump_json()
-    yield {"record": "measurement", "model": model, **own}
+    yield {"record": "measurement", "model": model, "phases": marks.phases, **own}
     if marks.warm_up is not None:
         warm_up = _taken(marks.warm_up, _WARM_UP)
         yield {"record": "warm_up", "warm_up_passes": marks.warm_up.passes, **warm_up}
