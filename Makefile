@@ -2,6 +2,7 @@
 #
 #   PYTHON=python3.12   interpreter to make .venv with
 #   ARGS='-k gate -x'   further arguments for pytest
+#   OUT=folder          where gpu-check writes
 #   WORKERS=2           processes for the tests that may run side by side
 
 BIN := .venv/bin
@@ -13,10 +14,10 @@ PYTEST := $(BIN)/python -m pytest
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler lint types contracts unit functional e2e test bench benchmarks schemas clean
+.PHONY: help environment compiler lint types contracts unit functional e2e test bench benchmarks gpu-check schemas clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 environment: ## make or refresh .venv
 	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/environment.py
@@ -31,6 +32,7 @@ lint: environment ## style and formatting of every Python file (ruff)
 types: environment ## types of the package and of the scripts (mypy --strict)
 	$(BIN)/mypy
 	MYPYPATH=tests $(BIN)/mypy scripts/environment.py benchmarks
+	MYPYPATH=tests $(BIN)/mypy -p gpu
 
 contracts: environment ## which room may import which (import-linter)
 	$(BIN)/lint-imports
@@ -38,7 +40,7 @@ contracts: environment ## which room may import which (import-linter)
 # These assert behaviour and never a time, so they may share the cores; a file stays in one
 # process, so that what its fixtures build is built once.
 unit: environment compiler ## tests of each room and of the project files, side by side
-	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e --ignore=tests/gpu -n $(WORKERS) --dist loadfile $(ARGS)
 
 functional: environment compiler ## tests of the plugin as pytest users see it, side by side
 	$(PYTEST) tests/functional -n $(WORKERS) --dist worksteal $(ARGS)
@@ -56,6 +58,10 @@ benchmarks: environment ## what the tool itself costs and how accurate it is, pr
 	@status=0; for script in $$(grep -l '^if __name__' benchmarks/*.py); do \
 		echo "== $$script"; $(BIN)/python "$$script" || status=$$?; \
 	done; exit $$status
+
+# Runs without .venv where the machine's own Python has PyTorch and the small dependencies.
+gpu-check: ## what a real GPU says of the counter, the sampler and the figures, within 8 minutes
+	@OUT='$(OUT)' PYTHON='$(PYTHON)' scripts/gpu-check.sh $(ARGS)
 
 schemas: environment ## write the JSON Schemas of stored files to schemas/ again
 	$(BIN)/python -m pytest_llem.results.json_schema schemas

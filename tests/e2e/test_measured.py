@@ -151,3 +151,34 @@ def test_no_measuring_meter_fails_the_run_before_anything_is_loaded(
     assert outcome.ret == pytest.ExitCode.USAGE_ERROR
     outcome.stderr.fnmatch_lines(["*ERROR*"])
     assert not results()
+
+
+def test_idling_is_told_apart_and_confirmed_by_the_next_experiment(
+    run: Run, results: Results, gpus: Callable[..., object]
+) -> None:
+    gpus(Gpu(curve=Constant(80.0), uuid="GPU-aaaa"))
+    outcome = run(
+        """
+        import pytest
+
+        @pytest.mark.llem(
+            model="builtin/tiny", input_tokens=8, output_tokens=4,
+            measurement={"windows": 2, "window_s": 0.3, "prefill_windows": 0, "warmup_min_s": 0.1},
+        )
+        @pytest.mark.parametrize("batch_size", [1, 2])
+        def test_it(energy, model, batch_size):
+            measured = energy.measure(model)
+            assert measured.idle.power_w == pytest.approx(80.0, rel=0.02)
+        """,
+        "-vv",
+    )
+    outcome.assert_outcomes(passed=2)
+    outcome.stdout.fnmatch_lines(["*idle: 80.* W over*"])
+    found = [result["measurements"][0] for result in results()]
+    assert sorted(one["idle"]["confirmed"] for one in found) == [False, True]
+    for one in found:
+        beyond_j = one["energy_j"] - one["idle"]["power_w"] * one["duration_s"]
+        assert one["net_energy_j"] == pytest.approx(beyond_j)
+        assert (
+            abs(one["net_energy_j"]) <= 3 * one["net_energy_uncertainty_j"] + 0.02 * one["energy_j"]
+        )

@@ -24,7 +24,7 @@ LLAMA_8B = ModelShape(
     layers=32,
     kv_heads=8,
     head_dim=128,
-    kv_value_bytes=2,
+    kv_value_bits=16,
     dtype="bfloat16",
 )
 """Llama-3.1-8B in bfloat16, from its public configuration."""
@@ -38,7 +38,7 @@ MIXTURE = ModelShape(
     layers=10,
     kv_heads=4,
     head_dim=64,
-    kv_value_bytes=2,
+    kv_value_bits=16,
     dtype="bfloat16",
 )
 CHAT = (200, 717)
@@ -196,6 +196,8 @@ def test_sliding_windows_bound_the_cache() -> None:
             "does not say how large a token's keys and values are",
         ),
         ({"model": LLAMA_8B.model_copy(update={"dtype": "int7"})}, "no peak is known"),
+        ({"model": LLAMA_8B.model_copy(update={"kv_heads": -8})}, "contradicts itself"),
+        ({"model": LLAMA_8B.model_copy(update={"lookup_bytes": 10**12})}, "contradicts itself"),
         ({"output_tokens": 0}, "the work of a pass is not known"),
     ],
 )
@@ -233,6 +235,22 @@ def test_the_strict_bound_is_below_the_reference_everywhere(
     assert found.strict_per_output_token_j is not None
     assert found.reference_per_output_token_j is not None
     assert 0 <= found.strict_per_output_token_j <= found.reference_per_output_token_j
+
+
+COUNTS = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 100)
+
+
+@given(st.data())
+def test_no_account_of_a_model_breaks_the_figures(data: st.DataObject) -> None:
+    said = {
+        name: data.draw(COUNTS if name in {"parameters", "weight_bytes"} else COUNTS | st.none())
+        for name in ModelShape.model_fields
+        if name != "dtype"
+    }
+    known = {name: value for name, value in said.items() if value is not None}
+    model = ModelShape.model_validate({**known, "dtype": "bfloat16"})
+    found = floor(data.draw(st.integers(1, 10**6)), model=model, measured_j=1.0)
+    assert found.reason
 
 
 def test_the_table_is_one_of_physical_cards() -> None:

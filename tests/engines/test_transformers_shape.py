@@ -48,7 +48,7 @@ def test_the_built_in_model_is_described_by_its_recipe(session: TransformersSess
         layers=tiny.LAYERS,
         kv_heads=tiny.KEY_VALUE_HEADS,
         head_dim=tiny.HEAD,
-        kv_value_bytes=4,
+        kv_value_bits=32,
         dtype="float32",
     )
 

@@ -29,6 +29,7 @@ __all__ = [
     "SECOND",
     "Sensor",
     "SimulatedCard",
+    "SimulatedMeter",
     "VirtualClock",
     "Watch",
     "edited",

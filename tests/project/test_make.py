@@ -23,6 +23,7 @@ PROMISED = [
     "test",
     "bench",
     "benchmarks",
+    "gpu-check",
     "schemas",
     "clean",
 ]
@@ -37,32 +38,37 @@ def help_text(checkout: Path) -> str:
 
 
 def test_make_alone_lists_every_target_with_a_description(help_text: str) -> None:
-    listed = dict(re.findall(r"^  make (\w+) +(\S.*)$", help_text, flags=re.MULTILINE))
+    listed = dict(re.findall(r"^  make ([\w-]+) +(\S.*)$", help_text, flags=re.MULTILINE))
     assert sorted(listed) == sorted(PROMISED)
 
 
 def test_no_target_is_mistaken_for_a_file(checkout: Path) -> None:
     makefile = (checkout / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
-    targets = re.findall(r"^([a-z0-9]+):", makefile, flags=re.MULTILINE)
+    targets = re.findall(r"^([a-z0-9-]+):", makefile, flags=re.MULTILINE)
     assert sorted(phony.split()) == sorted(targets)
 
 
 def test_the_guide_for_contributors_names_only_targets_that_exist(checkout: Path) -> None:
-    named = re.findall(r"`make (\w+)", (checkout / "CONTRIBUTING.md").read_text())
+    named = re.findall(r"`make ([\w-]+)", (checkout / "CONTRIBUTING.md").read_text())
     assert named
     assert set(named) <= set(PROMISED)
 
 
 def test_make_test_runs_every_directory_of_tests(checkout: Path) -> None:
-    """Each directory belongs to exactly one of unit, functional and e2e."""
+    """Each directory belongs to one of unit, functional and e2e; tests/gpu needs a GPU."""
     done = subprocess.run(
         ["make", "--dry-run", "test"], cwd=checkout, capture_output=True, text=True, check=True
     )
     runs = [line for line in done.stdout.splitlines() if "-m pytest" in line]
     chosen = [re.findall(r"(--ignore=)?(tests\S*)", line) for line in runs]
     assert chosen == [
-        [("", "tests"), ("--ignore=", "tests/functional"), ("--ignore=", "tests/e2e")],
+        [
+            ("", "tests"),
+            ("--ignore=", "tests/functional"),
+            ("--ignore=", "tests/e2e"),
+            ("--ignore=", "tests/gpu"),
+        ],
         [("", "tests/functional")],
         [("", "tests/e2e")],
     ]

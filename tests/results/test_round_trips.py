@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
-from pytest_llem.energy.marks import MeasurementMarks
+from pytest_llem.energy.marks import Idle, MeasurementMarks
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.energy.trace import Trace
 from pytest_llem.results.environment import Environment
@@ -133,7 +133,13 @@ RAW = st.builds(
     RawData,
     traces=st.lists(traces(), max_size=3).map(tuple),
     marks=st.lists(
-        models(MeasurementMarks, st.floats(), model=st.none() | models(ModelShape)), max_size=3
+        models(
+            MeasurementMarks,
+            st.floats(),
+            model=st.none() | models(ModelShape),
+            idle=st.none() | models(Idle),
+        ),
+        max_size=3,
     ).map(tuple),
 )
 

@@ -32,6 +32,9 @@ class MeasurementConfig(Model):
     """Windows at each of those lengths; an even number cancels a slow drift of power."""
     repeat_windows: int = Field(default=3, ge=0, le=1000)
     """Further windows, of either kind, in place of invalid ones; 0 repeats none."""
+    idle_s: float = Field(default=1.0, ge=0, le=3600)
+    """How long to look at what the devices draw with the model loaded and nothing to do, in
+    seconds; shorter where an earlier experiment of the run knows it; 0 does not look."""
     warmup_min_s: float = Field(default=0.5, ge=0, le=3600)
     """Least duration of the warm-up, in seconds."""
     warmup_max_s: float = Field(default=30.0, gt=0, le=86_400)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.figures import figures_of
 from pytest_llem.energy.floor import floor_of
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llem.devices.meter import Capability
-    from pytest_llem.energy.marks import MeasurementMarks, WarmUp
+    from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
     from pytest_llem.energy.measured import WindowSample
     from pytest_llem.energy.trace import Trace
 
@@ -53,7 +54,22 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
         valid=figures["energy_j"] is not None,
         warnings=tuple(dict.fromkeys(_warnings(samples, marks.warm_up))),
         floor=floor_of(marks.kind, figures, decode, devices, marks.model),
+        idle=marks.idle,
+        **_net(figures, marks.idle),
     )
+
+
+def _net(figures: dict[str, Any], idle: Idle | None) -> dict[str, float | None]:
+    """Energy beyond idling for as long; unknown where one of the two is."""
+    energy_j, duration_s = figures["energy_j"], figures["duration_s"]
+    if energy_j is None or idle is None or idle.power_w is None:
+        return {"net_energy_j": None, "net_energy_uncertainty_j": None}
+    idle_u_j = (idle.power_uncertainty_w or 0.0) * duration_s
+    gross_u_j = figures["energy_uncertainty_j"]
+    return {
+        "net_energy_j": energy_j - idle.power_w * duration_s,
+        "net_energy_uncertainty_j": None if gross_u_j is None else math.hypot(gross_u_j, idle_u_j),
+    }
 
 
 def _common(traces: Sequence[Trace]) -> tuple[str, Capability]:

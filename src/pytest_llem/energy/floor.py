@@ -160,6 +160,8 @@ def _asked(
 ) -> tuple[ModelShape, Traffic]:
     if kind != "workload" or model is None:
         raise NoFloorError("not the workload of a model: what a token takes is not known")
+    if not model.plausible:
+        raise NoFloorError("what the engine says of the model's size contradicts itself")
     requests, inputs, outputs = (
         figures[name] for name in ("requests", "input_tokens", "output_tokens")
     )

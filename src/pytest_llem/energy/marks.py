@@ -69,6 +69,20 @@ class WarmUp(Mark):
     """What was seen: the criterion that held, or the one that did not."""
 
 
+class Idle(Mark):
+    """What the devices draw with the model loaded and nothing to do."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    power_w: float | None = None
+    """``None`` if it could not be told, for the reason given."""
+    power_uncertainty_w: float | None = None
+    """Half-width of the 95 % interval."""
+    confirmed: bool = False
+    """Known from an earlier experiment of the run, and seen to hold still."""
+    reason: str
+
+
 class MeasurementMarks(Mark):
     """All that one call of ``energy.measure`` marked."""
 
@@ -77,6 +91,8 @@ class MeasurementMarks(Mark):
     kind: Literal["workload", "callable", "window"]
     warm_up: WarmUp | None
     windows: tuple[WindowMark, ...]
+    idle: Idle | None = None
+    """What the devices drew before; set by the supervisor."""
     load_end_ns: int
     """Until when the load kept running after the last window."""
     read_until_ns: int | None = None

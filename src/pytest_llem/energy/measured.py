@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pytest_llem.devices.meter import Method, Scope
-from pytest_llem.energy.marks import WarmUp, WindowPhase
+from pytest_llem.energy.marks import Idle, WarmUp, WindowPhase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,6 +136,11 @@ class Measured(Figures):
     valid: bool
     warnings: tuple[str, ...]
     floor: Floor | None = None
+    idle: Idle | None = None
+    """``None`` if it was not looked at: no model was loaded, or ``measurement.idle_s`` is 0."""
+    net_energy_j: float | None = None
+    """Energy beyond idling, of one pass; the headline is the gross energy."""
+    net_energy_uncertainty_j: float | None = None
     """What the tokens would cost at least; ``None`` in results that were stored without it."""
 
     @property

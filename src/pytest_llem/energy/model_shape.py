@@ -44,8 +44,8 @@ class ModelShape(BaseModel):
     kv_heads: int | None = None
     """Heads of keys and values, fewer than those of queries where these share them."""
     head_dim: int | None = None
-    kv_value_bytes: float | None = None
-    """Bytes of one number of the key-value cache."""
+    kv_value_bits: int | None = None
+    """Bits of one number of the key-value cache."""
     dtype: str | None = None
     """What is multiplied: ``bfloat16``, ``float16``, ``float32`` or ``float8``."""
     most_requests: int | None = None
@@ -59,15 +59,28 @@ class ModelShape(BaseModel):
         except ValidationError:
             return None
 
+    @property
+    def plausible(self) -> bool:
+        """Whether no part is negative or larger than its whole."""
+        parts = (
+            (self.lookup_parameters + self.expert_parameters, self.parameters),
+            (self.lookup_bytes + self.expert_bytes, self.weight_bytes),
+            (self.experts_per_token or 0, self.experts or 0),
+            (self.sliding_layers, self.layers or 0),
+        )
+        counts = [count for count in self.model_dump(exclude={"dtype"}).values() if count]
+        whole = min(self.parameters, self.weight_bytes) > 0 and min(counts) > 0
+        return whole and all(part <= all_of_it for part, all_of_it in parts)
+
     def kv_bytes(self, context_tokens: float) -> float | None:
         """Keys and values of one request with so many tokens; ``None`` if it is not known."""
         if self.layers is None or self.kv_heads is None or self.head_dim is None:
             return None
-        if self.kv_value_bytes is None:
+        if self.kv_value_bits is None:
             return None
         near = min(context_tokens, self.sliding_window or context_tokens)
         tokens = (self.layers - self.sliding_layers) * context_tokens + self.sliding_layers * near
-        return 2 * self.kv_heads * self.head_dim * self.kv_value_bytes * tokens
+        return 2 * self.kv_heads * self.head_dim * self.kv_value_bits / 8 * tokens
 
     def expert_share(self, tokens: float) -> float:
         """Expected share of the experts that so many tokens reach, if each is as likely.

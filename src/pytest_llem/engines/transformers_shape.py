@@ -87,7 +87,7 @@ def _cache(loaded: Loaded, config: Any) -> dict[str, Any]:
         "sliding_window": getattr(config, "sliding_window", None),
         "kv_heads": _kv_heads(config),
         "head_dim": _head_dim(config),
-        "kv_value_bytes": None if quantized else loaded.model.dtype.itemsize,
+        "kv_value_bits": None if quantized else 8 * loaded.model.dtype.itemsize,
     }
 
 

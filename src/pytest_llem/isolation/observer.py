@@ -75,6 +75,8 @@ class Observer:
     reply: Callable[..., None]
     review: Callable[[list[dict[str, Any]]], int] = lambda _: 0
     """How many of some windows' marks are invalid for a reason that may pass."""
+    idle: Callable[[Awaited, int], bool] = lambda _, __: True
+    """Whether enough was seen of idling devices, by what is awaited and the time now."""
     clock: Callable[[], int] = time.monotonic_ns
     doing: Progress = Progress("starting")
     engine: dict[str, Any] | None = None
@@ -97,7 +99,7 @@ class Observer:
         if self._awaited is None:
             return None
         now = self.clock()
-        if now < self._awaited.earliest_ns():
+        if self._awaited.condition != "idle" and now < self._awaited.earliest_ns():
             return (self._awaited.earliest_ns() - now) / 1e9
         if not self._holds(self._awaited, now):
             return AT_ONCE_S if self._awaited.condition == "refreshed" else LOOK_AGAIN_S
@@ -109,6 +111,8 @@ class Observer:
         return replace(self.doing, power_w=self.sampling.latest_power_w())
 
     def _holds(self, awaited: Awaited, now: int) -> bool:
+        if awaited.condition == "idle":
+            return self.idle(awaited, now)
         if awaited.condition == "refreshed":
             earliest_ns = awaited.earliest_ns()
             late = now - earliest_ns > LONGEST_PERIOD_NS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.errors import IsolationError, MeterError
@@ -28,6 +29,12 @@ class SupervisorLink:
     def begin(self) -> None:
         """Say that a measurement begins: the devices are read closely from now on."""
         self._channel.send("begin")
+
+    def idle(self, least_s: float) -> None:
+        """Keep quiet until the supervisor has seen what the devices draw meanwhile."""
+        self.phase("idling")
+        self.ask("idle", time.monotonic_ns(), least_s)
+        self.wait()
 
     def ask(self, condition: str, since_ns: int, least_s: float = 0.0) -> None:
         """Ask to be told once *condition* holds, in place of what was asked before."""

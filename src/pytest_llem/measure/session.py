@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def open_session(config: ExperimentConfig, link: SupervisorLink) -> Iterator[Session]:
     """The engine session of *config*; the supervisor learns what really took effect.
 
+    Once the model is loaded the supervisor looks at what the devices draw with nothing to do.
+
     Raises:
         EngineError: the model could not be loaded.
         MissingExtraError: the engine is not installed.
@@ -27,6 +29,8 @@ def open_session(config: ExperimentConfig, link: SupervisorLink) -> Iterator[Ses
     session = ENGINES.load(config.backend)().load(config)
     try:
         link.engine(session.describe())
+        if config.measurement.idle_s:
+            link.idle(config.measurement.idle_s)
         link.phase("ready")
         yield session
     finally:

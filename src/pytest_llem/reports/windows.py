@@ -18,6 +18,7 @@ from pytest_llem.reports.text import cut_middle, display_width, wrapped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llem.energy.marks import Idle
     from pytest_llem.energy.measured import Floor, Measured, WindowSample
     from pytest_llem.reports.text import Glyphs
     from pytest_llem.reports.view import View
@@ -75,10 +76,24 @@ def window_lines(measured: Measured, view: View) -> list[Line]:
     if measured.floor is not None:
         told = view.clean(f"floor: {_floor(measured.floor, view.signs)}")
         said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
+    if measured.idle is not None:
+        told = view.clean(f"idle: {_idle(measured, measured.idle)}")
+        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
     if table.left_out:
         names = ", ".join(table.left_out)
         said += wrapped(f"left out at {view.width} columns: {names}", view.width, first=_INDENT)
     return [*table.head, *table.rows, *(line(text, "dim") for text in said)]
+
+
+def _idle(measured: Measured, idle: Idle) -> str:
+    if idle.power_w is None:
+        return f"unknown, since {idle.reason}"
+    text = f"{idle.power_w:.1f} W {idle.reason}"
+    if idle.confirmed:
+        text += ", known before and confirmed"
+    if measured.net_energy_j is None or not measured.energy_j:
+        return text
+    return f"{text}; {measured.net_energy_j / measured.energy_j:.1%} of the energy is beyond that"
 
 
 def _floor(floor: Floor, signs: Glyphs) -> str:

@@ -72,6 +72,12 @@ MARKS = (
         "",
         "Size of the model as JSON, as its engine said; null is unknown; of measurements",
     ),
+    (
+        "idle",
+        "string",
+        "",
+        "What the devices drew idling, as JSON; null if it was not looked at; of measurements",
+    ),
     ("phases", "name", "", "How phases were to be told apart; null is auto; of measurements"),
     (
         "output_length",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
+from pytest_llem.energy.marks import Idle, MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.model_shape import ModelShape
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def rows_of(marks: Iterable[MeasurementMarks]) -> Iterator[_Row]:
 def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
     own = {"end_ns": marks.load_end_ns, "read_until_ns": marks.read_until_ns}
     model = None if marks.model is None else marks.model.model_dump_json()
-    yield {"record": "measurement", "model": model, "phases": marks.phases, **own}
+    idle = None if marks.idle is None else marks.idle.model_dump_json()
+    said = {"model": model, "idle": idle, "phases": marks.phases}
+    yield {"record": "measurement", **said, **own}
     if marks.warm_up is not None:
         warm_up = _taken(marks.warm_up, _WARM_UP)
         yield {"record": "warm_up", "warm_up_passes": marks.warm_up.passes, **warm_up}
@@ -70,8 +72,14 @@ def _measurement(rows: Sequence[_Row]) -> MeasurementMarks:
         load_end_ns=head["end_ns"],
         read_until_ns=head["read_until_ns"],
         model=_model(head.get("model")),
+        idle=_idle(head.get("idle")),
         phases=head.get("phases") or "auto",
     )
+
+
+def _idle(text: str | None) -> Idle | None:
+    """What was seen of idling; unknown in files of before."""
+    return None if text is None else Idle.model_validate_json(text)
 
 
 def _model(text: str | None) -> ModelShape | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llem.devices.assignment import devices_for
 from pytest_llem.devices.selection import MeterRequest, choose_cpu_meter, choose_meter
 from pytest_llem.energy.derive import derive_measured
+from pytest_llem.energy.idle import IdleWatch
 from pytest_llem.energy.marks import MeasurementMarks, WindowMark
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.energy.sampler import Sampler
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.devices.meter import Device, Meter
     from pytest_llem.devices.selection import MeterChoice
+    from pytest_llem.energy.marks import Idle
     from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.trace import Trace
+    from pytest_llem.isolation.observer import Awaited
     from pytest_llem.runs.settings import RunSettings
 
 
@@ -33,6 +36,7 @@ class Instruments:
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
+        self._idle: dict[tuple[str, ...], Idle] = {}
         self.choice: MeterChoice = choose_meter(self._request(settings.meter))
 
     def for_experiment(self, config: ExperimentConfig) -> Instrument:
@@ -47,7 +51,7 @@ class Instruments:
         if not devices:
             choice = choose_cpu_meter(self._request("auto"))
             devices = list(choice.devices)
-        return Instrument(choice, tuple(devices))
+        return Instrument(choice, tuple(devices), self._idle)
 
     def _request(self, name: str) -> MeterRequest:
         settings = self._settings
@@ -60,6 +64,8 @@ class Instrument:
 
     choice: MeterChoice
     devices: tuple[Device, ...]
+    idle: dict[tuple[str, ...], Idle] = field(default_factory=dict)
+    """What is known of idling devices in this run, by their UUIDs."""
 
     def observe(self, clock: Processes) -> Observation:
         """Begin to read the devices; *clock* knows the experiment's processes."""
@@ -86,6 +92,7 @@ class Observation:
         self.marks: list[MeasurementMarks] = []
         self.measured: list[Measured] = []
         self._observer: Observer | None = None
+        self._idle: IdleWatch | None = None
         self._sampler.start()
 
     @property
@@ -94,7 +101,7 @@ class Observation:
 
     def observer(self, reply: Callable[..., None]) -> Observer:
         """Who answers the measured process."""
-        self._observer = Observer(self._sampler, self._infer, reply, self._review)
+        self._observer = Observer(self._sampler, self._infer, reply, self._review, self._idle_seen)
         return self._observer
 
     def close(self) -> None:
@@ -103,12 +110,21 @@ class Observation:
 
     def _infer(self, marks: dict[str, Any]) -> dict[str, Any]:
         engine = self._observer.engine if self._observer else None
-        known = {"read_until_ns": self._sampler.read_until_ns(), "model": ModelShape.of(engine)}
+        known = {
+            "read_until_ns": self._sampler.read_until_ns(),
+            "model": ModelShape.of(engine),
+            "idle": self._idle.found if self._idle else None,
+        }
         parsed = MeasurementMarks.model_validate({**marks, **known})
         measured = derive_measured(parsed, self._sampler.traces)
         self.marks.append(parsed)
         self.measured.append(measured)
         return measured.model_dump(mode="json")
+
+    def _idle_seen(self, awaited: Awaited, now_ns: int) -> bool:
+        if self._idle is None:
+            self._idle = IdleWatch(self._sampler, self._instrument.idle, awaited.least_ns)
+        return self._idle.done(awaited.since_ns, now_ns)
 
     def _review(self, windows: list[dict[str, Any]]) -> int:
         """How many windows are invalid; none while a device is lost, as all would be again."""

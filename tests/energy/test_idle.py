@@ -1,0 +1,73 @@
+"""What idling devices draw: seen once, confirmed later, and never taken from a device at work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from instruments.curves import Constant, Piece, Pieces, Ramp, Square
+from instruments.recordings import MS, SECOND, Sensor, Watch
+from pytest_llem.energy.idle import IdleWatch
+
+if TYPE_CHECKING:
+    from instruments.curve import Curve
+    from pytest_llem.energy.marks import Idle
+
+Known = dict[tuple[str, ...], "Idle"]
+
+
+def looked(curves: list[Curve], known: Known, least_s: float = 1.0) -> tuple[Idle, float]:
+    """What was found, and how long it took."""
+    sensors = [Sensor(phase_ns=(37 + 13 * i) * MS) for i in range(len(curves))]
+    scene = Watch.over(curves, sensors)
+    scene.run(0.2)
+    idle = IdleWatch(scene.sampler, known, round(least_s * SECOND))
+    since_ns = scene.clock()
+    while not idle.done(since_ns, scene.clock()):
+        scene.run(0.02)
+    assert idle.found is not None
+    return idle.found, (scene.clock() - since_ns) / SECOND
+
+
+def test_all_devices_of_an_experiment_idle_together() -> None:
+    found, _ = looked([Constant(61.0), Constant(75.0)], {})
+    assert found.power_w == pytest.approx(136.0, rel=0.005)
+    assert found.power_uncertainty_w is not None
+    assert found.power_uncertainty_w < 3.0
+    assert not found.confirmed
+
+
+def test_what_is_known_is_confirmed_by_a_shorter_look() -> None:
+    known: Known = {}
+    first, long_s = looked([Constant(61.0)], known)
+    again, short_s = looked([Constant(61.2)], known)
+    assert short_s < long_s - 0.4
+    assert again.confirmed
+    assert again.power_w == first.power_w
+
+
+def test_what_no_longer_holds_is_measured_anew() -> None:
+    known: Known = {}
+    looked([Constant(61.0)], known)
+    found, _ = looked([Constant(90.0)], known)
+    assert not found.confirmed
+    assert found.power_w == pytest.approx(90.0, rel=0.01)
+    (kept,) = known.values()
+    assert kept == found
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        Ramp(start_w=300.0, end_w=70.0, duration_ns=3 * SECOND, origin_ns=1_000 * SECOND),
+        Square(low_w=70.0, high_w=300.0, period_ns=1300 * MS),
+        Pieces((Piece(900 * MS, 70.0), Piece(3 * SECOND, 250.0)), 1_000 * SECOND),
+    ],
+)
+def test_a_device_at_work_does_not_idle(curve: Curve) -> None:
+    known: Known = {}
+    found, _ = looked([curve], known)
+    assert found.power_w is None
+    assert "power was not flat" in found.reason
+    assert known == {}
