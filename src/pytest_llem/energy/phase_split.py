@@ -59,11 +59,11 @@ def split(whole: Mapping[str, Any], prefill: Prefill, told: Told) -> Split:
     """Prefill, and decode as the rest of a whole with the figures *whole*.
 
     The first token of every request is prefill's output, the others are decode's. Tokens,
-    energies and durations of the two add up to the whole.
+    energies and durations of the two add up to the whole, to the last bit.
     """
-    energy_j = whole["energy_j"] - prefill.energy_j
-    duration_s = whole["duration_s"] - prefill.duration_s
-    if min(energy_j, duration_s, prefill.energy_j, prefill.duration_s) <= 0:
+    first_j, energy_j = _parts(whole["energy_j"], prefill.energy_j)
+    first_s, duration_s = _parts(whole["duration_s"], prefill.duration_s)
+    if min(energy_j, duration_s, first_j, first_s) <= 0:
         return unresolved(
             f"Prefill came to {prefill.energy_j:.4g} J and {prefill.duration_s:.4g} s, the whole to "
             f"{whole['energy_j']:.4g} J and {whole['duration_s']:.4g} s: the difference is lost in "
@@ -71,9 +71,9 @@ def split(whole: Mapping[str, Any], prefill: Prefill, told: Told) -> Split:
         )
     first = completed(
         {
-            "energy_j": prefill.energy_j,
+            "energy_j": first_j,
             "energy_uncertainty_j": prefill.energy_uncertainty_j,
-            "duration_s": prefill.duration_s,
+            "duration_s": first_s,
             "requests": whole["requests"],
             "input_tokens": whole["input_tokens"],
             "output_tokens": whole["requests"],
@@ -108,6 +108,16 @@ def unresolved(reason: str) -> Split:
 def unresolved_phase(reason: str) -> Phase:
     """A phase of which nothing is known; *reason* is a sentence."""
     return Phase(**UNKNOWN, method="unresolved", reason=reason)
+
+
+def _parts(whole: float, first: float) -> tuple[float, float]:
+    """*first* and the rest of *whole*, rounded so that they add up to it exactly.
+
+    A difference of two numbers within a factor of two is exact (Sterbenz 1974,
+    Floating-Point Computation, theorem 4.3.1), and the whole is within that of its larger part.
+    """
+    rest = whole - first
+    return whole - rest, rest
 
 
 def _noted(phase: Phase, sentence: str) -> Phase:
