@@ -44,5 +44,5 @@ class MeasurementConfig(Model):
     @classmethod
     def _three_lengths(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
         if value is not None and len(set(value)) < LEAST_LENGTHS:
-            raise ValueError(f"needs at least {LEAST_LENGTHS} different lengths")
+            raise ValueError(f"must have at least {LEAST_LENGTHS} different lengths.")
         return value

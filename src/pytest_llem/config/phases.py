@@ -49,11 +49,15 @@ def described(plan: PhasePlan) -> str:
     """The plan in words; empty if nothing is run besides the whole."""
     parts = []
     if plan.prefill_windows:
-        parts.append(f"{plan.prefill_windows} prefill-only windows")
+        parts.append(f"{_windows(plan.prefill_windows)} of prefill only")
     if plan.output_tokens:
         lengths = ", ".join(map(str, plan.output_tokens))
-        parts.append(f"{plan.length_windows} windows at each of {lengths} output tokens")
+        parts.append(f"{_windows(plan.length_windows)} at each of {lengths} output tokens")
     return " and ".join(parts)
+
+
+def _windows(count: int) -> str:
+    return "1 window" if count == 1 else f"{count} windows"
 
 
 def _lengths(settings: MeasurementConfig, own: Sequence[int]) -> Sequence[int]:

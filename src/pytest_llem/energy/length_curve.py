@@ -76,20 +76,20 @@ class Curve:
         """Half-width of the 95 % interval of a sum over the observations with these shares.
 
         By Student's t. The observations' variances are the fit's, which takes them to scatter
-        alike; a group that scatters more counts with its own, and with as few degrees of
-        freedom as it has (Satterthwaite 1946, Biometrics Bulletin 2, 110).
+        alike. Where that is not so, a group's own scatter says more of it, with as few degrees
+        of freedom as it has (Satterthwaite 1946, Biometrics Bulletin 2, 110): of the two, each
+        group counts with what makes the wider interval.
         """
-        parts = []
+        alike, apart = 0.0, []
         for members in self._groups.values():
             squares = math.fsum(shares[i] ** 2 for i in members)
             pooled = math.fsum(shares[i] ** 2 * self.fit.variances[i] for i in members)
-            own = squares * self._own_variance(members)
-            parts.append((own, len(members) - 1) if own > pooled else (pooled, self.fit.degrees))
-        total = math.fsum(part for part, _ in parts)
-        if not total:
-            return 0.0
-        degrees = total**2 / math.fsum(part**2 / degrees for part, degrees in parts)
-        return student_95(max(int(degrees), 1)) * math.sqrt(total)
+            own, degrees = squares * self._own_variance(members), len(members) - 1
+            if degrees and _wide(own, degrees) > _wide(pooled, self.fit.degrees):
+                apart.append((own, degrees))
+            else:
+                alike += pooled
+        return _half_width([(alike, self.fit.degrees), *apart])
 
     def misfit(self) -> tuple[float, int, int] | None:
         """F for lack of fit, with its degrees of freedom; ``None`` where nothing tests it.
@@ -117,6 +117,20 @@ class Curve:
     def _own_variance(self, members: Sequence[int]) -> float:
         values = [self.observations[i].y for i in members]
         return variance(values) if len(values) > 1 else 0.0
+
+
+def _wide(part: float, degrees: int) -> float:
+    """The square of the interval's half-width that such a variance makes alone."""
+    return student_95(degrees) ** 2 * part
+
+
+def _half_width(parts: Sequence[tuple[float, int]]) -> float:
+    """Of a sum of independent parts, from their variances and degrees of freedom."""
+    total = math.fsum(part for part, _ in parts)
+    if not total:
+        return 0.0
+    degrees = total**2 / math.fsum(part**2 / degrees for part, degrees in parts)
+    return math.sqrt(_wide(total, max(int(degrees), 1)))
 
 
 def _fitted(terms: Sequence[Sequence[float]], observations: Sequence[Observation]) -> Fit:

@@ -21,6 +21,10 @@ UNLIKELY = 0.01
 """Windows that miss the curve as badly as this share of good ones do say that it is none."""
 LEAST_SHARE = 1e-6
 """Of its energy that a window's own standard deviation is at least taken to be."""
+UNTESTED = (
+    "That it is a curve of three terms was not tested: that takes windows at four lengths, and "
+    "several at one of them."
+)
 
 
 def regressed_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) -> Split:
@@ -34,6 +38,8 @@ def regressed_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) -
     against windows of equal length; Draper and Smith, Applied Regression Analysis, 1998,
     chapter 2), and phases stay unresolved if it does not fit.
 
+    Three lengths fit any such curve: it is then said that it was not tested.
+
     Durations are split by the same weights. The interval of prefill has the scatter of windows
     about the curve, what the instrument states of each, and what three terms cost in
     extrapolation. That of decode is for the whole less prefill: windows over the whole count in
@@ -46,11 +52,14 @@ def regressed_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) -
     """
     points = [point for sample in samples if (point := _point(sample)) is not None]
     lengths = sorted({point.length for point in points})
-    if len(lengths) < LEAST_LENGTHS or len(points) <= LEAST_LENGTHS:
+    decoded = {point.observation.x for point in points}
+    if min(len(lengths), len(decoded), len(points) - 1) < LEAST_LENGTHS:
         known = ", ".join(map(str, lengths)) or "none"
         return unresolved(
             f"A curve needs valid windows at {LEAST_LENGTHS} output lengths, and more windows than "
             f"lengths; there are {len(points)} windows, at lengths: {known}."
+            + " Requests ended before theirs."
+            * (len(decoded) < LEAST_LENGTHS <= len(lengths))
         )
     curve = curve_through([point.observation for point in points])
     misfit = curve.misfit()
@@ -114,9 +123,10 @@ def _split(whole: Mapping[str, Any], points: Sequence[Point], curve: Curve) -> S
     )
     lengths = ", ".join(map(str, sorted({point.length for point in points})))
     how = f"a curve through {len(points)} windows at output lengths {lengths}"
+    tested = f" {UNTESTED}" * (curve.misfit() is None)
     told = Told(
         "regressed",
-        f"Where {how} begins, at no decoded token.",
+        f"Where {how} begins, at no decoded token.{tested}",
         f"The whole less where {how} begins. {_growth(whole, curve)}",
     )
     return split(whole, prefill, told)

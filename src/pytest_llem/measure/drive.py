@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.steady import SteadyState
+from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,8 +80,8 @@ class Driver:
         """
         windows: list[WindowMark] = []
         left = self._settings.repeat_windows
-        for load in loads.values():
-            load()  # shapes of its own may be compiled on first use
+        for length, load in loads.items():
+            _first_use(length, load)
         for turn in range(self._settings.phase_windows):
             for length, load in list(loads.items())[:: -1 if turn % 2 else 1]:
                 found, _ = self._phase("length", load, 1, first=len(windows), left=left)
@@ -137,6 +138,22 @@ class Driver:
         while not self._link.answered():
             load()
         return time.monotonic_ns()
+
+
+def _first_use(length: int, load: Load) -> None:
+    """Run *load* once: shapes of its own may be compiled, and it may not fit.
+
+    Raises:
+        EngineError: the engine cannot generate so many tokens.
+    """
+    try:
+        load()
+    except EngineError as error:
+        raise type(error)(
+            f"the windows at {length} output tokens, which tell the phases apart, cannot be run: "
+            f"{error} Or choose other lengths with measurement.phase_output_tokens, or another "
+            "measurement.phases."
+        ) from error
 
 
 def _at(length: int | None, windows: Sequence[WindowMark]) -> list[WindowMark]:
