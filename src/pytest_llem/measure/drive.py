@@ -33,6 +33,7 @@ class Driver:
 
     def measure(self, name: str, kind: str, loads: Loads) -> MeasurementMarks:
         """Warm the whole load up and measure it, then those that tell the phases apart."""
+        __tracebackhide__ = True
         whole, prefill = loads.whole, loads.prefill
         self._link.begin()
         warm_up = self._warm_up(whole)
@@ -78,6 +79,7 @@ class Driver:
         What drifts slowly and evenly then falls on all lengths alike, and is not taken for
         what a token costs.
         """
+        __tracebackhide__ = True
         windows: list[WindowMark] = []
         left = self._settings.repeat_windows
         for length, load in loads.items():
@@ -146,6 +148,7 @@ def _first_use(length: int, load: Load) -> None:
     Raises:
         EngineError: the engine cannot generate so many tokens.
     """
+    __tracebackhide__ = True
     try:
         load()
     except EngineError as error:
@@ -153,7 +156,7 @@ def _first_use(length: int, load: Load) -> None:
             f"the windows at {length} output tokens, which tell the phases apart, cannot be run: "
             f"{error} Or choose other lengths with measurement.phase_output_tokens, or another "
             "measurement.phases."
-        ) from error
+        ) from None
 
 
 def _at(length: int | None, windows: Sequence[WindowMark]) -> list[WindowMark]:
