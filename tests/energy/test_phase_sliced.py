@@ -123,7 +123,10 @@ def test_long_phases_are_cut_to_half_a_percent(
         assert phase.method == "sliced"
         assert phase.energy_j == pytest.approx(energy_j, rel=0.005)
         assert 0 < (phase.energy_uncertainty_j or 0) <= 0.1 * energy_j
-    assert measured.prefill.duration_s == pytest.approx(prefill_ms / 1e3)
+    prefill, decode = measured.prefill, measured.decode
+    assert prefill.duration_s == pytest.approx(prefill_ms / 1e3)
+    assert (prefill.energy_j or 0) + (decode.energy_j or 0) == measured.energy_j
+    assert (prefill.duration_s or 0) + (decode.duration_s or 0) == measured.duration_s
 
 
 def test_intervals_hold_the_truth() -> None:
