@@ -153,6 +153,8 @@ def test_phases_of_some_ten_refreshes_are_known_or_refused_for_their_uncertainty
             continue
         prefill_j = PREFILL_W * serving.prefill_ns / 1e9
         assert measured.prefill.energy_j == pytest.approx(prefill_j, rel=0.01)
+        for phase in (measured.prefill, measured.decode):
+            assert (phase.energy_uncertainty_j or 0) <= 0.1 * (phase.energy_j or 0)
 
 
 @pytest.mark.parametrize(
