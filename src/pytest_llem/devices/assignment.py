@@ -24,11 +24,11 @@ def devices_for(
 ) -> list[Device]:
     """The devices whose energy is the experiment's, in the order of its ranks.
 
-    Devices other than GPUs (the CPU estimate) cover every experiment and are returned
-    as they are. Of GPUs these are the first ``tensor_parallel_size ×
+    Devices other than GPUs (CPU packages, memory, the estimate) cover every experiment and
+    follow behind the GPUs. Of GPUs these are the first ``tensor_parallel_size ×
     pipeline_parallel_size`` that CUDA shows, the one that ``device="cuda:N"`` names, or
-    all visible ones where transformers' ``device_map`` spreads a model over them. An empty
-    list is an experiment on the CPU: ``device="cpu"``, or ``auto`` with no GPU visible.
+    all visible ones where transformers' ``device_map`` spreads a model over them; none for an
+    experiment on the CPU: ``device="cpu"``, or ``auto`` with no GPU visible.
 
     Args:
         config: the experiment.
@@ -41,8 +41,13 @@ def devices_for(
         MeterError: one of the GPUs cannot be measured.
     """
     gpus = [device for device in devices if device.capability.scope in GPU_SCOPES]
-    if not gpus:
-        return list(devices)
+    others = [device for device in devices if device.capability.scope not in GPU_SCOPES]
+    return [*(_gpus_for(config, gpus, environ) if gpus else ()), *others]
+
+
+def _gpus_for(
+    config: ExperimentConfig, gpus: Sequence[Device], environ: Mapping[str, str]
+) -> list[Device]:
     placement = _placement(config)
     if placement == "cpu":
         return []

@@ -180,12 +180,6 @@ class Surroundings:
         """The node of a number."""
         return self._nodes[number]
 
-    def reach_of_window(self) -> float:
-        """How long the window is against all that was read, from 0 to 1."""
-        start_ns, end_ns = self._edges_ns
-        read_ns = self._nodes[len(self._nodes) - 1].time_ns - self._nodes[0].time_ns
-        return min((end_ns - start_ns) / read_ns, 1.0)
-
     def means_w(self, at_ns: float, reach: int) -> list[Sample]:
         """Mean power between nodes around an instant, each at the middle of its interval."""
         means = []
