@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.grid import Bracket, numbered, regular_grid
+from pytest_llem.energy.grid import Bracket, numbered, phase_grid, regular_grid
 
 MS = 1_000_000.0
 
@@ -67,3 +67,28 @@ def test_an_instant_lies_within_what_is_stated_where_most_were_seen_badly(
     for bracket, number in zip(found, range(40), strict=True):
         miss_ns = grid.instant_ns(bracket.number) - number * period_ms * MS
         assert abs(miss_ns) <= 2 * grid.half_ns(bracket.number)
+
+
+@given(period_ms=st.floats(15, 1100), seed=st.integers(0, 99), count=st.integers(3, 10))
+def test_a_few_refreshes_tell_the_phase_of_a_known_period(
+    period_ms: float, seed: int, count: int
+) -> None:
+    rng = random.Random(seed)  # noqa: S311 - a simulation
+    found = []
+    for number in sorted(rng.sample(range(60), count)):
+        width_ns, share = 0.4 * period_ms * MS, rng.random()
+        refresh_ns = number * period_ms * MS
+        found.append(
+            Bracket(number, refresh_ns - share * width_ns, refresh_ns + (1 - share) * width_ns)
+        )
+    grid = phase_grid(found, period_ms * MS)
+    assert grid is not None
+    for number in (0, 30, 59):
+        miss_ns = grid.instant_ns(number) - number * period_ms * MS
+        assert abs(miss_ns) <= grid.half_ns(number) + 1
+
+
+def test_brackets_that_no_phase_suits_have_no_grid() -> None:
+    assert phase_grid(brackets(100 * MS, 0.0, jitter_ns=5 * MS), 100 * MS) is None
+    assert phase_grid(brackets(103 * MS, 0.0), 100 * MS) is None
+    assert phase_grid(brackets(100 * MS, 0.0)[:2], 100 * MS) is None

@@ -327,3 +327,20 @@ def test_the_step_of_the_counter_is_part_of_the_uncertainty(steady: Trace) -> No
     coarse = replace(steady.device, capability=replace(steady.device.capability, resolution_j=10.0))
     rough = told(estimate_window(replace(steady, device=coarse), begin_ns(4), begin_ns(5)))[1]
     assert rough >= fine + 5.0
+
+
+@pytest.mark.parametrize("averaging_ms", [25, 100])
+def test_windows_from_jump_to_jump_of_a_load_that_seldom_jumps_are_told_exactly(
+    averaging_ms: int,
+) -> None:
+    load = Pieces((Piece(1300 * MS, 620.0), Piece(2100 * MS, 330.0)), START_NS)
+    sensor = Sensor(phase_ns=7 * MS, power_phase_ns=31 * MS, averaging_ns=averaging_ms * MS)
+    trace = recorded(load, sensor, seconds=24)
+    for number in (2, 3, 4):
+        start_ns = begin_ns(3.4 * number)
+        for seconds in (1.3, 3.4):
+            end_ns = start_ns + round(seconds * SECOND)
+            energy_j, uncertainty_j = told(estimate_window(trace, start_ns, end_ns))
+            truth_j = load.energy_j(start_ns, end_ns)
+            assert energy_j == pytest.approx(truth_j, rel=2e-3)
+            assert abs(energy_j - truth_j) <= uncertainty_j

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LEAST = 12
 """Fewer brackets do not show that refreshes are regular."""
+FEW = 3
+"""The same where the period is known from elsewhere."""
 TOLERANCE = 0.15
 """By how much of its half-width a bracket may miss the grid, as clocks and drivers jitter."""
 FINEST_NS = 5_000.0
@@ -120,6 +122,21 @@ def regular_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
         _limit_ns(widened, best_ns, period_ns * (1 + sign * STEEPEST)) for sign in (-1, 1)
     )
     return _mean_grid(widened, low_ns, high_ns, origin_ns)
+
+
+def phase_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
+    """The grid of a period that is known exactly, where all brackets allow it.
+
+    A few brackets tell the phase; none of them tells the period.
+    """
+    if len(brackets) < FEW:
+        return None
+    earliest_ns, latest_ns = _allowed(brackets, period_ns)
+    if earliest_ns > latest_ns + 2 * FINEST_NS:
+        return None
+    room_ns = max(latest_ns - earliest_ns, 0.0) + 2 * FINEST_NS
+    middle_ns = (earliest_ns + latest_ns) / 2
+    return Grid(0.0, middle_ns, period_ns, room_ns / sqrt(12), 0.0)
 
 
 def _widest_ns(brackets: Sequence[Bracket], period_ns: float) -> float:

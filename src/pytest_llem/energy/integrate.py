@@ -27,18 +27,29 @@ class Integral(NamedTuple):
 
 
 class Power:
-    """Power readings as a staircase: each value stands from its refresh to the next."""
+    """Power readings as a staircase: each value stands from its refresh to the next.
 
-    def __init__(self, readings: Readings, period_ns: float | None = None) -> None:
+    Args:
+        readings: that all gave a power.
+        period_ns: time between refreshes, where it is known from more than these.
+        exact: whether it is known exactly.
+    """
+
+    def __init__(
+        self, readings: Readings, period_ns: float | None = None, *, exact: bool = False
+    ) -> None:
         seen = observe(readings.before_ns, readings.after_ns, readings.power_w)
-        self._refreshes = Refreshes(seen, period_ns)
+        self._refreshes = Refreshes(seen, period_ns, exact=exact)
         count = len(self._refreshes)
         self.period_ns = self._refreshes.period_ns
         """Time from one power reading to the next; ``None`` if the value never changed."""
         self._first = Sample(float(readings.before_ns[0]), readings.power_w[0])
         self._end_ns = readings.after_ns[-1]
         steps = [self._refreshes[i] for i in range(count)]
-        self._steps = [self._first, *(Sample(step.time_ns, step.value) for step in steps)]
+        self._steps = [
+            self._first,
+            *(Sample(step.time_ns, step.value, step.half_ns) for step in steps),
+        ]
         self._times_ns = [step.time_ns for step in self._steps]
         self._until_j = _cumulate(self._steps)
 

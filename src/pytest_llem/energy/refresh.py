@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import fmean, median, quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.grid import numbered, regular_grid
+from pytest_llem.energy.grid import numbered, phase_grid, regular_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,9 +158,12 @@ class Refreshes:
     Args:
         refreshes: in order.
         period_ns: time between refreshes, where it is known from more than these.
+        exact: whether it is known exactly.
     """
 
-    def __init__(self, refreshes: Sequence[Refresh], period_ns: float | None = None) -> None:
+    def __init__(
+        self, refreshes: Sequence[Refresh], period_ns: float | None = None, *, exact: bool = False
+    ) -> None:
         self.period_ns = period_ns or observed_period_ns(refreshes)
         self._widest_ns = max((seen.width_ns for seen in narrow(refreshes)), default=0)
         cut = [self._cut(refresh) for refresh in self._without_stray(refreshes)]
@@ -169,7 +172,11 @@ class Refreshes:
         self._placed: dict[int, Placed] = {}
         if self.period_ns is not None:
             spans = [(seen.earliest_ns, seen.latest_ns) for seen in self._refreshes]
-            self._snap(regular_grid(numbered(spans, self.period_ns), self.period_ns))
+            brackets = numbered(spans, self.period_ns)
+            grid = regular_grid(brackets, self.period_ns)
+            if grid is None and exact:
+                grid = phase_grid(brackets, self.period_ns)
+            self._snap(grid)
 
     def __len__(self) -> int:
         return len(self._refreshes)

@@ -37,7 +37,10 @@ STRETCH = 3
 FAR = 20
 """Refreshes beyond either edge by which the load as a whole is judged."""
 SLIP_S = 0.002
-"""How far the instants of power readings, which are polled less finely, may be off."""
+"""How far the instants of power readings, which are polled less finely, may be off at least;
+how far each is off is known to ``Sample.half_ns``."""
+MOST_SLIP = 0.3
+"""The same at most, in periods: beyond that a reading tells nothing of when power jumped."""
 LEAST_W, LEAST_J2 = 0.05, 1e-6
 """No reading is taken to be finer."""
 LEAST_WINDOW = 0.2
@@ -65,6 +68,8 @@ class Sample(NamedTuple):
 
     time_ns: float
     power_w: float
+    half_ns: float = 0.0
+    """The instant is known to so much either way."""
 
 
 class Surroundings:
@@ -140,7 +145,14 @@ class Surroundings:
         ripple_j = (levels.mean_ripple_w + LEAST_W) * self.period_s
         power_w = max(levels.power_ripple_w, levels.mean_ripple_w, 0.02 * levels.spread_w)
         power_j = power_w * (averaging_s or 1.0)
-        return Noise(mixed_j**2 + ripple_j**2, power_j**2 + LEAST_J2, SLIP_S)
+        return Noise(mixed_j**2 + ripple_j**2, power_j**2 + LEAST_J2, self._slip_s(at_ns))
+
+    def _slip_s(self, at_ns: float) -> float:
+        """How far windows of power readings around an instant may be off."""
+        near = self.samples_near(at_ns, self._power_reach) if self.has_power else ()
+        halves_ns = [sample.half_ns for sample in near]
+        most_s = MOST_SLIP * self.power_period_s
+        return min(max(SLIP_S, max(halves_ns, default=0.0) / SECOND_NS), most_s)
 
     @cached_property
     def levels(self) -> Levels:
@@ -241,14 +253,15 @@ class Surroundings:
     ) -> list[Window]:
         _, origin, _ = self.interval(at_ns)
         windows: list[Window] = []
+        slip_s = self._slip_s(at_ns)
         free_s = nodes[0][0]
         for sample in self.samples_near(at_ns, reach):
             end_s = (sample.time_ns - origin.time_ns) / SECOND_NS
             start_s = max(end_s - averaging_s, free_s)
-            if end_s - start_s < LEAST_WINDOW * averaging_s or end_s + SLIP_S > nodes[-1][0]:
+            if end_s - start_s < LEAST_WINDOW * averaging_s or end_s + slip_s > nodes[-1][0]:
                 continue
             windows.append(Window(start_s, end_s, sample.power_w * (end_s - start_s)))
-            free_s = end_s + SLIP_S
+            free_s = end_s + slip_s
         return windows
 
     def _median_period_s(self) -> float:

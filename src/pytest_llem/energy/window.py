@@ -23,6 +23,8 @@ ESTIMATOR = "refresh-shapes/3"
 """Name and version of this estimator; another version may give other figures."""
 WIDE_NS = 30_000_000_000
 """How far around a window the refreshes of the power reading are looked for."""
+RARER = 2.2
+"""No card is known that refreshes its power so much less often than its counter."""
 SAME_PERIOD = 0.02
 """Periods that differ by less are the same."""
 NORMAL_95 = 1.959964
@@ -73,7 +75,8 @@ def estimate_window(trace: Trace, start_ns: int, end_ns: int) -> WindowEnergy:
     whole = readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS)
     readings, mended = repaired(whole, most_w)
     powers, counters = readings.with_power(), readings.with_energy()
-    power = Power(powers, _power_period_ns(trace, start_ns, end_ns)) if len(powers) else None
+    period = _power_period(trace, start_ns, end_ns)
+    power = Power(powers, period.ns, exact=period.is_counters) if len(powers) else None
     counter, averaging_s = _by_counter(
         _since_reset(counters, start_ns, end_ns, most_w), power, trace.device.capability
     )
@@ -90,12 +93,22 @@ def _limit_w(trace: Trace) -> float | None:
     return max(limits, default=None)
 
 
-def _power_period_ns(trace: Trace, start_ns: int, end_ns: int) -> float | None:
-    """Time between power readings, as far as a wide stretch of the trace shows it.
+class Period(NamedTuple):
+    """Time between power readings."""
 
-    A load that changes every so many refreshes shows a multiple of the period. No card is
-    known that refreshes its power less often than its counter, so a whole multiple of the
-    counter's period is taken for that period.
+    ns: float | None
+    """``None`` where nothing tells it."""
+    is_counters: bool
+    """Whether it is the counter's, which is known far better."""
+
+
+def _power_period(trace: Trace, start_ns: int, end_ns: int) -> Period:
+    """The period of power readings, as far as a wide stretch of the trace shows it.
+
+    A load that changes every so many refreshes, or now and then, shows a multiple of the
+    period, or none. No card is known that refreshes its power much less often than its
+    counter, so that the counter's period is taken where changes are rarer than that, or
+    a whole number of its periods apart.
     """
     wide = readings_between(trace, start_ns - WIDE_NS, end_ns + WIDE_NS)
     powers, counters = wide.with_power(), wide.with_energy()
@@ -104,10 +117,12 @@ def _power_period_ns(trace: Trace, start_ns: int, end_ns: int) -> float | None:
         observe(counters.before_ns, counters.after_ns, counters.energy_j)
     )
     if seen_ns is None or counter_ns is None:
-        return seen_ns
-    times = round(seen_ns / counter_ns)
-    whole = times > 1 and abs(seen_ns / times / counter_ns - 1) < SAME_PERIOD
-    return counter_ns if whole else seen_ns
+        return Period(seen_ns, is_counters=False)
+    times = max(round(seen_ns / counter_ns), 1)
+    whole = abs(seen_ns / times / counter_ns - 1) < SAME_PERIOD
+    if whole or seen_ns > RARER * counter_ns:
+        return Period(counter_ns, is_counters=True)
+    return Period(seen_ns, is_counters=False)
 
 
 class Stretch(NamedTuple):
