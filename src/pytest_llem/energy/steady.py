@@ -30,6 +30,7 @@ class SteadyState:
         self._durations_s: list[float] = []
         self._elapsed_s = 0.0
         self._look_again_at = LEAST_PASSES
+        self._holds = False
         self.decided = False
         """Whether the warm-up may end: steady, or out of time."""
         self.converged = False
@@ -37,14 +38,20 @@ class SteadyState:
         self.reason = "no pass was seen"
         """What was seen, in words."""
 
-    def add(self, duration_s: float) -> None:
-        """Take one more pass into account."""
+    def add(self, duration_s: float, *, elsewhere: bool = True) -> None:
+        """Take one more pass into account.
+
+        Args:
+            duration_s: how long it took, in seconds.
+            elsewhere: whether all else is steady that is watched by somebody else.
+        """
         self._durations_s.append(duration_s)
         self._elapsed_s += duration_s
         count = len(self._durations_s)
         if count >= self._look_again_at and self._elapsed_s >= self._least_s:
             self._look_again_at = count + max(count // 10, 1)
-            self.converged, self.reason = self._judge()
+            self._holds, self.reason = self._judge()
+        self.converged = self._holds and elsewhere
         self.decided = self.converged or self._elapsed_s >= self._limit_s
         if self.decided and not self.converged:
             self.reason = self._why_not()

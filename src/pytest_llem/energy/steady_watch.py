@@ -1,0 +1,60 @@
+"""Following the devices while a load warms up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_llem.energy.settling import Load, settling
+
+if TYPE_CHECKING:
+    from pytest_llem.energy.marks import Criterion, WarmUp
+    from pytest_llem.energy.trace import Trace
+
+LEAST_WAIT_NS = 100_000_000
+"""The counter refreshes about as often; to look more often shows nothing new."""
+PATIENCE = 1 / 20
+"""The next look is due when the warm-up has gone on for so much of its time."""
+
+
+class Sampling(Protocol):
+    """What is needed of ``energy.sampler.Sampler``."""
+
+    @property
+    def traces(self) -> tuple[Trace, ...]: ...
+
+
+@dataclass(slots=True)
+class SteadyWatch:
+    """Looks again and again whether the devices have settled under one warm-up's load."""
+
+    sampling: Sampling
+    start_ns: int
+    lasting_s: float
+    """How long the windows will take at least, in seconds."""
+    settled: tuple[Criterion, ...] = ()
+    """What was seen when the devices were last found to have settled; empty until then."""
+    _ends_ns: list[int] = field(default_factory=list)
+    _holds: bool = False
+    _due_ns: int = 0
+
+    def passed(self, end_ns: int) -> None:
+        """Take note of an instant at which a pass ended."""
+        if not self._ends_ns or end_ns > self._ends_ns[-1]:
+            self._ends_ns.append(end_ns)
+
+    def holds(self, now_ns: int) -> bool:
+        """Whether the devices have settled, as of the latest look; looks if that is due."""
+        if now_ns >= self._due_ns:
+            wait_ns = max(LEAST_WAIT_NS, round(PATIENCE * (now_ns - self.start_ns)))
+            self._due_ns = now_ns + wait_ns
+            seen = self.seen(now_ns)
+            self._holds = all(one.holds is not False for one in seen)
+            if self._holds:
+                self.settled = seen
+        return self._holds
+
+    def seen(self, until_ns: int) -> tuple[Criterion, ...]:
+        """The criteria as they were at an instant."""
+        load = Load(self.start_ns, self._ends_ns, self.lasting_s).until(until_ns)
+        return settling(self.sampling.traces, load, until_ns)
