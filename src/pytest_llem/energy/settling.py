@@ -27,6 +27,7 @@ MOST_DRIFT = 0.02
 BLIND = 0.10
 """Where power scatters, a drift that cannot be told from none is let pass once it is known to
 half this width; windows that scatter so much state it in their own uncertainty."""
+LONG = 1.0
 MOST_CHANGE_C = 3.0
 """Temperature may change by so much meanwhile. An assumption: leakage moves a card's power by
 some tenths of a percent a degree, so that this is about one percent of power."""
@@ -106,7 +107,7 @@ def power(traces: Sequence[Trace], load: Load, now_ns: int, horizon_s: float) ->
             limit=MOST_DRIFT,
             reason="too few passes or refreshes to see a trend of power",
         )
-    judged = [_drift(one, mean_w, horizon_s) for one, mean_w in found]
+    judged = [_drift(*one, horizon_s) for one in found]
     return next((one for one in judged if one.holds), judged[-1])
 
 
@@ -124,7 +125,7 @@ def _silent(trace: Trace, now_ns: int) -> bool:
 
 def _trends(
     traces: Sequence[Trace], load: Load, now_ns: int
-) -> list[tuple[Trend, float] | None]:
+) -> list[tuple[Trend, float, float] | None]:
     """Trend of power and mean power over all and over the later half of the passes."""
     if len(load.ends_ns) <= LEAST_POINTS:
         return []
@@ -162,21 +163,23 @@ def _nearest(ends_ns: Sequence[int], time_ns: float) -> int:
     return min(near, key=lambda end_ns: abs(end_ns - time_ns))
 
 
-def _trend(courses: Sequence[Course], edges_ns: Sequence[int]) -> tuple[Trend, float] | None:
+def _trend(courses: Sequence[Course], edges_ns: Sequence[int]) -> tuple[Trend, float, float] | None:
     if len(edges_ns) <= LEAST_POINTS:
         return None
     powers_w = mean_powers_w(courses, edges_ns)
     middles_s = [(a + b) / 2 / SECOND_NS for a, b in pairwise(edges_ns)]
-    return trend(middles_s, powers_w), fmean(powers_w)
+    length_s = (edges_ns[-1] - edges_ns[0]) / SECOND_NS
+    return trend(middles_s, powers_w), fmean(powers_w), length_s
 
 
-def _drift(found: Trend, mean_w: float, horizon_s: float) -> Criterion:
+def _drift(found: Trend, mean_w: float, length_s: float, horizon_s: float) -> Criterion:
     if mean_w <= 0:
         return Criterion(name="power", holds=None, reason="the devices show no power")
     drift, known, farthest = (
         value * horizon_s / mean_w for value in (found.slope, found.half_width, found.farthest)
     )
-    holds = farthest <= MOST_DRIFT or (not found.significant and known <= BLIND / 2)
+    blind = length_s >= LONG * horizon_s and not found.significant and known <= BLIND / 2
+    holds = farthest <= MOST_DRIFT or blind
     return Criterion(
         name="power",
         holds=holds,
