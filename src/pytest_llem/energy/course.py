@@ -66,9 +66,7 @@ def _by_counter(counters: Readings, capability: Capability, most_w: float) -> Co
 
 def _parts(counters: Readings, most_w: float) -> list[Readings]:
     """The readings between resets and leaps."""
-    breaks = [
-        i for i in range(1, len(counters)) if not plausible(counters, i - 1, i, most_w)
-    ]
+    breaks = [i for i in range(1, len(counters)) if not plausible(counters, i - 1, i, most_w)]
     edges = [0, *breaks, len(counters)]
     return [counters.part(first, last) for first, last in pairwise(edges)]
 

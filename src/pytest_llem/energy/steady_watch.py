@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_llem.energy.settling import Load, settling
+from pytest_llem.energy.following import Following
+from pytest_llem.energy.load import Load
+from pytest_llem.energy.settling import settling
 
 if TYPE_CHECKING:
-    from pytest_llem.energy.marks import Criterion, WarmUp
+    from pytest_llem.energy.course import Course
+    from pytest_llem.energy.marks import Criterion
     from pytest_llem.energy.trace import Trace
 
 LEAST_WAIT_NS = 100_000_000
@@ -35,6 +38,7 @@ class SteadyWatch:
     settled: tuple[Criterion, ...] = ()
     """What was seen when the devices were last found to have settled; empty until then."""
     _ends_ns: list[int] = field(default_factory=list)
+    _following: dict[str, Following] = field(default_factory=dict)
     _holds: bool = False
     _due_ns: int = 0
 
@@ -54,7 +58,15 @@ class SteadyWatch:
                 self.settled = seen
         return self._holds
 
-    def seen(self, until_ns: int) -> tuple[Criterion, ...]:
-        """The criteria as they were at an instant."""
-        load = Load(self.start_ns, self._ends_ns, self.lasting_s).until(until_ns)
-        return settling(self.sampling.traces, load, until_ns)
+    def seen(self, now_ns: int) -> tuple[Criterion, ...]:
+        """The criteria as they are now."""
+        load = Load(self.start_ns, self._ends_ns, self.lasting_s).until(now_ns)
+        return settling(self.sampling.traces, self._courses(now_ns), load, now_ns)
+
+    def _courses(self, now_ns: int) -> dict[str, Course]:
+        for trace in self.sampling.traces:
+            uuid = trace.device.uuid
+            if uuid not in self._following:
+                self._following[uuid] = Following(trace, self.start_ns)
+            self._following[uuid].look(now_ns)
+        return {uuid: one.course for uuid, one in self._following.items()}
