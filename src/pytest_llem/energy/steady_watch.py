@@ -10,8 +10,10 @@ from pytest_llem.energy.load import Load
 from pytest_llem.energy.settling import settling
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_llem.energy.course import Course
-    from pytest_llem.energy.marks import Criterion
+    from pytest_llem.energy.marks import Criterion, WarmUp
     from pytest_llem.energy.trace import Trace
 
 LEAST_WAIT_NS = 100_000_000
@@ -63,6 +65,12 @@ class SteadyWatch:
         load = Load(self.start_ns, self._ends_ns, self.lasting_s).until(now_ns)
         return settling(self.sampling.traces, self._courses(now_ns), load, now_ns)
 
+    def completed(self, warm_up: WarmUp) -> WarmUp:
+        """A warm-up with what was seen on the devices when it ended."""
+        seen = self.settled if warm_up.converged else self.seen(warm_up.end_ns)
+        criteria = (*warm_up.criteria, *seen)
+        return warm_up.model_copy(update={"criteria": criteria, "reason": _said(warm_up, criteria)})
+
     def _courses(self, now_ns: int) -> dict[str, Course]:
         for trace in self.sampling.traces:
             uuid = trace.device.uuid
@@ -70,3 +78,12 @@ class SteadyWatch:
                 self._following[uuid] = Following(trace, self.start_ns)
             self._following[uuid].look(now_ns)
         return {uuid: one.course for uuid, one in self._following.items()}
+
+
+def _said(warm_up: WarmUp, criteria: Sequence[Criterion]) -> str:
+    """Why a warm-up converged, or why it did not."""
+    if warm_up.converged:
+        return "; ".join(one.reason for one in criteria if one.holds)
+    missed = [one.reason for one in criteria if one.holds is False]
+    why = "; ".join(missed) or "everything was steady at some time, but not at once"
+    return f"not steady within {warm_up.duration_s:.1f} s: {why}"
