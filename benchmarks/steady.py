@@ -13,7 +13,6 @@ what matters is how long after its true settling it was declared.
 from __future__ import annotations
 
 import argparse
-import bisect
 import itertools
 import math
 import random
@@ -34,7 +33,7 @@ from pytest_llem.energy.steady import SteadyState
 from pytest_llem.energy.steady_watch import SteadyWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 STEP_NS = 5 * MS
 WINDOWS, WINDOW_S = 5, 1.0
@@ -207,7 +206,7 @@ class Scene:
 
     def truly_settled_s(self) -> float:
         """When the next windows would not differ by more than 2 % any more."""
-        times = [i / 10 for i in range(0, 600)]
+        times = [i / 10 for i in range(600)]
         return next(t for t in times if self.drift(t) <= EARLY)
 
 

@@ -11,14 +11,17 @@ from pytest_llem.energy.course import Course, course_of
 if TYPE_CHECKING:
     from pytest_llem.energy.trace import Trace
 
-MARGIN_NS = 500_000_000
-"""So much before what is known is read again, to see how it goes on from there."""
-UNSURE_NS = 250_000_000
-"""What was read so lately may be read otherwise once more is known: a leap that comes back."""
+UNSURE_NS = 1_000_000_000
+"""What was read so lately is read again at the next look: later readings tell where a refresh
+was, and whether a leap comes back."""
+MARGIN_NS = 400_000_000
+"""So much before that is read again too, to see how it goes on from there."""
+SAME_NS = 10_000_000
+"""Instants that lie closer are one and the same refresh, placed again by more readings."""
 
 
 class Following:
-    """One device from an instant on; each look costs what was read since the one before."""
+    """One device from an instant on; a look costs no more the longer it is followed."""
 
     def __init__(self, trace: Trace, start_ns: int) -> None:
         """Nothing is known yet.
@@ -34,15 +37,12 @@ class Following:
     def look(self, now_ns: int) -> None:
         """Take what was read until now into account."""
         times_ns, energies_j = self.course
-        known_ns = times_ns[-1] if times_ns else self._start_ns
+        sure = bisect_right(times_ns, now_ns - UNSURE_NS)
+        known_ns = times_ns[sure - 1] if sure else self._start_ns
         fresh = course_of(self._trace, math.floor(known_ns) - MARGIN_NS, now_ns)
-        first = bisect_right(fresh.times_ns, known_ns) if times_ns else 0
-        last = bisect_right(fresh.times_ns, now_ns - UNSURE_NS)
-        if first >= last:
+        if not fresh.times_ns:
             return
-        if not first and times_ns:  # a gap: what was used meanwhile is unknown
-            times_ns.clear()
-            energies_j.clear()
-        base_j = energies_j[-1] - fresh.energy_j(known_ns) if energies_j else 0.0
-        times_ns += fresh.times_ns[first:last]
-        energies_j += [value + base_j for value in fresh.energies_j[first:last]]
+        first = bisect_right(fresh.times_ns, known_ns + SAME_NS) if sure else 0
+        base_j = energies_j[sure - 1] - fresh.energy_j(known_ns) if sure else 0.0
+        times_ns[sure:] = fresh.times_ns[first:]
+        energies_j[sure:] = [value + base_j for value in fresh.energies_j[first:]]
