@@ -222,7 +222,7 @@ def main() -> None:
             continue
         scenes = [Scene(case, seed) for seed in range(arguments.loads)]
         ended = [scene.run() for scene in scenes]
-        early = [s.drift(t) > EARLY for s, (t, ok) in zip(scenes, ended) if ok]
+        early = [s.drift(t) > EARLY for s, (t, ok) in zip(scenes, ended, strict=False) if ok]
         took = [t for t, _ in ended]
         print(
             f"{case.name:38}{sum(early):>7}{sum(not ok for _, ok in ended):>9}"

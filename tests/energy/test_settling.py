@@ -15,6 +15,7 @@ from instruments.curves import Constant, Piece, Pieces, Ramp, Sine, Square, Sum
 from instruments.recordings import MS, SECOND, Sensor
 from instruments.warming_up import START_NS, WarmingUp
 from pytest_llem.devices.meter import Capability, Facts
+from pytest_llem.energy.marks import Criterion, WarmUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,14 +203,14 @@ def test_how_a_card_is_meant_to_run_is_no_disturbance(reason: str) -> None:
 
 
 def test_what_a_device_does_not_tell_is_left_out() -> None:
-    load = WarmingUp([Constant(90.0)], facts=lambda now_ns: Facts(now_ns))
+    load = WarmingUp([Constant(90.0)], facts=Facts)
     assert load.settled_s(3.0) is not None
     held = {one.name: one.holds for one in load.watch.settled}
     assert held == {"power": True, "temperature": None, "throttling": None}
 
 
 def test_an_estimate_shows_no_power() -> None:
-    load = WarmingUp([Constant(90.0)], facts=lambda now_ns: Facts(now_ns))
+    load = WarmingUp([Constant(90.0)], facts=Facts)
     (trace,) = load.scene.sampler.traces
     estimated = Capability("process", "estimated", None, None)
     trace.device = replace(trace.device, capability=estimated)
@@ -232,6 +233,51 @@ def test_long_passes_need_five_of_them() -> None:
     assert load.settled_s(11.0) is None
     assert load.seen()["power"].reason.startswith("too few passes")
     assert load.settled_s(30.0) is not None
+
+
+def warm_up_of(load: WarmingUp, *, converged: bool, latency: bool) -> WarmUp:
+    seen = Criterion(name="latency", holds=latency, reason="passes of 0.1 s")
+    return WarmUp(
+        start_ns=START_NS,
+        end_ns=load.scene.clock(),
+        passes=9,
+        converged=converged,
+        reason="",
+        criteria=(seen,),
+    )
+
+
+def test_a_warm_up_tells_all_that_was_looked_at() -> None:
+    load = WarmingUp([Constant(400.0)])
+    settled_s = load.settled_s(5.0)
+    done = load.watch.completed(warm_up_of(load, converged=True, latency=True))
+    assert [(one.name, one.holds) for one in done.criteria] == [
+        ("latency", True),
+        ("power", True),
+        ("temperature", True),
+        ("throttling", None),
+    ]
+    assert done.reason.startswith("passes of 0.1 s; power drifts by ")
+    assert done.duration_s == pytest.approx(settled_s)
+
+
+def test_a_warm_up_that_did_not_converge_says_which_signals_did_not_settle() -> None:
+    load = WarmingUp([Constant(400.0)], facts=warming(35.0, 95.0, 20.0))
+    load.go_on(5.0)
+    done = load.watch.completed(warm_up_of(load, converged=False, latency=True))
+    assert done.reason.startswith("not steady within 5.0 s: temperature changed by ")
+    assert "power" not in done.reason
+    both = load.watch.completed(warm_up_of(load, converged=False, latency=False))
+    assert both.reason.startswith("not steady within 5.0 s: passes of 0.1 s; temperature")
+
+
+def test_what_was_steady_only_in_turns_is_said_to_be_so() -> None:
+    load = WarmingUp([Constant(400.0)])
+    load.go_on(5.0)
+    done = load.watch.completed(warm_up_of(load, converged=False, latency=True))
+    assert done.reason == (
+        "not steady within 5.0 s: everything was steady at some time, but not at once"
+    )
 
 
 def test_what_is_seen_as_of_an_instant_stays_so() -> None:
