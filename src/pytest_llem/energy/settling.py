@@ -122,7 +122,7 @@ def _throttling(traces: Sequence[Trace], load: Load, now_ns: int) -> Criterion:
     comes again and again would come into them.
     """
     first_ns = max(now_ns - round(load.horizon_s() * SECOND_NS), load.start_ns)
-    seen = [_facts(trace, first_ns, now_ns) for trace in traces]
+    seen = [_facts(trace, first_ns, now_ns, before=1) for trace in traces]
     if not any(_tells(fact) for facts in seen for fact in facts):
         return _unseen("throttling", "no device tells whether it is throttled")
     said = [
@@ -160,9 +160,9 @@ def _slowed(facts: Sequence[Facts], now_ns: int) -> list[str]:
     ]
 
 
-def _facts(trace: Trace, start_ns: int, end_ns: int) -> list[Facts]:
-    """Looks between two instants; the last one before, where there is none."""
+def _facts(trace: Trace, start_ns: int, end_ns: int, *, before: int = 0) -> list[Facts]:
+    """Looks between two instants, after some from *before*."""
     facts = trace.facts[:]
     first = bisect_left(facts, start_ns, key=lambda fact: fact.time_ns)
     last = bisect_right(facts, end_ns, key=lambda fact: fact.time_ns)
-    return facts[first:last] or facts[max(last - 1, 0) : last]
+    return facts[max(first - before, 0) : last]
