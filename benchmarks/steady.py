@@ -1,11 +1,12 @@
-"""How soon, and how rightly, a load is declared steady.
+"""How soon, and how rightly, a load is declared steady, beside simpler ways to warm up.
 
 Simulated instrument (virtual time, seeds fixed): an energy counter that refreshes every
 100 ms, a temperature in whole degrees, and passes of fixed work. The truth is the power
 that was simulated: a load was declared steady too early if the means of the next five
 windows of a second (or of a pass, if that is longer) differ by more than 2 % of
-themselves. Time is wasted on a load that is steady from the start; on one that settles,
-what matters is how long after its true settling it was declared.
+themselves (a miss); an alarm is one that was refused although they do not. The last column
+is from when on they do not: what a warm-up takes longer, it takes for certainty. The other
+ways to warm up are to look at how long passes take, and to wait for a fixed time.
 
     python benchmarks/steady.py [--loads N]
 """
@@ -13,10 +14,12 @@ what matters is how long after its true settling it was declared.
 from __future__ import annotations
 
 import argparse
+import bisect
 import itertools
 import math
 import random
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median, quantiles
@@ -33,7 +36,7 @@ from pytest_llem.energy.steady import SteadyState
 from pytest_llem.energy.steady_watch import SteadyWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 STEP_NS = 5 * MS
 WINDOWS, WINDOW_S = 5, 1.0
@@ -114,6 +117,7 @@ class Scene:
 
     case: Case
     seed: int
+    devices: int = 1
 
     def __post_init__(self) -> None:
         rng = random.Random(f"{self.case.name} {self.seed}")
@@ -123,8 +127,11 @@ class Scene:
         self.sign = rng.choice((-1.0, 1.0))
         self.ends_ns = list(self._passes())
         self.curve = Sampled(self.start_ns, list(self._powers_w()))
-        sensor = Sensor(phase_ns=rng.randrange(100 * MS), power_phase_ns=rng.randrange(100 * MS))
-        meter = SimulatedMeter(self.clock, [self.curve], [sensor], self.seed)
+        sensors = [
+            Sensor(phase_ns=rng.randrange(100 * MS), power_phase_ns=rng.randrange(100 * MS))
+            for _ in range(self.devices)
+        ]
+        meter = SimulatedMeter(self.clock, [self.curve] * self.devices, sensors, self.seed)
         offset_c = rng.random()
         meter.facts_of = lambda now_ns: Facts(
             now_ns,
@@ -179,6 +186,18 @@ class Scene:
                 break
         return (begin_ns - self.start_ns) / SECOND, state.converged
 
+    def watched(self, seconds: float) -> SteadyWatch:
+        """The watch after it has looked for so long."""
+        self._watch_until(self.start_ns)
+        watch = SteadyWatch(self.sampler, self.start_ns, WINDOWS * WINDOW_S)
+        self.sampler.attend(on=True)
+        until_ns = self.start_ns + round(seconds * SECOND)
+        for end_ns in self.ends_ns[: bisect.bisect(self.ends_ns, until_ns)]:
+            self._watch_until(end_ns)
+            watch.passed(end_ns)
+            watch.holds(self.clock())
+        return watch
+
     def _watch_until(self, end_ns: int) -> None:
         self.sampler.obey()
         while self.clock() < end_ns:
@@ -187,10 +206,8 @@ class Scene:
 
     def drift(self, time_s: float) -> float:
         """How far the means of the next windows lie apart, relative, noise left out."""
-        quiet = Scene.__new__(Scene)
         length_s = max(WINDOW_S, self.case.pass_s)
         means = [self._level(time_s + i * length_s, length_s) for i in range(WINDOWS)]
-        del quiet
         return (max(means) - min(means)) / fmean(means)
 
     def _level(self, start_s: float, length_s: float) -> float:
@@ -210,25 +227,113 @@ class Scene:
         return next(t for t in times if self.drift(t) <= EARLY)
 
 
+class Ended(NamedTuple):
+    """How one load's warm-up ended."""
+
+    took_s: float
+    converged: bool
+    drift: float
+    """Of the windows that follow, relative."""
+
+    @property
+    def missed(self) -> bool:
+        """Whether it was declared steady, and was not."""
+        return self.converged and self.drift > EARLY
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether it was declared unsteady when out of time, and was steady."""
+        return not self.converged and self.drift <= EARLY
+
+
+def ended(scene: Scene) -> Ended:
+    """The warm-up as it is."""
+    took_s, converged = scene.run()
+    return Ended(took_s, converged, scene.drift(took_s))
+
+
+def by_passes(scene: Scene) -> Ended:
+    """A warm-up that looks at how long passes take, and at nothing else."""
+    state = SteadyState(least_s=LEAST_S, limit_s=LIMIT_S)
+    ends = itertools.pairwise([scene.start_ns, *scene.ends_ns])
+    last_ns = next(end for begin, end in ends if _decided(state, (end - begin) / SECOND))
+    took_s = (last_ns - scene.start_ns) / SECOND
+    return Ended(took_s, state.converged, scene.drift(took_s))
+
+
+def _decided(state: SteadyState, duration_s: float) -> bool:
+    state.add(duration_s)
+    return state.decided
+
+
+def fixed(scene: Scene, seconds: float) -> Ended:
+    """A warm-up of a fixed time that calls all steady."""
+    return Ended(seconds, converged=True, drift=scene.drift(seconds))
+
+
+METHODS: dict[str, Callable[[Scene], Ended]] = {
+    "this": ended,
+    "passes alone": by_passes,
+    "fixed 5 s": lambda scene: fixed(scene, 5.0),
+    "fixed 10 s": lambda scene: fixed(scene, 10.0),
+    "fixed 30 s": lambda scene: fixed(scene, 30.0),
+}
+
+
+def show_case(case: Case, loads: int) -> dict[str, list[Ended]]:
+    """A line for one kind of load; how each method's warm-ups ended."""
+    scenes = [Scene(case, seed) for seed in range(loads)]
+    found = {name: [method(scene) for scene in scenes] for name, method in METHODS.items()}
+    took_s = [one.took_s for one in found["this"]]
+    print(
+        f"{case.name:36}{sum(one.missed for one in found['this']):>7}"
+        f"{sum(one.alarmed for one in found['this']):>8}"
+        f"{sum(not one.converged for one in found['this']):>9}"
+        f"{median(took_s):>9.2f}{quantiles(took_s, n=10)[-1]:>7.2f}"
+        f"{scenes[0].truly_settled_s():>8.1f}",
+        flush=True,
+    )
+    return found
+
+
+def show_methods(found: Sequence[dict[str, list[Ended]]]) -> None:
+    """All kinds together: misses against time."""
+    print(f"\n{'warm-up':20}{'missed':>9}{'alarmed':>9}{'took (s): median':>18}{'mean':>7}")
+    for name in METHODS:
+        pooled = [one for kind in found for one in kind[name]]
+        print(
+            f"{name:20}{sum(one.missed for one in pooled) / len(pooled):>9.1%}"
+            f"{sum(one.alarmed for one in pooled) / len(pooled):>9.1%}"
+            f"{median(one.took_s for one in pooled):>18.2f}"
+            f"{fmean(one.took_s for one in pooled):>7.2f}"
+        )
+
+
+def show_cost() -> None:
+    """What a look costs the supervisor after half a minute."""
+    print(f"\n{'devices':20}{'a look (ms): median':>21}")
+    for count in (1, 4, 8):
+        scene = Scene(Case("cost", 0.1, 0.01), 0, devices=count)
+        watch = scene.watched(30.0)
+        spent_ns = []
+        for _ in range(20):
+            begin_ns = time.perf_counter_ns()
+            watch.seen(scene.clock())
+            spent_ns.append(time.perf_counter_ns() - begin_ns)
+        print(f"{count:<20}{median(spent_ns) / MS:>21.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--loads", type=int, default=40, help="loads of each kind")
     parser.add_argument("--only", default="", help="kinds whose name has this in it")
     arguments = parser.parse_args()
     print(describe_machine())
-    print(f"\n{'load':38}{'early':>7}{'refused':>9}{'took (s): median':>18}{'90 %':>7}{'true':>7}")
-    for case in cases():
-        if arguments.only not in case.name:
-            continue
-        scenes = [Scene(case, seed) for seed in range(arguments.loads)]
-        ended = [scene.run() for scene in scenes]
-        early = [s.drift(t) > EARLY for s, (t, ok) in zip(scenes, ended, strict=False) if ok]
-        took = [t for t, _ in ended]
-        print(
-            f"{case.name:38}{sum(early):>7}{sum(not ok for _, ok in ended):>9}"
-            f"{median(took):>18.2f}{quantiles(took, n=10)[-1]:>7.2f}{scenes[0].truly_settled_s():>7.1f}",
-            flush=True,
-        )
+    print(f"\n{'':36}{'':7}{'':8}{'':9}{'took (s)':>16}{'truly':>8}")
+    print(f"{'load':36}{'missed':>7}{'alarmed':>8}{'refused':>9}{'median':>9}{'90 %':>7}{'(s)':>8}")
+    kinds = [case for case in cases() if arguments.only in case.name]
+    show_methods([show_case(case, arguments.loads) for case in kinds])
+    show_cost()
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ MOST_DRIFT = 0.02
 BLIND = 0.05
 """Where power scatters, a drift that cannot be told from none is let pass once it is known to
 this half-width; windows that scatter so much state it in their own uncertainty."""
+SHARES = (1.0, 0.5, 0.25)
+"""What later shares of the time since the first pass are looked at; one of them is enough."""
 BLOCKS = 8
 """Into how many blocks of whole passes a stretch of time is cut."""
 LEAST_BLOCK_NS = 200_000_000
@@ -35,8 +37,8 @@ LONGEST_NS = 120 * SECOND_NS
 def power_drift(courses: Mapping[str, Course], load: Load, now_ns: int) -> Criterion:
     """Whether the mean power of whole passes shows no trend, in sum and of each device.
 
-    The first pass is left out, since things are made ready in it. Of the time since, all
-    or the later half is cut into blocks of whole passes, so that what alternates within a
+    The first pass is left out, since things are made ready in it. Of the time since, all,
+    the later half or the last quarter is cut into blocks of whole passes, so that what alternates within a
     pass is in each of them alike. Their mean powers may show no trend: either its whole
     95 % interval is below ``MOST_DRIFT`` over the windows to come, or there is no
     significant one, known to less than ``BLIND``. A device's own drift counts relative to
@@ -50,9 +52,8 @@ def power_drift(courses: Mapping[str, Course], load: Load, now_ns: int) -> Crite
     ends_ns = _ends_ns(list(courses.values()), load, now_ns)
     if len(ends_ns) <= LEAST_POINTS:
         return _unknown()
-    middle = bisect_left(ends_ns, (ends_ns[0] + ends_ns[-1]) / 2)
-    half = ends_ns[min(middle, len(ends_ns) - LEAST_POINTS - 1) :]
-    looked = [_look(courses, _blocks(ends), load.horizon_s()) for ends in (ends_ns, half)]
+    parts = [_later(ends_ns, share) for share in SHARES]
+    looked = [_look(courses, _blocks(ends), load.horizon_s()) for ends in parts]
     known = [one for one in looked if one is not None]
     if not known:
         return _unknown()
@@ -77,6 +78,12 @@ def _ends_ns(courses: Sequence[Course], load: Load, now_ns: int) -> Sequence[int
     known_ns = max(first_ns, *(course.times_ns[0] for course in courses))
     last_ns = min(now_ns, *(course.times_ns[-1] for course in courses))
     return load.ends_ns[bisect_left(load.ends_ns, known_ns) : bisect_right(load.ends_ns, last_ns)]
+
+
+def _later(ends_ns: Sequence[int], share: float) -> Sequence[int]:
+    """The passes of a later share of the time, or the fewest that show a trend."""
+    first = bisect_left(ends_ns, ends_ns[-1] - share * (ends_ns[-1] - ends_ns[0]))
+    return ends_ns[min(first, len(ends_ns) - LEAST_POINTS - 1) :]
 
 
 def _blocks(ends_ns: Sequence[int]) -> list[int]:
