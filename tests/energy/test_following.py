@@ -117,6 +117,17 @@ def test_a_counter_tells_what_was_used_while_it_could_not_be_read() -> None:
     assert last_j - first_j == pytest.approx(2100.0, rel=0.01)
 
 
+def test_a_counter_that_stood_still_for_long_is_followed_again() -> None:
+    at_ns = START_NS + 20 * SECOND
+    trace = recorded(Constant(300.0), Sensor(averaging_ns=None), seconds=30)
+    stood_j = next(e for t, e in zip(trace.before_ns, trace.energy_j, strict=True) if t >= at_ns)
+    still = edited(trace, energy_j=lambda t, value: stood_j if t < at_ns else value)
+    course = followed(still, 30, 0.5).course
+    assert not course.nodes_between(START_NS, at_ns - SECOND)
+    used_j = course.energy_j(START_NS + 28 * SECOND) - course.energy_j(START_NS + 22 * SECOND)
+    assert used_j == pytest.approx(1800.0, rel=0.01)
+
+
 def test_what_gives_no_readings_has_no_course() -> None:
     trace = edited(recorded(Constant(300.0), seconds=5), keep=lambda _: False)
     following = followed(trace, 5, 0.5)

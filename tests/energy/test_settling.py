@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -120,6 +122,21 @@ def test_a_ramp_is_seen_by_power_or_by_energy_alone(sensor: Sensor) -> None:
     assert power.value == pytest.approx(10.0 * 5 / 375, rel=0.25)
     assert power.limit == 0.02
     assert "drifts by +1" in power.reason
+
+
+@pytest.mark.parametrize(
+    "sensor",
+    [
+        Sensor(refresh_ns=SECOND, averaging_ns=None),
+        Sensor(power_refresh_ns=SECOND, quantum_j=None),
+    ],
+)
+def test_a_sensor_that_refreshes_seldom_is_given_the_time(sensor: Sensor) -> None:
+    ramp = Ramp(start_w=300.0, end_w=600.0, duration_ns=30 * SECOND, origin_ns=START_NS)
+    assert WarmingUp([ramp], sensors=[sensor]).settled_s(20.0) is None
+    settled_s = WarmingUp([noisy(400.0, 0.01, 0.1, 1)], sensors=[sensor]).settled_s(20.0)
+    assert settled_s is not None
+    assert settled_s > 4.0
 
 
 def test_a_drift_counts_over_as_long_as_the_windows_take() -> None:
@@ -278,6 +295,15 @@ def test_what_was_steady_only_in_turns_is_said_to_be_so() -> None:
     assert done.reason == (
         "not steady within 5.0 s: everything was steady at some time, but not at once"
     )
+
+
+def test_looking_needs_no_heavy_libraries() -> None:
+    source = (
+        "import sys, pytest_llem.energy.steady_watch; "
+        "print(*({'numpy', 'scipy', 'pyarrow', 'torch'} & set(sys.modules)))"
+    )
+    told = subprocess.check_output([sys.executable, "-c", source], text=True)
+    assert told.strip() == ""
 
 
 def test_what_is_seen_as_of_an_instant_stays_so() -> None:

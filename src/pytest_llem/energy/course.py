@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,11 +12,16 @@ from pytest_llem.energy.readings import readings_between
 from pytest_llem.energy.repair import implausible_w, plausible, repaired
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_llem.devices.meter import Capability
     from pytest_llem.energy.readings import Readings
     from pytest_llem.energy.trace import Trace
+
+
+STALE_NS = 1_000_000_000
+"""No card's power reading is known to refresh less often; one that repeats itself for longer is
+taken to be new."""
 
 
 class Course(NamedTuple):
@@ -33,6 +38,10 @@ class Course(NamedTuple):
         a_ns, b_ns = self.times_ns[after - 1], self.times_ns[after]
         a_j, b_j = self.energies_j[after - 1], self.energies_j[after]
         return a_j + (b_j - a_j) * (time_ns - a_ns) / (b_ns - a_ns)
+
+    def nodes_between(self, start_ns: float, end_ns: float) -> int:
+        """How many instants of known energy there are between two."""
+        return bisect_right(self.times_ns, end_ns) - bisect_left(self.times_ns, start_ns)
 
 
 def course_of(trace: Trace, start_ns: int, end_ns: int) -> Course:
@@ -72,11 +81,23 @@ def _parts(counters: Readings, most_w: float) -> list[Readings]:
 
 
 def _by_power(powers: Readings) -> Course:
+    """Known where the power reading changed, or had not for long."""
     times_ns = [(a + b) / 2 for a, b in zip(powers.before_ns, powers.after_ns, strict=True)]
     energies_j = [0.0]
     for (a_ns, b_ns), power_w in zip(pairwise(times_ns), powers.power_w, strict=False):
         energies_j.append(energies_j[-1] + power_w * (b_ns - a_ns) / 1e9)
-    return Course(times_ns, energies_j[: len(times_ns)])
+    news = list(_news(times_ns, powers.power_w))
+    return Course([times_ns[i] for i in news], [energies_j[i] for i in news])
+
+
+def _news(times_ns: Sequence[float], powers_w: Sequence[float]) -> Iterator[int]:
+    """Numbers of the readings that were new, seemed so by age, or are at the ends."""
+    latest_ns = -math.inf
+    for i, (time_ns, power_w) in enumerate(zip(times_ns, powers_w, strict=True)):
+        old = time_ns - latest_ns >= STALE_NS
+        if old or power_w != powers_w[i - 1] or i == len(times_ns) - 1:
+            latest_ns = time_ns
+            yield i
 
 
 def mean_powers_w(courses: Sequence[Course], edges_ns: Sequence[int]) -> list[float]:

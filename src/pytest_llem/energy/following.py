@@ -19,6 +19,9 @@ MARGIN_NS = 400_000_000
 SAME_NS = 10_000_000
 """Instants that lie closer are one and the same refresh, placed again by more readings."""
 
+LONGEST_NS = 10_000_000_000
+"""No more than this is read at a look, also of a counter that never moves."""
+
 
 class Following:
     """One device from an instant on; a look costs no more the longer it is followed."""
@@ -39,7 +42,8 @@ class Following:
         times_ns, energies_j = self.course
         sure = bisect_right(times_ns, now_ns - UNSURE_NS)
         known_ns = times_ns[sure - 1] if sure else self._start_ns
-        fresh = course_of(self._trace, math.floor(known_ns) - MARGIN_NS, now_ns)
+        first_ns = max(math.floor(known_ns) - MARGIN_NS, now_ns - LONGEST_NS)
+        fresh = course_of(self._trace, first_ns, now_ns)
         if not fresh.times_ns:
             return
         first = bisect_right(fresh.times_ns, known_ns + SAME_NS) if sure else 0

@@ -30,6 +30,8 @@ BLOCKS = 8
 """Into how many blocks of whole passes a stretch of time is cut."""
 LEAST_BLOCK_NS = 200_000_000
 """A shorter block is not told from its neighbours by a counter that refreshes every 100 ms."""
+REFRESHES = 1.5
+"""So often has energy to be known in a block: between two refreshes all power looks level."""
 LONGEST_NS = 120 * SECOND_NS
 """No more than this is looked back, or as long as it takes to see enough passes."""
 
@@ -53,7 +55,7 @@ def power_drift(courses: Mapping[str, Course], load: Load, now_ns: int) -> Crite
     if len(ends_ns) <= LEAST_POINTS:
         return _unknown()
     parts = [_later(ends_ns, share) for share in SHARES]
-    looked = [_look(courses, _blocks(ends), load.horizon_s()) for ends in parts]
+    looked = [_look(courses, _blocks(ends, courses), load.horizon_s()) for ends in parts]
     known = [one for one in looked if one is not None]
     if not known:
         return _unknown()
@@ -86,10 +88,12 @@ def _later(ends_ns: Sequence[int], share: float) -> Sequence[int]:
     return ends_ns[min(first, len(ends_ns) - LEAST_POINTS - 1) :]
 
 
-def _blocks(ends_ns: Sequence[int]) -> list[int]:
-    """Ends of passes, at about equal distances."""
+def _blocks(ends_ns: Sequence[int], courses: Mapping[str, Course]) -> list[int]:
+    """Ends of passes, at about equal distances; none if too few blocks can be told apart."""
     first_ns, last_ns = ends_ns[0], ends_ns[-1]
-    count = min((last_ns - first_ns) // LEAST_BLOCK_NS, BLOCKS)
+    nodes = min(course.nodes_between(first_ns, last_ns) for course in courses.values())
+    seen = int(nodes / REFRESHES)
+    count = min((last_ns - first_ns) // LEAST_BLOCK_NS, seen, BLOCKS)
     if count < LEAST_POINTS:
         return []
     wanted = [first_ns + (last_ns - first_ns) * i / count for i in range(count + 1)]
