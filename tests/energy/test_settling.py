@@ -178,12 +178,30 @@ def test_a_temperature_that_rises_is_named_with_its_rate() -> None:
     assert "3 °C allowed" in seen["temperature"].reason
 
 
+@pytest.mark.parametrize("rate_c_per_s", [1.0, 2.0, -1.5])
+def test_a_steady_rise_is_never_taken_for_a_step_of_the_sensor(rate_c_per_s: float) -> None:
+    def facts(now_ns: int) -> Facts:
+        return Facts(now_ns, temperature_c=60 + rate_c_per_s * (now_ns - START_NS) // SECOND)
+
+    assert WarmingUp([Constant(400.0)], facts=facts).settled_s(12.0) is None
+
+
+def test_long_windows_need_a_longer_look_at_temperature() -> None:
+    load = WarmingUp([Constant(400.0)], lasting_s=20.0)
+    load.go_on(4.0)
+    temperature = load.seen()["temperature"]
+    assert temperature.holds is False
+    assert "may be" in temperature.reason
+    load.go_on(5.0)
+    assert load.seen()["temperature"].holds
+
+
 @pytest.mark.parametrize("flicker_c", [59.0, 61.0])
 def test_a_sensor_that_flickers_by_a_degree_has_settled(flicker_c: float) -> None:
     def facts(now_ns: int) -> Facts:
         return Facts(now_ns, temperature_c=60.0 if now_ns // (900 * MS) % 2 else flicker_c)
 
-    assert WarmingUp([Constant(400.0)], facts=facts).settled_s(3.0) is not None
+    assert WarmingUp([Constant(400.0)], facts=facts).settled_s(5.0) is not None
 
 
 @pytest.mark.parametrize("reason", ["hw_thermal_slowdown", "sw_thermal_slowdown", "hw_slowdown"])

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.load import SECOND_NS
 from pytest_llem.energy.marks import Criterion
@@ -28,8 +28,8 @@ STEP_C = 1.0
 """Sensors show whole degrees; a single step is no change."""
 SILENT_NS = 3 * SECOND_NS
 """A device that gave nothing new for so long will not give anything."""
-LEAST_TEMPERED_NS = 2 * SECOND_NS
-"""Temperature is looked at for at least so long, or for the whole warm-up if that is shorter."""
+SPARE_S = 0.5
+"""Looks come every quarter of a second: the first and the last lie so much closer."""
 LEAST_LOOKS = 3
 """Fewer looks at a temperature show no change."""
 
@@ -79,40 +79,71 @@ def _silent(trace: Trace, now_ns: int) -> bool:
 
 
 def _temperature(traces: Sequence[Trace], load: Load, now_ns: int) -> Criterion:
-    """Whether no device grows warmer or colder by more than a step, or only slowly."""
-    first_ns = min((load.start_ns + now_ns) // 2, now_ns - LEAST_TEMPERED_NS)
-    changes = [_change(trace, max(first_ns, load.start_ns), now_ns) for trace in traces]
-    known = [change for change in changes if change is not None]
+    """Whether no device grows warmer or colder but slowly.
+
+    Looked at is the last quarter of the time, or longer where a step of the sensor would
+    else be taken for a change that counts. A device of which no more than a step is seen may
+    still have changed by nearly two, so that it has to be looked at for long enough.
+    """
+    horizon_s = load.horizon_s()
+    least_ns = round((2 * STEP_C * horizon_s / MOST_CHANGE_C + SPARE_S) * SECOND_NS)
+    look_ns = max((now_ns - load.start_ns) // 4, least_ns)
+    first_ns = max(now_ns - look_ns, load.start_ns)
+    seen = [_temperatures(trace, first_ns, now_ns) for trace in traces]
+    known = [one for one in seen if one is not None]
     if not known:
         return _unseen("temperature", "no device tells its temperature, or too seldom")
-    degrees, seconds = max(known, key=lambda change: abs(change[0]))
-    beyond_c = math.copysign(max(abs(degrees) - STEP_C, 0.0), degrees)
-    horizon_s = load.horizon_s()
-    change_c = beyond_c / seconds * horizon_s
+    worst = max(known, key=lambda one: abs(one.change_c(horizon_s)))
+    change_c = worst.change_c(horizon_s)
     return Criterion(
         name="temperature",
         holds=abs(change_c) <= MOST_CHANGE_C,
         value=change_c,
         limit=MOST_CHANGE_C,
-        reason=f"temperature changed by {degrees:+.1f} °C in {seconds:.1f} s, so that up to "
-        f"{change_c:+.1f} °C in {horizon_s:.3g} s lie ahead, {MOST_CHANGE_C:g} °C allowed",
+        reason=f"temperature changed by {worst.range_c:.0f} °C in {worst.seconds:.1f} s, which "
+        f"{'may be' if worst.stepped else 'is'} {change_c:+.1f} °C in {horizon_s:.3g} s, "
+        f"{MOST_CHANGE_C:g} °C allowed",
     )
 
 
-def _change(trace: Trace, first_ns: int, now_ns: int) -> tuple[float, float] | None:
-    """Change from the first third of some looks to their last, and the time between, in seconds."""
+class _Temperatures(NamedTuple):
+    """What some looks at a device's temperature show."""
+
+    range_c: float
+    """From the coldest to the warmest."""
+    rate_c_per_s: float
+    """From the first third of the looks to the last, in degrees a second."""
+    seconds: float
+    """From the first look to the last."""
+
+    @property
+    def stepped(self) -> bool:
+        """Whether no more is seen than what the sensor cannot help."""
+        return self.range_c <= STEP_C
+
+    def change_c(self, horizon_s: float) -> float:
+        """By how much it changes in so long, or may change if hardly a change is seen."""
+        if self.stepped:
+            return (self.range_c + STEP_C) / self.seconds * horizon_s
+        return self.rate_c_per_s * horizon_s
+
+
+def _temperatures(trace: Trace, first_ns: int, now_ns: int) -> _Temperatures | None:
     seen = [
-        (fact.time_ns, fact.temperature_c)
+        (fact.time_ns / SECOND_NS, fact.temperature_c)
         for fact in _facts(trace, first_ns, now_ns)
         if fact.temperature_c is not None
     ]
-    if len(seen) < LEAST_LOOKS:
+    if len(seen) < LEAST_LOOKS or seen[0][0] == seen[-1][0]:
         return None
     third = len(seen) // LEAST_LOOKS
-    (a_ns, a_c), (b_ns, b_c) = (
+    (a_s, a_c), (b_s, b_c) = (
         tuple(map(fmean, zip(*part, strict=True))) for part in (seen[:third], seen[-third:])
     )
-    return b_c - a_c, (b_ns - a_ns) / SECOND_NS
+    shown_c = [degrees for _, degrees in seen]
+    return _Temperatures(
+        max(shown_c) - min(shown_c), (b_c - a_c) / (b_s - a_s), seen[-1][0] - seen[0][0]
+    )
 
 
 def _throttling(traces: Sequence[Trace], load: Load, now_ns: int) -> Criterion:
