@@ -56,8 +56,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--llem-meter",
         default="auto",
-        metavar="NAME",
-        help="what reads the energy: auto (default), nvml, estimate",
+        metavar="NAME[,NAME]",
+        help="what reads the energy: auto (default), nvml, zeus, rapl, codecarbon, estimate, "
+        "replay:FILE; several stand beside each other",
     )
     add(
         "--llem-require",

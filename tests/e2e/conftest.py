@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +13,15 @@ import pytest
 from instruments.nvml_double import nvml_double
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from instruments.nvml_double import Driver, Gpu
+
+RANGE_UJ = 1_000_000_000
+LEFT_UJ = 75_000_000
+"""Until the package's counter begins anew, which is within the measurement."""
+POWER_W = 50.0
 
 
 @pytest.fixture
@@ -53,3 +61,30 @@ def results(pytester: pytest.Pytester) -> Callable[[], Sequence[dict[str, Any]]]
 
 def _files(root: Path) -> list[Path]:
     return sorted(root.glob(".llem/runs/*/results/*.json"))
+
+
+@pytest.fixture
+def powercap(tmp_path: Path) -> Iterator[Path]:
+    """A package that draws a constant power, its counter renewed every two milliseconds."""
+    zone = tmp_path / "powercap" / "intel-rapl:0"
+    zone.mkdir(parents=True)
+    (zone / "name").write_text("package-0\n")
+    (zone / "max_energy_range_uj").write_text(f"{RANGE_UJ}\n")
+    ended, started_s = threading.Event(), time.monotonic()
+
+    def renew() -> None:
+        while True:
+            used_uj = int((time.monotonic() - started_s) * POWER_W * 1e6)
+            shown_uj = (RANGE_UJ - LEFT_UJ + used_uj) % RANGE_UJ
+            (zone / "new").write_text(f"{shown_uj}\n")
+            os.replace(zone / "new", zone / "energy_uj")  # noqa: PTH105 - as sysfs, never half
+            if ended.wait(0.002):
+                return
+
+    thread = threading.Thread(target=renew)
+    thread.start()
+    while not (zone / "energy_uj").exists():
+        time.sleep(0.001)
+    yield zone.parent
+    ended.set()
+    thread.join()

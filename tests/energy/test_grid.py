@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.grid import Bracket, regular_grid
+from pytest_llem.energy.grid import Bracket, numbered, regular_grid
 
 MS = 1_000_000.0
 
@@ -36,7 +36,7 @@ def test_a_regular_grid_is_found_far_finer_than_its_brackets(
     for number in (0, 30, 59):
         miss_ns = grid.instant_ns(number) - (phase_ms * MS + number * period_ns)
         assert abs(miss_ns) < 0.2 * MS
-    assert grid.half_ns < 0.2 * MS
+    assert max(grid.half_ns(number) for number in (0, 30, 59)) < 0.3 * MS
     assert grid.last_before(grid.instant_ns(7) + 1000) == 7
 
 
@@ -47,3 +47,23 @@ def test_refreshes_that_jitter_lie_on_no_grid(jitter_ms: float) -> None:
 
 def test_a_few_refreshes_show_no_grid() -> None:
     assert regular_grid(brackets(100 * MS, 0.0, count=8), 100 * MS) is None
+
+
+@given(period_ms=st.floats(15, 1100), seed=st.integers(0, 99), wide=st.floats(0.1, 0.7))
+def test_an_instant_lies_within_what_is_stated_where_most_were_seen_badly(
+    period_ms: float, seed: int, wide: float
+) -> None:
+    rng = random.Random(seed)  # noqa: S311 - a simulation
+    spans = []
+    for number in range(40):
+        width_ns = 1 * MS if number < 6 else wide * period_ms * MS
+        before_ns = rng.random() * width_ns
+        refresh_ns = number * period_ms * MS
+        spans.append((round(refresh_ns - before_ns), round(refresh_ns + width_ns - before_ns)))
+    found = numbered(spans, period_ms * MS)
+    assert [bracket.number for bracket in found] == [n - found[0].number * -1 for n in range(40)]
+    grid = regular_grid(found, period_ms * MS)
+    assert grid is not None
+    for bracket, number in zip(found, range(40), strict=True):
+        miss_ns = grid.instant_ns(bracket.number) - number * period_ms * MS
+        assert abs(miss_ns) <= 2 * grid.half_ns(bracket.number)

@@ -51,6 +51,20 @@ def test_equal_gpus_are_counted() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["replay", "replay and nvml"])
+def test_a_replay_never_reads_as_measured(name: str) -> None:
+    why = "replayed from it.trace.parquet, recorded on NVIDIA L4, 2026-02-03"
+    shown = {
+        measured: " ".join(
+            lines(XEON, {"meter_name": name, "meter_why": why, "measured": measured})[1:]
+        )
+        for measured in (True, False)
+    }
+    assert "energy is REPLAYED, not measured here (replayed from it.trace.parquet" in shown[True]
+    assert "energy is REPLAYED from an ESTIMATE (replayed from" in shown[False]
+    assert "measured by" not in shown[True]
+
+
 def test_the_environment_may_be_an_object() -> None:
     assert lines(SimpleNamespace(**XEON), ESTIMATE) == lines(XEON, ESTIMATE)
 

@@ -15,8 +15,12 @@ METERS: Registry[Callable[..., Meter]] = Registry(
     "meters",
     {
         "nvml": "pytest_llem.devices.nvml:NvmlMeter",
+        "zeus": "pytest_llem.devices.zeus:ZeusMeter",
         "rapl": "pytest_llem.devices.rapl:RaplMeter",
+        "codecarbon": "pytest_llem.devices.codecarbon:CodeCarbonMeter",
         "estimate": "pytest_llem.devices.estimate:EstimateMeter",
+        "replay": "pytest_llem.devices.replay:ReplayMeter",
     },
 )
-"""Meter classes by name. All are constructed without arguments, except the estimate."""
+"""Meter classes by name. All are constructed without arguments, except the estimate, which takes
+a clock, and those with an ``argument``, which they take as text."""

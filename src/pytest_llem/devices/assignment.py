@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from pytest_llem.devices.hip import AMD, visible_to_hip
 from pytest_llem.devices.visibility import visible_gpus
 from pytest_llem.errors import ConfigError, MeterError
 
@@ -24,35 +25,48 @@ def devices_for(
 ) -> list[Device]:
     """The devices whose energy is the experiment's, in the order of its ranks.
 
-    Devices other than GPUs (the CPU estimate) cover every experiment and are returned
-    as they are. Of GPUs these are the first ``tensor_parallel_size ×
-    pipeline_parallel_size`` that CUDA shows, the one that ``device="cuda:N"`` names, or
-    all visible ones where transformers' ``device_map`` spreads a model over them. An empty
-    list is an experiment on the CPU: ``device="cpu"``, or ``auto`` with no GPU visible.
+    Devices that cover everything (a system on a chip, a replay) are returned alone. Else
+    devices other than GPUs (CPU packages, memory, the estimate) cover every experiment and
+    follow behind the GPUs. Of GPUs these are the first ``tensor_parallel_size ×
+    pipeline_parallel_size`` that CUDA or HIP shows, the one that ``device="cuda:N"`` names, or
+    all visible ones where transformers' ``device_map`` spreads a model over them; none for an
+    experiment on the CPU: ``device="cpu"``, or ``auto`` with no GPU visible.
 
     Args:
         config: the experiment.
-        devices: all devices of the meter; GPUs in the order of their PCI bus ids.
+        devices: all devices of the meter; GPUs in the order of their PCI bus ids, or of HIP.
         environ: environment of the experiment's process.
 
     Raises:
         ConfigError: the device is no device, too few GPUs are visible, or it cannot be
-            told which GPUs CUDA would take.
+            told which GPUs would be taken.
         MeterError: one of the GPUs cannot be measured.
     """
+    if everything := [device for device in devices if device.covers_all and not device.refusal]:
+        return everything
     gpus = [device for device in devices if device.capability.scope in GPU_SCOPES]
-    if not gpus:
-        return list(devices)
+    others = [device for device in devices if device not in gpus and not device.refusal]
+    return [*(_gpus_for(config, gpus, environ) if gpus else ()), *others]
+
+
+def _gpus_for(
+    config: ExperimentConfig, gpus: Sequence[Device], environ: Mapping[str, str]
+) -> list[Device]:
     placement = _placement(config)
     if placement == "cpu":
         return []
-    visibility = visible_gpus(gpus, environ)
+    visibility = _visible(gpus, environ)
     if placement == "auto" and not visibility.gpus:
         return []
     used = _take(config, visibility, *_span(config, placement, len(visibility.gpus)))
     _check_certain(used, gpus, visibility)
     _check_measurable(used)
     return used
+
+
+def _visible(gpus: Sequence[Device], environ: Mapping[str, str]) -> Visibility:
+    amd = all(gpu.uuid.startswith(AMD) for gpu in gpus)
+    return visible_to_hip(gpus, environ) if amd else visible_gpus(gpus, environ)
 
 
 def _placement(config: ExperimentConfig) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Scope = Literal["gpu", "module", "package", "node", "process"]
-"""What a reading covers: one GPU, a module with its memory, a CPU package, a whole
-machine, or (estimates only) the processes of the experiment."""
+Scope = Literal["gpu", "module", "package", "dram", "node", "process"]
+"""What a reading covers: one GPU, a module of GPU, CPU and memory, a CPU package, a package's
+memory, a whole machine, or (estimates only) the processes of the experiment."""
 Method = Literal["counter", "integrated", "estimated"]
 """Where energy comes from: a hardware counter, integrated power, or a model of it."""
 
@@ -39,6 +39,9 @@ class Device:
     """The vendor's own index, for people; never used to find the device again."""
     refusal: str | None = None
     """Why this device cannot be measured, as a sentence; ``None`` if it can."""
+    covers_all: bool = False
+    """Whether it covers every experiment, wherever that runs, so that there is nothing to
+    choose from: a system on a chip, a replay."""
 
 
 @dataclass(frozen=True, slots=True)

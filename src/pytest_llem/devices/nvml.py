@@ -147,19 +147,30 @@ def _device(gpu: NvmlGpu) -> Device:
             update_period_s=None,
         ),
         index=gpu.index(),
-        refusal=_refusal(gpu),
+        refusal=refusal(
+            gpu.uuid,
+            mig=bool(gpu.mig()),
+            readable=gpu.has_counter or gpu.power_field is not None,
+        ),
     )
 
 
-def _refusal(gpu: NvmlGpu) -> str | None:
-    if gpu.mig():
+def refusal(uuid: str, *, mig: bool, readable: bool) -> str | None:
+    """Why a GPU cannot be measured; ``None`` if it can.
+
+    Args:
+        uuid: which one.
+        mig: whether it is cut into slices.
+        readable: whether it has an energy counter or a power reading.
+    """
+    if mig:
         return (
-            f"GPU {gpu.uuid} is in MIG mode: its slices share one sensor, so energy cannot be "
+            f"GPU {uuid} is in MIG mode: its slices share one sensor, so energy cannot be "
             "attributed to one of them. Switch MIG off (nvidia-smi -mig 0) or use another GPU."
         )
-    if not gpu.has_counter and gpu.power_field is None:
+    if not readable:
         return (
-            f"GPU {gpu.uuid} has neither an energy counter nor a power reading, "
+            f"GPU {uuid} has neither an energy counter nor a power reading, "
             "so its energy cannot be measured. Use another GPU."
         )
     return None

@@ -2,8 +2,8 @@
 
 Intel's running average power limit counters and AMD's alike appear below
 ``/sys/class/powercap`` (kernel documentation, "Power Capping Framework"): a zone for each
-package, with zones for its cores inside it, which are not added to it. The counters are
-in microjoules and are renewed about every millisecond (Intel SDM vol. 3B, 16.10; Hähnel et
+package, with zones for its cores inside it, which are part of it, and on servers one for its
+memory, which is not. The counters are in microjoules and are renewed about every millisecond (Intel SDM vol. 3B, 16.10; Hähnel et
 al., "Measuring energy consumption for short code paths using RAPL", 2012).
 """
 
@@ -14,11 +14,14 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llem.devices.estimate import cpu_name
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT_VARIABLE = "LLEM_POWERCAP"
 """Names another folder than ``/sys/class/powercap``, such as the host's in a container."""
@@ -32,7 +35,7 @@ go round its range may have gone round unseen."""
 
 @dataclass(slots=True)
 class Zone:
-    """One package, and how far its counter has come."""
+    """One package or its memory, and how far its counter has come."""
 
     path: Path
     range_uj: int
@@ -43,7 +46,7 @@ class Zone:
 
 
 class RaplMeter:
-    """Reads whole CPU packages: all that runs on them, the experiment or not."""
+    """Reads whole CPU packages and their memory: all that runs there, the experiment or not."""
 
     name: ClassVar[str] = "rapl"
 
@@ -54,27 +57,29 @@ class RaplMeter:
         """Why ``discover`` found nothing; ``None`` until it has found nothing."""
 
     def discover(self) -> list[Device]:
-        """The packages, in order; empty where the kernel shows none.
+        """The packages, in order, then their memories; empty where the kernel shows none.
 
         Raises:
             MeterError: there are packages, and this user may not read them.
         """
         self._zones = {}
-        for path in sorted(self._root.glob("*-rapl:*")):
-            if re.fullmatch(r"\w+-rapl:\d+", path.name) and _text(path / "name").startswith(
-                "package"
-            ):
-                zone = Zone(path, _number(path / "max_energy_range_uj"))
-                _number(path / "energy_uj")
-                self._zones[f"rapl:{_text(path / 'name')}"] = zone
+        packages = list(self._named(r"[\w-]+-rapl:\d+", self._root, "package"))
+        for path, name in packages:
+            self._zones[f"rapl:{name}"] = _zone(path)
+        for path, name in packages:
+            for memory, _ in self._named(r"[\w-]+-rapl:\d+:\d+", path, "dram"):
+                self._zones[f"rapl:{name}:dram"] = _zone(memory)
         if not self._zones:
             self.absence = f"the kernel shows no CPU package below {self._root}"
-        name = cpu_name()
-        capability = Capability("package", "counter", MICROJOULE, PERIOD_S)
-        return [
-            Device(uuid=uuid, name=name, capability=capability, index=index)
-            for index, uuid in enumerate(self._zones)
-        ]
+        return [_device(uuid, index) for index, uuid in enumerate(self._zones)]
+
+    def _named(self, pattern: str, below: Path, name: str) -> Iterator[tuple[Path, str]]:
+        """Zones whose folder and name are so called."""
+        for path in sorted(below.glob("*-rapl:*")):
+            if re.fullmatch(pattern, path.name) and (found := _text(path / "name")).startswith(
+                name
+            ):
+                yield path, found
 
     def read(self, device: Device) -> Reading:
         """The package's counter, carried on where it began anew.
@@ -98,6 +103,19 @@ class RaplMeter:
 
     def close(self) -> None:
         """There is nothing to give back."""
+
+
+def _zone(path: Path) -> Zone:
+    zone = Zone(path, _number(path / "max_energy_range_uj"))
+    _number(path / "energy_uj")
+    return zone
+
+
+def _device(uuid: str, index: int) -> Device:
+    memory = uuid.endswith(":dram")
+    capability = Capability("dram" if memory else "package", "counter", MICROJOULE, PERIOD_S)
+    name = f"memory of {cpu_name()}" if memory else cpu_name()
+    return Device(uuid=uuid, name=name, capability=capability, index=index)
 
 
 def _carried_on(zone: Zone, shown_uj: int, now_ns: int) -> float | None:

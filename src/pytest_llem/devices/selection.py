@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 ESTIMATE = "estimate"
-BEST_FIRST = ("nvml", "rapl")
+REPLAY = "replay"
+BEST_FIRST = ("nvml", "zeus", "rapl")
 """Measuring meters that ``auto`` tries, in this order, before it estimates."""
 CPU_FIRST = ("rapl",)
-"""The same for an experiment that runs on the CPU alone."""
+"""The same for an experiment that runs on the CPU alone; the others are for accelerators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class MeterRequest:
     """What was asked of the run's meter."""
 
     name: str = AUTO
-    """A meter, or ``auto`` for the best one present."""
+    """A meter, with ``:`` and its argument where it takes one, or ``auto`` for the best one."""
     require_measured: bool = False
     """Whether an estimate will not do."""
     cpu_watts: float | None = None
@@ -65,11 +66,11 @@ def choose_meter(request: MeterRequest) -> MeterChoice:
         ConfigError: there is no such meter, or the declared watts are impossible.
         MeterError: the meter has nothing to read here, or an estimate will not do.
     """
-    _check(request)
+    argument = _check(request)
     if request.name == ESTIMATE:
         return _estimate(request, "asked for")
     if request.name != AUTO:
-        return _asked_for(request.name)
+        return _asked_for(request, argument)
     return _best(request, BEST_FIRST)
 
 
@@ -85,37 +86,77 @@ def choose_cpu_meter(request: MeterRequest) -> MeterChoice:
 def _best(request: MeterRequest, order: Sequence[str]) -> MeterChoice:
     reasons = []
     for name in order:
-        found = _measuring(name)
+        found = _unasked(name)
         if isinstance(found, MeterChoice):
             return found
         reasons.append(found)
-    return _estimate(request, "; ".join(reasons))
+    because = "; ".join(filter(None, reasons))
+    return _estimate(request, because or "no device that can be measured")
 
 
-def _check(request: MeterRequest) -> None:
+def _unasked(name: str) -> MeterChoice | str:
+    """The meter called *name* if it is worth taking unasked, or why not.
+
+    A meter may say by ``hopeless``, without loading any library, that it has nothing to add.
+    """
+    hopeless = getattr(METERS.load(name), "hopeless", None)
+    reason: str | None = hopeless() if hopeless is not None else None
+    if reason is not None:
+        return reason
+    found = _measuring(name)
+    if isinstance(found, MeterChoice) and name not in CPU_FIRST and _packages_only(found):
+        return f"{name} finds CPU packages only"
+    return found
+
+
+def _packages_only(choice: MeterChoice) -> bool:
+    usable = [device for device in choice.devices if not device.refusal]
+    return all(device.capability.scope in {"package", "dram"} for device in usable)
+
+
+def _check(request: MeterRequest) -> str | None:
+    """The meter's argument, if one was given and it takes one."""
+    name, colon, argument = request.name.partition(":")
     known = [AUTO, *METERS.names()]
-    if request.name not in known:
-        raise ConfigError(f"no meter is called {request.name!r}. {suggest(request.name, known)}")
+    if name not in known:
+        raise ConfigError(f"no meter is called {name!r}. {suggest(name, known)}")
+    wanted: str | None = None if name == AUTO else getattr(METERS.load(name), "argument", None)
+    if wanted is None and colon:
+        raise ConfigError(f"the meter {name!r} takes no argument. Write {name!r} alone.")
+    if wanted is not None and not argument:
+        raise ConfigError(f"the meter {name!r} needs an argument. Write {name}:{wanted}.")
     watts = request.cpu_watts
     if watts is not None and not (math.isfinite(watts) and watts > 0):
         raise ConfigError(f"watts per busy core must be above 0, not {watts:g}.")
+    return argument or None
 
 
-def _asked_for(name: str) -> MeterChoice:
-    found = _measuring(name)
-    if isinstance(found, MeterChoice):
-        return found
-    raise MeterError(
-        f"the meter {name!r} has nothing to read: {found}. Run where its devices are "
-        "(in a container, pass them in), or take the meter 'auto', which estimates from "
-        "CPU time where nothing can be measured."
-    )
+def _asked_for(request: MeterRequest, argument: str | None) -> MeterChoice:
+    name = request.name.partition(":")[0]
+    found = _measuring(name, *([argument] if argument else []))
+    if isinstance(found, str):
+        raise MeterError(
+            f"the meter {name!r} has nothing to read: {found}. Run where its devices are "
+            "(in a container, pass them in), or take the meter 'auto', which estimates from "
+            "CPU time where nothing can be measured."
+        )
+    if request.require_measured and name == REPLAY:
+        raise MeterError(
+            "energy has to be measured, but a replay only repeats what was measured before. "
+            "Take the meter 'auto', or leave the requirement out."
+        )
+    if request.require_measured and not found.measured:
+        raise MeterError(
+            f"energy has to be measured, but the meter {name!r} estimates it. "
+            "Take the meter 'auto', or accept estimates."
+        )
+    return found
 
 
-def _measuring(name: str) -> MeterChoice | str:
+def _measuring(name: str, *argument: str) -> MeterChoice | str:
     """A choice of the meter called *name*, or why it has nothing to read."""
     open_meter: Callable[..., Meter] = METERS.load(name)
-    meter = open_meter()
+    meter = open_meter(*argument)
     try:
         devices = tuple(meter.discover())
     except MeterError as error:
@@ -127,10 +168,10 @@ def _measuring(name: str) -> MeterChoice | str:
         return reason
     choice = MeterChoice(
         name=name,
-        why=f"{name} reads {_counted(devices)}",
+        why=getattr(meter, "account", None) or f"{name} reads {_counted(devices)}",
         measured=all(device.capability.method != "estimated" for device in devices),
         devices=devices,
-        open=lambda _clock: open_meter(),
+        open=lambda _clock: open_meter(*argument),
     )
     weakref.finalize(choice, meter.close)
     return choice

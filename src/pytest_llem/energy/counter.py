@@ -46,7 +46,8 @@ class Points:
 def counter_nodes(readings: Readings, capability: Capability) -> Nodes:
     """The instants at which the counter is known, from readings that all gave an energy."""
     if capability.method == "estimated":
-        return Points(_points(readings, 0))
+        stale_s = capability.update_period_s or 0.0
+        return Points(_points(readings, round(stale_s * 1e9)))
     pairs = list(pairwise(readings.energy_j))
     if sum(a == b for a, b in pairs) >= REPEATS * len(pairs):
         return Refreshes(observe(readings.before_ns, readings.after_ns, readings.energy_j))

@@ -10,14 +10,13 @@ from pytest_llem.energy.floor import floor_of
 from pytest_llem.energy.measured import Measured
 from pytest_llem.energy.phases import phases_of
 from pytest_llem.energy.samples import window_sample
-from pytest_llem.errors import MeterError
+from pytest_llem.energy.scopes import beside_of, capability_of, groups_of, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_llem.devices.meter import Capability
     from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
-    from pytest_llem.energy.measured import WindowSample
+    from pytest_llem.energy.measured import ScopeFigures, WindowSample
     from pytest_llem.energy.trace import Trace
 
 
@@ -26,35 +25,41 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
 
     Args:
         marks: what the measured process marked.
-        traces: one per device whose energy is the experiment's; all are summed.
+        traces: one per device whose energy is the experiment's. Those of one meter and scope
+            are summed; the first such sum is the headline, the others stand beside it.
 
     Raises:
-        MeterError: there is no trace, or the traces are of unlike kinds.
+        MeterError: there is no trace, or traces that belong together were not read alike.
     """
     if marks.read_until_ns is not None:
         traces = [trace.until(marks.read_until_ns) for trace in traces]
-    meter, capability = _common(traces)
-    samples = [window_sample(mark, traces) for mark in marks.windows]
+    groups = groups_of(traces)
+    group, capability = groups[0], capability_of(groups[0])
+    samples = [window_sample(mark, group) for mark in marks.windows]
     whole = [sample for sample in samples if sample.phase == "whole"]
     figures = figures_of(whole)
     prefill, decode = phases_of(marks.kind, figures, samples)
-    devices = [trace.device for trace in traces]
+    beside = beside_of([mark for mark in marks.windows if mark.phase == "whole"], groups, figures)
+    kind = (group[0].meter, capability.scope, capability.method)
+    devices = [trace.device for trace in group]
     return Measured(
         **figures,
         name=marks.name,
-        meter=meter,
+        meter=group[0].meter,
         scope=capability.scope,
         method=capability.method,
-        devices=tuple(trace.device.uuid for trace in traces),
+        devices=tuple(device.uuid for device in devices),
         prefill=prefill,
         decode=decode,
         windows=tuple(samples),
         warm_up=marks.warm_up,
         steady_state_window=(whole[0].start_ns, whole[-1].end_ns) if whole else None,
         valid=figures["energy_j"] is not None,
-        warnings=tuple(dict.fromkeys(_warnings(samples, marks.warm_up))),
+        warnings=tuple(dict.fromkeys(_warnings(samples, marks.warm_up, beside))),
         floor=floor_of(marks.kind, figures, decode, devices, marks.model),
         idle=marks.idle,
+        beside=beside,
+        total=total_of(kind, figures, beside),
         **_net(figures, marks.idle),
     )
 
@@ -72,22 +77,9 @@ def _net(figures: dict[str, Any], idle: Idle | None) -> dict[str, float | None]:
     }
 
 
-def _common(traces: Sequence[Trace]) -> tuple[str, Capability]:
-    """Meter and capability that the traces share."""
-    kinds = {
-        (trace.meter, trace.device.capability.scope, trace.device.capability.method)
-        for trace in traces
-    }
-    if len(kinds) != 1:
-        said = ", ".join(" ".join(kind) for kind in sorted(kinds)) or "nothing was read"
-        raise MeterError(
-            f"energy can only be summed over devices that were read alike, not over: {said}. "
-            "Measure them apart."
-        )
-    return traces[0].meter, traces[0].device.capability
-
-
-def _warnings(samples: Sequence[WindowSample], warm_up: WarmUp | None) -> Iterator[str]:
+def _warnings(
+    samples: Sequence[WindowSample], warm_up: WarmUp | None, beside: Sequence[ScopeFigures]
+) -> Iterator[str]:
     if warm_up is not None and not warm_up.converged:
         yield f"the load was not steady before the first window: {warm_up.reason}"
     for phase in ("whole", "prefill"):
@@ -97,3 +89,5 @@ def _warnings(samples: Sequence[WindowSample], warm_up: WarmUp | None) -> Iterat
             yield f"{invalid} of {len(windows)} {phase} windows are invalid and left out"
     for sample in samples:
         yield from sample.warnings
+    for one in beside:
+        yield from one.warnings

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_llem.energy.marks import Idle
+from pytest_llem.energy.scopes import headline
 from pytest_llem.energy.window import estimate_window
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class IdleWatch:
 
     def done(self, since_ns: int, now_ns: int) -> bool:
         """Whether enough was seen since the devices idle."""
-        traces = self.sampling.traces
+        traces = headline(self.sampling.traces)
         if any(trace.device.capability.method == "estimated" for trace in traces):
             self.found = Idle(reason="an estimate from CPU time knows nothing of idling")
             return True
@@ -83,7 +84,7 @@ class IdleWatch:
         return min(CONFIRM_NS, self.least_ns) if self._devices() in self.known else self.least_ns
 
     def _devices(self) -> tuple[str, ...]:
-        return tuple(trace.device.uuid for trace in self.sampling.traces)
+        return tuple(trace.device.uuid for trace in headline(self.sampling.traces))
 
 
 def idle_power(traces: Sequence[Trace], start_ns: int, end_ns: int) -> Idle:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from operator import mul
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,8 +37,6 @@ HIDDEN = {DRIFTS: 0.12, BENDS: 1.3, STEPS: 0.12}
 readings, the less of them is left to fluctuations."""
 FAR = 2.5
 """A way of averaging is dropped that explains readings worse by so much, in log each."""
-UNSURE_TIME = 1.5
-"""Factor on the standard deviation from not knowing when the counter refreshed."""
 OWN_NS = 10_000.0
 """Standard deviation of a refresh about its grid, in nanoseconds."""
 
@@ -183,7 +182,7 @@ class Inside:
         """What it costs not to know exactly when the counter refreshed.
 
         On a regular grid all nodes are misplaced alike, and what that costs at the start
-        it saves at the end; what is left is the drift of the grid and the nodes' own.
+        it saves at the end; what is left is the period's error and the nodes' own.
         """
         slopes: dict[int, float] = {}
         for t_ns, sign in zip(self._edges_ns, (-1.0, 1.0), strict=True):
@@ -194,11 +193,10 @@ class Inside:
             slopes[number + 1] = slopes.get(number + 1, 0.0) + sign * share * power
         nodes = [self._around.node(number) for number in slopes]
         values = list(slopes.values())
-        if not all(node.on_grid for node in nodes):
+        shared = [node.misplaced_ns for node in nodes if node.misplaced_ns is not None]
+        if len(shared) < len(nodes):
             each = ((s * n.half_ns) ** 2 for s, n in zip(values, nodes, strict=True))
-            return UNSURE_TIME**2 * sum(each) / 3
-        half_ns = fmean(node.half_ns for node in nodes)
-        common_j = sum(values) * half_ns
-        drift_j = fmean(map(abs, values)) * 2 * half_ns * self._around.reach_of_window()
+            return sum(each) / 3
+        together_j = (math.fsum(map(mul, values, column)) for column in zip(*shared, strict=True))
         own_j2 = sum((slope * OWN_NS) ** 2 for slope in values)
-        return UNSURE_TIME**2 * (common_j**2 + drift_j**2) / 3 + own_j2
+        return sum(one**2 for one in together_j) + own_j2

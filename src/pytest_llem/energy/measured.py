@@ -116,6 +116,25 @@ class Floor(FloorFigures):
     """What it was computed for, or why there is none."""
 
 
+class ScopeFigures(Figures):
+    """The figures of the whole, of what was read beside the headline in the same windows."""
+
+    meter: str
+    scope: Scope
+    method: Method
+    devices: tuple[str, ...]
+    warnings: tuple[str, ...]
+    """Also where another meter says something else of the same devices."""
+
+
+class TotalFigures(Figures):
+    """The same over scopes of which none holds another; estimates are not in it."""
+
+    scopes: tuple[Scope, ...]
+    meters: tuple[str, ...]
+    """By which each of the scopes was read."""
+
+
 class Measured(Figures):
     """One measurement: the figures of the whole, its phases, and every sample."""
 
@@ -134,12 +153,16 @@ class Measured(Figures):
     valid: bool
     warnings: tuple[str, ...]
     floor: Floor | None = None
+    """What the tokens would cost at least; ``None`` in results that were stored without it."""
     idle: Idle | None = None
     """``None`` if it was not looked at: no model was loaded, or ``measurement.idle_s`` is 0."""
     net_energy_j: float | None = None
     """Energy beyond idling, of one pass; the headline is the gross energy."""
     net_energy_uncertainty_j: float | None = None
-    """What the tokens would cost at least; ``None`` in results that were stored without it."""
+    beside: tuple[ScopeFigures, ...] = ()
+    """Other scopes and meters, in the order they were asked for."""
+    total: TotalFigures | None = None
+    """``None`` where no two scopes can be added."""
 
     @property
     def estimated(self) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import fmean, median, quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.grid import Bracket, regular_grid
+from pytest_llem.energy.grid import numbered, regular_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,16 @@ CUT = 1.5
 """A counter is taken to refresh at least once in so many periods."""
 LEAST_HALF_NS = 50_000.0
 """No refresh is taken to be known better than this: half a wake-up of the poller."""
+FEW = 5
+"""So many refreshes at least are taken to be seen well."""
+MOST_PARTS = 6
+"""The closest two refreshes that were seen well are no more periods apart."""
+CLOSE = 6.5
+"""In longer gaps than so many periods a guess of the period is too far off to be tried."""
+JITTER = 0.005
+"""Refreshes of a regular device may be off by so much of a period."""
+ALMOST_ALL = 0.99
+"""Share of gaps that are whole numbers of periods where a period goes into all."""
 
 
 class Refresh(NamedTuple):
@@ -48,8 +58,9 @@ class Placed(NamedTuple):
     half_ns: float
     """The instant lies within ``time_ns ± half_ns``, anywhere with the same chance."""
     value: float
-    on_grid: bool = False
-    """Whether it lies on a regular grid, so that all its neighbours are misplaced alike."""
+    misplaced_ns: tuple[float, float] | None = None
+    """Standard deviations of the instant that it shares with all others on a regular grid,
+    each with a sign; ``None`` if it lies on none."""
 
 
 def observe(
@@ -68,31 +79,70 @@ def observe(
 
 
 def narrow(refreshes: Sequence[Refresh]) -> list[Refresh]:
-    """Those that were seen well, compared with the best quarter of them."""
-    if len(refreshes) < 2:  # noqa: PLR2004 - quantiles need two
-        return list(refreshes)
-    limit_ns = 4 * quantiles((refresh.width_ns for refresh in refreshes), n=4)[0]
-    return [refresh for refresh in refreshes if refresh.width_ns <= limit_ns]
+    """Those that were seen well, compared with the best eighth of them.
+
+    No more than that: where driver calls are slow, most brackets are as wide as a call.
+    """
+    if not refreshes:
+        return []
+    widths_ns = sorted(refresh.width_ns for refresh in refreshes)
+    rank = min(max(len(widths_ns) // 8, FEW), len(widths_ns)) - 1
+    return [refresh for refresh in refreshes if refresh.width_ns <= 4 * widths_ns[rank]]
 
 
 def observed_period_ns(refreshes: Sequence[Refresh]) -> float | None:
     """Time from one refresh to the next; ``None`` if fewer than three were seen well.
 
-    A value may happen to stay the same, or a refresh be missed: that makes a gap a
-    multiple of the period. A first guess is the mean of the shortest gaps; then longer
-    and longer gaps are counted in whole periods, as the guess gets better.
+    A value may happen to stay the same, a refresh be missed, or only some be chased: that
+    makes a gap a multiple of the period. The longest time is taken that goes into all gaps,
+    as well as they are known; where none does, refreshes jitter, and their shortest gaps
+    are the period. Then longer and longer gaps are counted in whole periods, as the guess
+    gets better.
     """
-    gaps = [b.middle_ns - a.middle_ns for a, b in pairwise(narrow(refreshes))]
+    gaps = [_Gap.between(a, b) for a, b in pairwise(narrow(refreshes))]
     if len(gaps) < 2:  # noqa: PLR2004 - quantiles need two
         return None
-    low_ns = quantiles(gaps, n=4)[0]
-    near = [gap for gap in gaps if 0.6 * low_ns < gap < 1.4 * low_ns]
-    period_ns = fmean(near) if near else median(gaps)
+    lengths = [gap.length_ns for gap in gaps]
+    low_ns, middle_ns, _ = quantiles(lengths, n=4)
+    near = [length for length in lengths if 0.6 * low_ns < length < 1.4 * low_ns]
+    shortest_ns = fmean(near) if near else median(lengths)
+    parts = [part / n for part in (low_ns, middle_ns) for n in range(1, MOST_PARTS + 1)]
+    guesses = sorted((_counted_ns(gaps, part, CLOSE) for part in parts), reverse=True)
+    period_ns = next((one for one in guesses if _goes_into(one, gaps)), shortest_ns)
     for longest in (2.5, 4.5, 8.5, 16.5):
-        counted = [(gap, round(gap / period_ns)) for gap in gaps if gap < longest * period_ns]
-        if counted:
-            period_ns = sum(gap for gap, _ in counted) / sum(max(n, 1) for _, n in counted)
+        period_ns = _counted_ns(gaps, period_ns, longest)
     return period_ns
+
+
+class _Gap(NamedTuple):
+    """Time between two refreshes."""
+
+    length_ns: float
+    unsure_ns: float
+    """It is known to so much either way."""
+
+    @classmethod
+    def between(cls, a: Refresh, b: Refresh) -> _Gap:
+        return cls(b.middle_ns - a.middle_ns, (a.width_ns + b.width_ns) / 2)
+
+
+def _counted_ns(gaps: Sequence[_Gap], period_ns: float, longest: float) -> float:
+    """The period, by counting gaps up to so many periods in whole ones."""
+    near = [gap.length_ns for gap in gaps if gap.length_ns < longest * period_ns]
+    if not near:
+        return period_ns
+    return sum(near) / sum(max(round(length / period_ns), 1) for length in near)
+
+
+def _goes_into(period_ns: float, gaps: Sequence[_Gap]) -> bool:
+    """Whether almost all gaps that are not too long may be whole numbers of periods."""
+    close = [gap for gap in gaps if gap.length_ns < CLOSE * period_ns]
+    whole = sum(
+        abs(gap.length_ns - round(gap.length_ns / period_ns) * period_ns)
+        <= gap.unsure_ns + JITTER * period_ns
+        for gap in close
+    )
+    return whole >= ALMOST_ALL * len(close) and 2 * len(close) > len(gaps)
 
 
 class Refreshes:
@@ -118,7 +168,8 @@ class Refreshes:
         self._middles = [refresh.middle_ns for refresh in self._refreshes]
         self._placed: dict[int, Placed] = {}
         if self.period_ns is not None:
-            self._snap(regular_grid(self._brackets(self.period_ns), self.period_ns))
+            spans = [(seen.earliest_ns, seen.latest_ns) for seen in self._refreshes]
+            self._snap(regular_grid(numbered(spans, self.period_ns), self.period_ns))
 
     def __len__(self) -> int:
         return len(self._refreshes)
@@ -136,27 +187,17 @@ class Refreshes:
             self._placed[number] = self._place(number)
         return self._placed[number]
 
-    def _brackets(self, period_ns: float) -> list[Bracket]:
-        """Refreshes seen narrowly, numbered by whole periods."""
-        seen = [r for r in self._refreshes if r.width_ns <= min(self._widest_ns, period_ns / 2)]
-        numbers = [0]
-        for a, b in pairwise(seen):
-            numbers.append(numbers[-1] + round((b.middle_ns - a.middle_ns) / period_ns))
-        return [
-            Bracket(number, refresh.earliest_ns, refresh.latest_ns)
-            for number, refresh in zip(numbers, seen, strict=False)
-        ]
-
     def _snap(self, grid: Grid | None) -> None:
         """Place each refresh on the last instant of its grid that its own bracket holds."""
         if grid is None:
             return
         taken: int | None = None
         for i, own in enumerate(self._refreshes):
-            number = grid.last_before(own.latest_ns + grid.half_ns)
+            half_ns = grid.half_ns(grid.last_before(own.latest_ns))
+            number = grid.last_before(own.latest_ns + half_ns)
             time_ns = grid.instant_ns(number)
-            if (taken is None or number > taken) and time_ns >= own.earliest_ns - grid.half_ns:
-                self._placed[i] = Placed(time_ns, grid.half_ns, own.value, on_grid=True)
+            if (taken is None or number > taken) and time_ns >= own.earliest_ns - half_ns:
+                self._placed[i] = Placed(time_ns, half_ns, own.value, grid.misplaced_ns(number))
                 taken = number
 
     def _without_stray(self, refreshes: Sequence[Refresh]) -> list[Refresh]:

@@ -197,8 +197,14 @@ class Sampler:
         return stations[device.uuid].schedule.period_s
 
     def latest_power_w(self) -> float | None:
-        """Power now, summed over the devices; ``None`` as long as one of them is unknown."""
-        powers = [station.power_w() for station in self._stations]
+        """Power now, summed over devices of the first one's scope; ``None`` if one is unknown."""
+        scopes = [station.trace.device.capability.scope for station in self._stations]
+        stations = [
+            station
+            for station, scope in zip(self._stations, scopes, strict=True)
+            if scope == scopes[0]
+        ]
+        powers = [station.power_w() for station in stations]
         known = [power for power in powers if power is not None]
         return math.fsum(known) if known and len(known) == len(powers) else None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_llem.energy.following import Following
 from pytest_llem.energy.load import Load
+from pytest_llem.energy.scopes import headline
 from pytest_llem.energy.settling import settling
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ class Sampling(Protocol):
 
 @dataclass(slots=True)
 class SteadyWatch:
-    """Looks again and again whether the devices have settled under one warm-up's load."""
+    """Looks again and again whether the devices have settled under one warm-up's load.
+
+    Those of the headline: what is read beside them is in no gate.
+    """
 
     sampling: Sampling
     start_ns: int
@@ -63,7 +67,8 @@ class SteadyWatch:
     def seen(self, now_ns: int) -> tuple[Criterion, ...]:
         """The criteria as they are now."""
         load = Load(self.start_ns, self._ends_ns, self.lasting_s).until(now_ns)
-        return settling(self.sampling.traces, self._courses(now_ns), load, now_ns)
+        traces = headline(self.sampling.traces)
+        return settling(traces, self._courses(traces, now_ns), load, now_ns)
 
     def completed(self, warm_up: WarmUp) -> WarmUp:
         """A warm-up with what was seen on the devices when it ended."""
@@ -71,8 +76,8 @@ class SteadyWatch:
         criteria = (*warm_up.criteria, *seen)
         return warm_up.model_copy(update={"criteria": criteria, "reason": _said(warm_up, criteria)})
 
-    def _courses(self, now_ns: int) -> dict[str, Course]:
-        for trace in self.sampling.traces:
+    def _courses(self, traces: Sequence[Trace], now_ns: int) -> dict[str, Course]:
+        for trace in traces:
             uuid = trace.device.uuid
             if uuid not in self._following:
                 self._following[uuid] = Following(trace, self.start_ns)

@@ -152,8 +152,9 @@ class Surroundings:
         """Variance of the integral of what fluctuates faster than it is shown."""
         if averaging_s not in self._hidden_j2:
             samples = self._samples if self.has_power else []
+            nodes, origin_ns = self._wide
             self._hidden_j2[averaging_s] = hidden_variance_j2(
-                self._means, samples, self.period_s, averaging_s
+                nodes, samples, origin_ns, averaging_s
             )
         return self._hidden_j2[averaging_s]
 
@@ -180,12 +181,6 @@ class Surroundings:
         """The node of a number."""
         return self._nodes[number]
 
-    def reach_of_window(self) -> float:
-        """How long the window is against all that was read, from 0 to 1."""
-        start_ns, end_ns = self._edges_ns
-        read_ns = self._nodes[len(self._nodes) - 1].time_ns - self._nodes[0].time_ns
-        return min((end_ns - start_ns) / read_ns, 1.0)
-
     def means_w(self, at_ns: float, reach: int) -> list[Sample]:
         """Mean power between nodes around an instant, each at the middle of its interval."""
         means = []
@@ -207,8 +202,23 @@ class Surroundings:
     @cached_property
     def _means(self) -> list[Sample]:
         """Mean powers between nodes, from well before the window to well after it."""
+        return self.means_w(sum(self._edges_ns) / 2, self._far)
+
+    @cached_property
+    def _wide(self) -> tuple[list[tuple[float, float]], float]:
+        """The nodes of these means in seconds, and the instant that they count from."""
+        numbers = self._around(sum(self._edges_ns) / 2, self._far)
+        found = [self._nodes[number] for number in range(numbers.start, numbers.stop + 1)]
+        origin = found[0]
+        return [
+            ((node.time_ns - origin.time_ns) / SECOND_NS, node.value - origin.value)
+            for node in found
+        ], origin.time_ns
+
+    @property
+    def _far(self) -> int:
         first, last = (self._nodes.last_before(t) for t in self._edges_ns)
-        return self.means_w(sum(self._edges_ns) / 2, (last - first) // 2 + FAR)
+        return (last - first) // 2 + FAR
 
     def _share(self, t_ns: float) -> float:
         """Where in its refresh an instant lies, from 0 to 1."""

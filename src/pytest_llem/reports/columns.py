@@ -20,7 +20,7 @@ from pytest_llem.reports.table import Cell, Column
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_llem.energy.measured import Phase
+    from pytest_llem.energy.measured import Measured, Phase, ScopeFigures, TotalFigures
     from pytest_llem.reports.ink import Style
     from pytest_llem.reports.view import View
 
@@ -28,9 +28,11 @@ FOR_ROOM = (
     "narrow prefill",
     "narrow decode",
     "narrow verdict",
+    "narrow beside",
     "times reference",
     "prefill",
     "decode",
+    "beside",
     "tokens/s",
     "narrow energy",
     "change from baseline",
@@ -54,8 +56,7 @@ def _energy(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     """Energy per output token; rows that have none say what theirs is per."""
     values = [_energy_value(entry) for entry in entries]
     exponent = common_exponent(values)
-    known = {entry.denominator for entry in entries}
-    headed = next((each for each in DENOMINATORS if each in known), DENOMINATORS[0])
+    headed = _headed(entries)
     cells = [
         _energy_cell(entry, value, exponent, headed, view)
         for entry, value in zip(entries, values, strict=True)
@@ -64,10 +65,16 @@ def _energy(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     yield _narrowing("energy", title, cells)
 
 
-def _narrowing(name: str, title: tuple[str, str], cells: Sequence[Cell]) -> Column:
-    """A column of numbers that can do without their uncertainties."""
-    leaves = _turn(name)
-    narrows = _turn(f"narrow {name}")
+def _headed(entries: Sequence[Entry]) -> Denominator:
+    """What the column of energies is headed with: the finest that any row has."""
+    known = {entry.denominator for entry in entries}
+    return next((each for each in DENOMINATORS if each in known), DENOMINATORS[0])
+
+
+def _narrowing(name: str, title: tuple[str, str], cells: Sequence[Cell], kind: str = "") -> Column:
+    """A column of numbers that can do without their uncertainties; of a kind if there are more."""
+    leaves = _turn(kind or name)
+    narrows = _turn(f"narrow {kind or name}")
 
     def short() -> Column:
         bare = [cell._replace(parts=cell.parts[:2] + cell.parts[5:]) for cell in cells]
@@ -167,6 +174,64 @@ def _phase_cell(entry: Entry, phase: Phase | None, exponent: int, view: View) ->
     return _number_cell(written, entry, view)
 
 
+def _beside(entries: Sequence[Entry], view: View) -> Iterable[Column]:
+    """Energy of other scopes and meters, and the sum over those that can be added.
+
+    It is per what the energy column is per.
+    """
+    measured = [entry.measured for entry in entries]
+    kinds = dict.fromkeys(
+        (one.meter, one.scope) for each in measured if each for one in each.beside
+    )
+    scopes = [scope for _, scope in kinds] + [*{each.scope for each in measured if each}]
+    for meter, scope in kinds:
+        found = [_of_kind(each, meter, scope) for each in measured]
+        title = scope if scopes.count(scope) == 1 else f"{scope} ({meter})"
+        yield from _beside_column(title, entries, found, view)
+    totals = [each.total if each else None for each in measured]
+    yield from _beside_column("total", entries, totals, view)
+
+
+def _of_kind(measured: Measured | None, meter: str, scope: str) -> ScopeFigures | None:
+    beside = measured.beside if measured else ()
+    return next((one for one in beside if (one.meter, one.scope) == (meter, scope)), None)
+
+
+def _beside_column(
+    title: str,
+    entries: Sequence[Entry],
+    found: Sequence[ScopeFigures | TotalFigures | None],
+    view: View,
+) -> Iterable[Column]:
+    if all(one is None or one.energy_j is None for one in found):
+        return
+    headed = _headed(entries)
+    values = [getattr(one, headed.metric, None) for one in found]
+    exponent = common_exponent(values)
+    cells = [
+        _beside_cell(entry, one, headed, exponent, view)
+        for entry, one in zip(entries, found, strict=True)
+    ]
+    yield _narrowing(title, (title, f"{prefix(exponent, view.signs)}J"), cells, "beside")
+
+
+def _beside_cell(
+    entry: Entry,
+    figures: ScopeFigures | TotalFigures | None,
+    headed: Denominator,
+    exponent: int,
+    view: View,
+) -> Cell:
+    value: float | None = getattr(figures, headed.metric, None)
+    if value is None:
+        return Cell((view.signs.unknown,))
+    uncertainty = getattr(figures, headed.uncertainty)
+    written = number(value, uncertainty, signs=view.signs, exponent=exponent, with_uncertainty=True)
+    mark = ESTIMATED_MARK if getattr(figures, "method", None) == "estimated" else ""
+    between = f" {view.signs.plus_minus} "
+    return Cell((mark + written.whole, written.fraction, between, *written[2:]), _faded(entry))
+
+
 def _change(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     cells = [_change_cell(entry, view) for entry in entries]
     if any(cell.parts != (view.signs.unknown,) for cell in cells):
@@ -235,6 +300,7 @@ def _turn(name: str) -> int:
 
 _BUILDERS: dict[str, Callable[[Sequence[Entry], View], Iterable[Column]]] = {
     "energy": _energy,
+    "beside": _beside,
     "tokens/s": _speed,
     "phases": _phases,
     "floor": _floor,

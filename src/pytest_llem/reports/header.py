@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.devices.selection import REPLAY
 from pytest_llem.reports.text import clean, cut_middle, glyphs, wrapped
 
 if TYPE_CHECKING:
@@ -42,10 +43,15 @@ def header_lines(  # noqa: PLR0913 -- every fact of the header by name
         unicode: Whether the terminal shows more than ASCII.
     """
     how = f"profile {profile}, isolation {isolation}"
-    sure = "measured by" if measured else "ESTIMATED by meter"
-    why = meter_why.removeprefix(meter_name).lstrip(" :,;")
-    meter = _lines(f"energy is {sure} {meter_name} ({why})", 2, unicode)
+    why = re.sub(rf"^{re.escape(meter_name)}\b", "", meter_why).lstrip(" :,;")
+    meter = _lines(f"energy is {_source(meter_name, measured=measured)} ({why})", 2, unicode)
     return [*_lines(f"{_machine(machine)}; {how}", MOST_LINES - len(meter), unicode), *meter]
+
+
+def _source(meter_name: str, *, measured: bool) -> str:
+    if meter_name.split(" and ", maxsplit=1)[0] == REPLAY:
+        return "REPLAYED, not measured here" if measured else "REPLAYED from an ESTIMATE"
+    return f"measured by {meter_name}" if measured else f"ESTIMATED by meter {meter_name}"
 
 
 def _lines(text: str, most: int, unicode: bool) -> list[str]:

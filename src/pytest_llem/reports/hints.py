@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_llem.devices.selection import REPLAY
 from pytest_llem.reports.ink import Line, Span, Style, line
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.rows import MEASURED, NOT_GATED, NOT_MEASURED, STYLES
@@ -46,6 +47,8 @@ def _hints(
     estimates = estimated_text(rows)
     if estimates:
         yield estimates, "yellow"
+    if replays := _replayed_text(rows):
+        yield replays, "yellow"
 
 
 def _baseline_hints(rows: Sequence[SummaryRow]) -> Iterator[tuple[str, Style]]:
@@ -70,6 +73,19 @@ def estimated_text(rows: Sequence[SummaryRow]) -> str:
         f"{ESTIMATED_MARK} ESTIMATED, not measured: the energy of "
         f"{_counted(len(of_estimates), 'experiment')}, by {how}. "
         "Compare it only with estimates made the same way."
+    )
+
+
+def _replayed_text(rows: Sequence[SummaryRow]) -> str:
+    """One sentence that says which figures come from a recording; empty if none does."""
+    methods = [row.result.measurement_methodology for row in rows]
+    replayed = [how for how in methods if how is not None and how.meter == REPLAY]
+    if not replayed:
+        return ""
+    names = dict.fromkeys(device.name for how in replayed for device in how.devices)
+    return (
+        f"REPLAYED, not measured here: the energy of {_counted(len(replayed), 'experiment')}, "
+        f"from a recording of {', '.join(names)}. It says nothing about this run's load."
     )
 
 

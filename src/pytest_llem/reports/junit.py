@@ -28,6 +28,7 @@ _METRICS = (
     "ttft_s",
     "itl_s",
 )
+_SCOPE_METRICS = _METRICS[:6]
 _PHASE_METRICS = ("energy_j", "energy_uncertainty_j", "energy_per_output_token_j", "duration_s")
 
 
@@ -72,6 +73,13 @@ def _of_measurement(measured: Measured, prefix: str) -> Iterator[Property]:
     for name, phase in (("prefill", measured.prefill), ("decode", measured.decode)):
         yield f"{prefix}{name}.method", phase.method
         yield from _figures(phase, _PHASE_METRICS, f"{prefix}{name}.")
+    for one in measured.beside:
+        beside = f"{prefix}{one.meter}.{one.scope}."
+        yield f"{beside}method", one.method
+        yield from _figures(one, _SCOPE_METRICS, beside)
+    if measured.total is not None:
+        yield f"{prefix}total.scopes", " ".join(measured.total.scopes)
+        yield from _figures(measured.total, _SCOPE_METRICS, f"{prefix}total.")
     if measured.warnings:
         yield f"{prefix}warnings", "; ".join(measured.warnings)
 

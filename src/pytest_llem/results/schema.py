@@ -26,18 +26,25 @@ class Stored(BaseModel):
     )
 
 
-class Methodology(Stored):
-    """How the figures came about; figures of different methodologies are not compared."""
+class Reading(Stored):
+    """How the energy of one scope was read."""
 
     meter: str
     scope: Scope
     method: Method
     devices: tuple[DeviceFacts, ...]
-    """What was read, in the order of the stored traces."""
+    """What was read."""
     estimator: str
     """Name and version of the window estimator."""
     declared_w_per_core: float | None
     """Watts per busy core that an estimate assumes; ``None`` for measurements."""
+
+
+class Methodology(Reading):
+    """How the figures came about; figures of different methodologies are not compared."""
+
+    beside: tuple[Reading, ...] = ()
+    """How other scopes and meters were read, which nothing is compared by."""
 
 
 class DeviceFacts(Stored):
@@ -89,4 +96,5 @@ class ExperimentResult(Stored):
         return self.measurements[0] if self.measurements else None
 
 
+Reading.model_rebuild()
 Methodology.model_rebuild()

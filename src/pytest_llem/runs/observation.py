@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llem.devices.assignment import devices_for
-from pytest_llem.devices.selection import MeterRequest, choose_cpu_meter, choose_meter
+from pytest_llem.devices.selection import MeterRequest, choose_cpu_meter
+from pytest_llem.devices.several import choose_meters
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.idle import IdleWatch
 from pytest_llem.energy.marks import MeasurementMarks, WindowMark
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.energy.sampler import Sampler
+from pytest_llem.energy.samplers import Samplers
 from pytest_llem.energy.samples import window_sample
+from pytest_llem.energy.scopes import groups_of, headline
 from pytest_llem.energy.steady_watch import SteadyWatch
 from pytest_llem.energy.window import ESTIMATOR
 from pytest_llem.isolation.observer import Observer
-from pytest_llem.results.schema import DeviceFacts, Methodology
+from pytest_llem.results.schema import DeviceFacts, Methodology, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.devices.meter import Device, Meter
@@ -38,21 +41,29 @@ class Instruments:
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
         self._idle: dict[tuple[str, ...], Idle] = {}
-        self.choice: MeterChoice = choose_meter(self._request(settings.meter))
+        self.choices: tuple[MeterChoice, ...] = choose_meters(self._request(settings.meter))
+
+    @property
+    def choice(self) -> MeterChoice:
+        """The meter of the headline."""
+        return self.choices[0]
 
     def for_experiment(self, config: ExperimentConfig) -> Instrument:
-        """The devices that *config* uses; an estimate for one that runs on the CPU alone.
+        """The devices that *config* uses; those of a CPU for one that runs there alone.
 
         Raises:
             ConfigError: the devices that it asks for are not there.
             MeterError: they cannot be measured, or an estimate will not do.
         """
-        choice = self.choice
-        devices = devices_for(config, choice.devices, os.environ)
-        if not devices:
+        sources = [
+            Source(choice, tuple(devices_for(config, choice.devices, os.environ)))
+            for choice in self.choices
+        ]
+        sources = [source for source in sources if source.devices]
+        if not sources:
             choice = choose_cpu_meter(self._request("auto"))
-            devices = list(choice.devices)
-        return Instrument(choice, tuple(devices), self._idle)
+            sources = [Source(choice, choice.devices)]
+        return Instrument(tuple(sources), self._idle)
 
     def _request(self, name: str) -> MeterRequest:
         settings = self._settings
@@ -60,17 +71,24 @@ class Instruments:
 
 
 @dataclass(frozen=True, slots=True)
-class Instrument:
-    """A meter and the devices of one experiment."""
+class Source:
+    """A meter and those of its devices that an experiment uses."""
 
     choice: MeterChoice
     devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """The meters and the devices of one experiment; the first meter's is the headline."""
+
+    sources: tuple[Source, ...]
     idle: dict[tuple[str, ...], Idle] = field(default_factory=dict)
     """What is known of idling devices in this run, by their UUIDs."""
 
     def observe(self, clock: Processes) -> Observation:
         """Begin to read the devices; *clock* knows the experiment's processes."""
-        return Observation(self, self.choice.open(clock), clock.members)
+        return Observation(self, clock)
 
 
 class Processes(Protocol):
@@ -84,18 +102,21 @@ class Processes(Protocol):
 class Observation:
     """Reads devices from its making until :meth:`close`."""
 
-    def __init__(
-        self, instrument: Instrument, meter: Meter, members: Callable[[], Iterable[int]]
-    ) -> None:
+    def __init__(self, instrument: Instrument, clock: Processes) -> None:
         self._instrument = instrument
-        self._meter = meter
-        self._sampler = Sampler(meter, instrument.devices, own_processes=members)
+        self._meters: list[Meter] = []
+        self._sampler = Samplers([self._sampler_of(source, clock) for source in instrument.sources])
         self.marks: list[MeasurementMarks] = []
         self.measured: list[Measured] = []
         self._observer: Observer | None = None
         self._idle: IdleWatch | None = None
         self._steady: SteadyWatch | None = None
         self._sampler.start()
+
+    def _sampler_of(self, source: Source, clock: Processes) -> Sampler:
+        meter = source.choice.open(clock)
+        self._meters.append(meter)
+        return Sampler(meter, source.devices, own_processes=clock.members)
 
     @property
     def traces(self) -> tuple[Trace, ...]:
@@ -116,7 +137,8 @@ class Observation:
 
     def close(self) -> None:
         self._sampler.stop()
-        self._meter.close()
+        for meter in self._meters:
+            meter.close()
 
     def _infer(self, marks: dict[str, Any]) -> dict[str, Any]:
         engine = self._observer.engine if self._observer else None
@@ -153,21 +175,29 @@ class Observation:
         marks = [WindowMark.model_validate(window) for window in windows]
         if self._sampler.lost:
             return 0
-        samples = [window_sample(mark, self._sampler.traces) for mark in marks]
+        traces = headline(self._sampler.traces)
+        samples = [window_sample(mark, traces) for mark in marks]
         return sum(not sample.valid for sample in samples)
 
     def methodology(self) -> Methodology | None:
         """How the figures came about, or ``None`` if nothing was measured."""
         if not self.measured:
             return None
-        traces = self._sampler.traces
-        return Methodology(
-            meter=traces[0].meter,
-            scope=traces[0].device.capability.scope,
-            method=traces[0].device.capability.method,
-            devices=tuple(_facts(trace) for trace in traces),
+        first, *beside = (self._reading(group) for group in groups_of(self._sampler.traces))
+        return Methodology(**dict(first), beside=tuple(beside))
+
+    def _reading(self, group: Sequence[Trace]) -> Reading:
+        meter, capability = group[0].meter, group[0].device.capability
+        watts = {
+            source.choice.name: source.choice.watts_per_core for source in self._instrument.sources
+        }
+        return Reading(
+            meter=meter,
+            scope=capability.scope,
+            method=capability.method,
+            devices=tuple(_facts(trace) for trace in group),
             estimator=ESTIMATOR,
-            declared_w_per_core=self._instrument.choice.watts_per_core,
+            declared_w_per_core=watts.get(meter),
         )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llem.baselines.rules import parse_rules
-from pytest_llem.devices.selection import MeterRequest, choose_meter
+from pytest_llem.devices.selection import MeterRequest
+from pytest_llem.devices.several import choose_meters
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.settings import RunSettings
@@ -59,7 +60,7 @@ def check_options(config: pytest.Config) -> None:
     try:
         settings = settings_of(config)
         parse_rules(settings.gates)
-        choose_meter(MeterRequest(settings.meter, settings.require_measured, settings.cpu_watts))
+        choose_meters(MeterRequest(settings.meter, settings.require_measured, settings.cpu_watts))
     except LlemError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from pytest_llem._compat import Terminal
+from pytest_llem.devices.several import described
 from pytest_llem.reports.header import header_lines
 from pytest_llem.reports.progress import Progress as ProgressLine
 from pytest_llem.reports.progress import Step, is_live, live_width
@@ -32,12 +33,12 @@ def header(conductor: Conductor, config: pytest.Config) -> list[str]:
     if config.get_verbosity() < 0:
         return []
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    choice = conductor.instruments.choice
+    name, why = described(conductor.instruments.choices)
     return header_lines(
         machine=conductor.environment,
-        meter_name=choice.name,
-        meter_why=choice.why,
-        measured=choice.measured,
+        meter_name=name,
+        meter_why=why,
+        measured=conductor.instruments.choice.measured,
         profile="default",
         isolation=conductor.settings.isolation,
         unicode=reporter is None or Terminal(reporter).unicode,

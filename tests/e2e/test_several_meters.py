@@ -1,0 +1,142 @@
+"""A GPU, a CPU package and its memory, each of known power, read beside each other."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from instruments.curves import Constant
+from instruments.nvml_double import Gpu
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from instruments.nvml_double import Driver
+
+    Run = Callable[..., pytest.RunResult]
+    Results = Callable[[], Sequence[dict[str, Any]]]
+    Gpus = Callable[..., Driver]
+
+GPU_W, PACKAGE_W, DRAM_W = 300.0, 60.0, 12.0
+SOURCE = """
+import time, pytest
+
+@pytest.mark.llem(measurement={"windows": 3, "window_s": 0.5, "warmup_min_s": 0.3})
+def test_it(energy):
+    energy.measure(lambda: time.sleep(0.02), work={"requests": 1, "output_tokens": 5}, name="load")
+"""
+
+
+@pytest.fixture
+def powercap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package and its memory, with its cores, which are part of the package."""
+    root = tmp_path / "powercap"
+    powers = {"": ("package-0", PACKAGE_W), ":0": ("core", 40.0), ":1": ("dram", DRAM_W)}
+    zones = {}
+    for suffix, (name, power_w) in powers.items():
+        zone = root / "intel-rapl:0" / (f"intel-rapl:0{suffix}" if suffix else "")
+        zone.mkdir(parents=True)
+        (zone / "name").write_text(f"{name}\n")
+        (zone / "max_energy_range_uj").write_text("262143328850\n")
+        zones[zone] = power_w
+    ended, started_s = threading.Event(), time.monotonic()
+
+    def renew() -> None:
+        while True:
+            for zone, power_w in zones.items():
+                used_uj = int((time.monotonic() - started_s) * power_w * 1e6)
+                (zone / "new").write_text(f"{used_uj}\n")
+                os.replace(zone / "new", zone / "energy_uj")  # noqa: PTH105 - never half
+            if ended.wait(0.002):
+                return
+
+    thread = threading.Thread(target=renew)
+    thread.start()
+    while not all((zone / "energy_uj").exists() for zone in zones):
+        time.sleep(0.001)
+    monkeypatch.setenv("LLEM_POWERCAP", str(root))
+    yield root
+    ended.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("powercap")
+def test_each_scope_has_its_figure_and_disjoint_ones_are_added(
+    run: Run, results: Results, gpus: Gpus
+) -> None:
+    gpus(Gpu(curve=Constant(GPU_W), uuid="GPU-aaaa"))
+    outcome = run(SOURCE, "--llem-meter=nvml,rapl")
+    outcome.assert_outcomes(passed=1)
+    outcome.stdout.fnmatch_lines(
+        ["*energy is measured by nvml and rapl*", "*energy*package*dram*total*"]
+    )
+    (result,) = results()
+    (found,) = result["measurements"]
+    assert (found["scope"], found["devices"]) == ("gpu", ["GPU-aaaa"])
+    assert found["power_w"] == pytest.approx(GPU_W, rel=0.01)
+    package, memory = found["beside"]
+    assert (package["meter"], package["scope"], package["method"]) == ("rapl", "package", "counter")
+    assert package["power_w"] == pytest.approx(PACKAGE_W, rel=0.03)
+    assert (memory["scope"], memory["devices"]) == ("dram", ["rapl:package-0:dram"])
+    assert memory["power_w"] == pytest.approx(DRAM_W, rel=0.03)
+    total = found["total"]
+    assert total["scopes"] == ["gpu", "package", "dram"]
+    parts = [found["energy_j"], package["energy_j"], memory["energy_j"]]
+    assert total["energy_j"] == pytest.approx(sum(parts))
+    methodology = result["measurement_methodology"]
+    assert [device["uuid"] for device in methodology["devices"]] == ["GPU-aaaa"]
+    assert [one["scope"] for one in methodology["beside"]] == ["package", "dram"]
+
+
+@pytest.mark.usefixtures("powercap")
+def test_an_experiment_on_the_cpu_leaves_the_gpus_out(
+    run: Run, results: Results, gpus: Gpus
+) -> None:
+    gpus(Gpu(curve=Constant(GPU_W), uuid="GPU-aaaa"))
+    run(SOURCE, "--llem-meter=nvml,rapl", "--llem-set=device=cpu").assert_outcomes(passed=1)
+    (found,) = results()[0]["measurements"]
+    assert found["scope"] == "package"
+    assert [one["scope"] for one in found["beside"]] == ["dram"]
+
+
+@pytest.mark.usefixtures("powercap")
+def test_estimates_stand_beside_and_are_never_added(run: Run, results: Results, gpus: Gpus) -> None:
+    gpus(Gpu(curve=Constant(GPU_W), uuid="GPU-aaaa"))
+    run(SOURCE, "--llem-meter=nvml,estimate").assert_outcomes(passed=1)
+    (found,) = results()[0]["measurements"]
+    (estimate,) = found["beside"]
+    assert estimate["method"] == "estimated"
+    assert found["total"] is None
+
+
+@pytest.mark.usefixtures("powercap")
+def test_recomputing_gives_the_same_of_all_scopes(
+    run: Run, gpus: Gpus, pytester: pytest.Pytester
+) -> None:
+    gpus(Gpu(curve=Constant(GPU_W), uuid="GPU-aaaa"))
+    run(SOURCE, "--llem-meter=nvml,rapl").assert_outcomes(passed=1)
+    (kept,) = (pytester.path / ".llem" / "runs").iterdir()
+    again = pytester.run(sys.executable, "-m", "pytest_llem", "recompute", kept)
+    assert again.ret == 0
+
+
+@pytest.mark.parametrize(
+    ("meters", "said"),
+    [
+        ("nvml,", "names a meter too few"),
+        ("estimate,estimate", "named twice"),
+        ("estimate,rapll", "no meter is called 'rapll'*rapl*"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said_before_anything_is_loaded(
+    run: Run, meters: str, said: str
+) -> None:
+    outcome = run(SOURCE, f"--llem-meter={meters}")
+    assert outcome.ret == pytest.ExitCode.USAGE_ERROR
+    outcome.stderr.fnmatch_lines([f"*{said}*"])

@@ -1,0 +1,46 @@
+"""The period of a device's refreshes, from polls of it."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llem.energy.refresh import Refresh, Refreshes, observed_period_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MS = 1_000_000
+
+
+def seen(numbers: Sequence[int], period_ms: float, widths_ms: Sequence[float]) -> list[Refresh]:
+    """Refreshes of these numbers, each somewhere in a bracket of its width."""
+    rng = random.Random(len(numbers))  # noqa: S311 - a simulation
+    found = []
+    for number, width_ms in zip(numbers, widths_ms, strict=True):
+        before_ms = rng.random() * width_ms
+        earliest_ns = round((number * period_ms - before_ms) * MS)
+        found.append(Refresh(earliest_ns, earliest_ns + round(width_ms * MS), float(number)))
+    return found
+
+
+@given(st.floats(15, 1000), st.lists(st.integers(1, 3), min_size=30, max_size=80))
+def test_the_period_goes_into_all_gaps(period_ms: float, gaps: list[int]) -> None:
+    gaps[:4] = [1, 1, 2, 3]
+    numbers = [sum(gaps[:i]) for i in range(len(gaps))]
+    found_ns = observed_period_ns(seen(numbers, period_ms, [0.02 * period_ms] * len(numbers)))
+    assert found_ns == pytest.approx(period_ms * MS, rel=0.01)
+
+
+@pytest.mark.parametrize("every", [2, 3])
+def test_slow_driver_calls_hide_neither_the_period_nor_the_instants(every: int) -> None:
+    widths_ms = [52.0 if number % every else 2.0 for number in range(60)]
+    refreshes = Refreshes(seen(range(60), 100.0, widths_ms))
+    assert refreshes.period_ns is not None
+    assert (every * 100 * MS / refreshes.period_ns) % 1 == pytest.approx(0, abs=0.01)
+    for i in range(len(refreshes)):
+        assert abs(refreshes[i].time_ns - refreshes[i].value * 100 * MS) < 1.5 * MS

@@ -1,0 +1,134 @@
+"""Several scopes and meters read in the same windows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from instruments.curves import Constant
+from pytest_llem.devices.meter import Capability, Device
+from pytest_llem.energy.derive import derive_measured
+from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
+from pytest_llem.energy.scopes import HOLDS, headline
+from pytest_llem.energy.trace import Trace
+from pytest_llem.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llem.devices.meter import Method
+    from pytest_llem.energy.measured import Measured
+
+MS = 1_000_000
+SECOND = 1_000_000_000
+ORIGIN = 100 * SECOND
+METHODS: dict[str, Method] = {"estimate": "estimated"}
+SCOPES = st.sampled_from(sorted(HOLDS))
+
+
+def trace_of(power_w: float, meter: str, scope: Any, uuid: str, *, until_s: int = 8) -> Trace:
+    """An ideal instrument: a counter every 100 ms, polled every 10 ms."""
+    method = METHODS.get(meter, "counter")
+    trace = Trace(Device(uuid, "simulated", Capability(scope, method, 0.001, None)), meter)
+    curve = Constant(power_w)
+    for t in range(ORIGIN, ORIGIN + until_s * SECOND, 10 * MS):
+        trace.before_ns.append(t)
+        trace.energy_j.append(curve.energy_j(0, t - t % (100 * MS)))
+        trace.power_w.append(math.nan)
+        trace.after_ns.append(t + 50_000)
+    return trace
+
+
+def measured(traces: Sequence[Trace]) -> Measured:
+    """Two windows of a second each, of one pass with ten output tokens."""
+    windows = []
+    for index in range(2):
+        start_ns = ORIGIN + (2 + index) * SECOND
+        one = Pass(
+            start_ns=start_ns,
+            end_ns=start_ns + SECOND,
+            requests=1,
+            input_tokens=5,
+            output_tokens=10,
+        )
+        mark = WindowMark(
+            phase="whole", index=index, start_ns=start_ns, end_ns=one.end_ns, passes=(one,)
+        )
+        windows.append(mark)
+    marks = MeasurementMarks(
+        name="m",
+        kind="callable",
+        warm_up=None,
+        windows=tuple(windows),
+        load_end_ns=windows[-1].end_ns,
+    )
+    return derive_measured(marks, traces)
+
+
+def test_scopes_have_figures_of_their_own_and_a_sum() -> None:
+    found = measured(
+        [
+            trace_of(300, "nvml", "gpu", "a"),
+            trace_of(100, "nvml", "gpu", "b"),
+            trace_of(50, "rapl", "package", "p"),
+            trace_of(10, "rapl", "dram", "d"),
+        ]
+    )
+    assert found.power_w == pytest.approx(400, rel=1e-3)
+    assert [one.power_w for one in found.beside] == [
+        pytest.approx(50, rel=1e-3),
+        pytest.approx(10, rel=1e-3),
+    ]
+    assert found.total is not None
+    assert found.total.scopes == ("gpu", "package", "dram")
+    assert found.total.meters == ("nvml", "rapl", "rapl")
+    assert found.total.energy_per_output_token_j == pytest.approx(46, rel=1e-3)
+
+
+@given(st.lists(SCOPES, min_size=1, max_size=5))
+def test_what_is_added_never_holds_the_same_twice(scopes: list[str]) -> None:
+    traces = [trace_of(100, f"m{i}", scope, f"d{i}") for i, scope in enumerate(scopes)]
+    found = measured(traces)
+    assert found.scope == scopes[0]
+    if found.total is None:
+        first = HOLDS[found.scope]
+        assert all(first & HOLDS[one.scope] for one in found.beside)
+    else:
+        held = [part for scope in found.total.scopes for part in HOLDS[scope]]
+        assert len(held) == len(set(held))
+        assert found.total.power_w == pytest.approx(100 * len(found.total.scopes), rel=1e-3)
+
+
+def test_an_estimate_is_never_added() -> None:
+    estimate = trace_of(20, "estimate", "process", "cpu")
+    found = measured([trace_of(300, "nvml", "gpu", "a"), estimate])
+    assert found.total is None
+    assert found.beside[0].method == "estimated"
+
+
+@pytest.mark.parametrize(("power_w", "said"), [(301.0, False), (330.0, True)])
+def test_meters_that_contradict_each_other_are_named_with_both_figures(
+    power_w: float, said: bool
+) -> None:
+    found = measured([trace_of(300, "nvml", "gpu", "a"), trace_of(power_w, "zeus", "gpu", "a")])
+    told = [text for text in found.warnings if "nvml says 300 J" in text and "zeus 330 J" in text]
+    assert bool(told) is said
+
+
+def test_a_scope_that_could_not_be_read_leaves_the_headline_alone() -> None:
+    short = trace_of(50, "rapl", "package", "p", until_s=1)
+    found = measured([trace_of(300, "nvml", "gpu", "a"), short])
+    assert found.valid
+    assert found.power_w == pytest.approx(300, rel=1e-3)
+    assert found.beside[0].energy_j is None
+    assert found.total is not None
+    assert found.total.energy_j is None
+
+
+def test_without_a_trace_there_is_no_headline() -> None:
+    with pytest.raises(MeterError, match="nothing was read"):
+        headline([])
