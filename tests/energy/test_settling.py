@@ -154,6 +154,17 @@ def test_the_drift_of_one_device_is_not_made_up_for_by_another() -> None:
     assert WarmingUp([Sum((up, down))]).settled_s(8.0) is not None
 
 
+@pytest.mark.parametrize("drifting", range(6))
+def test_each_of_many_devices_is_looked_at(drifting: int) -> None:
+    up = Ramp(start_w=300.0, end_w=900.0, duration_ns=20 * SECOND, origin_ns=START_NS)
+    level = [Constant(300.0)] * 6
+    assert WarmingUp(level).settled_s(4.0) is not None
+    load = WarmingUp([*level[:drifting], up, *level[drifting + 1 :]])
+    assert load.settled_s(5.0) is None
+    load.go_on(1.0)
+    assert load.seen()["power"].holds is False
+
+
 def test_the_drift_of_a_device_that_draws_next_to_nothing_is_none_of_the_whole() -> None:
     little = Ramp(start_w=5.0, end_w=10.0, duration_ns=20 * SECOND, origin_ns=START_NS)
     assert WarmingUp([Constant(700.0), little]).settled_s(8.0) is not None

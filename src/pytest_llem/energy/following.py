@@ -36,9 +36,12 @@ class Following:
         self._trace, self._start_ns = trace, start_ns
         self.course = Course([], [])
         """What is known by now; empty while nothing is."""
+        self.looked_ns = 0
+        """Until when was looked."""
 
     def look(self, now_ns: int) -> None:
         """Take what was read until now into account."""
+        self.looked_ns = now_ns
         times_ns, energies_j = self.course
         sure = bisect_right(times_ns, now_ns - UNSURE_NS)
         known_ns = times_ns[sure - 1] if sure else self._start_ns

@@ -22,6 +22,9 @@ LEAST_WAIT_NS = 100_000_000
 PATIENCE = 1 / 20
 """The next look is due when the warm-up has gone on for so much of its time."""
 
+AT_ONCE = 4
+"""Devices that are read at a look, so that a look stays short."""
+
 
 class Sampling(Protocol):
     """What is needed of ``energy.sampler.Sampler``."""
@@ -77,11 +80,11 @@ class SteadyWatch:
         return warm_up.model_copy(update={"criteria": criteria, "reason": _said(warm_up, criteria)})
 
     def _courses(self, traces: Sequence[Trace], now_ns: int) -> dict[str, Course]:
+        """What is known of each device; of many, some are looked at each time, in turn."""
         for trace in traces:
-            uuid = trace.device.uuid
-            if uuid not in self._following:
-                self._following[uuid] = Following(trace, self.start_ns)
-            self._following[uuid].look(now_ns)
+            self._following.setdefault(trace.device.uuid, Following(trace, self.start_ns))
+        for one in sorted(self._following.values(), key=lambda one: one.looked_ns)[:AT_ONCE]:
+            one.look(now_ns)
         return {uuid: one.course for uuid, one in self._following.items()}
 
 
