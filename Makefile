@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler lint types contracts unit functional e2e test bench benchmarks gpu-check schemas clean
+.PHONY: help environment compiler lint types contracts unit functional e2e peers test bench benchmarks gpu-check schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ lint: environment ## style and formatting of every Python file (ruff)
 
 types: environment ## types of the package and of the scripts (mypy --strict)
 	$(BIN)/mypy
-	MYPYPATH=tests $(BIN)/mypy scripts/environment.py benchmarks
+	MYPYPATH=tests:scripts $(BIN)/mypy scripts/environment.py scripts/peers_environment.py benchmarks
 	MYPYPATH=tests $(BIN)/mypy -p gpu
 
 contracts: environment ## which room may import which (import-linter)
@@ -49,7 +49,10 @@ functional: environment compiler ## tests of the plugin as pytest users see it, 
 e2e: environment compiler ## tests with a real model and a stand-in GPU, one after another
 	$(PYTEST) tests/e2e $(ARGS)
 
-test: lint types contracts unit functional e2e ## all of the above
+peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and benchmarks beside them
+	$(BIN)/python scripts/peers_environment.py
+
+test: lint types contracts peers unit functional e2e ## all of the above
 
 bench: environment ## energy experiments of bench/ on this machine with the built-in model
 	$(PYTEST) bench/ $(ARGS)
@@ -68,5 +71,5 @@ schemas: environment ## write the JSON Schemas of stored files to schemas/ again
 	$(BIN)/python -m pytest_llem.baselines.json_schema schemas
 
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
-	rm -rf .venv .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

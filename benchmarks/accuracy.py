@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import peers
 from instrument import MS, SECOND, Sensor, SimulatedMeter, VirtualClock
 from machine import describe_machine
+from peers import peers_python
 
 from instruments.curves import Constant, Piece, Pieces, Square
 from instruments.nvml_double import Gpu, nvml_double
@@ -92,7 +93,7 @@ def main() -> None:
 
 
 def _peers(windows: int) -> None:
-    if windows and (python := peers.peers_python()):
+    if windows and (python := peers_python()):
         loads = {name: curve for name, curve in curves(0).items() if name != "steady"}
         peers.show(peers.compare(python, loads, windows))
 

@@ -10,7 +10,8 @@ it gets a process for each load and length. Both are used as their documentation
 of a window would begin and end: after the beginning call has returned, before the ending
 call is made.
 
-They live in an environment of their own, ``.venv-peers``, made on first use.
+They live in an environment of their own, ``.venv-peers``, made on first use by
+``scripts/peers_environment.py``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import random
 import subprocess
 import sys
 import time
-import venv
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -29,8 +29,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
 from instrument import MS, SECOND
+from peers_environment import peers_python
 
 from instruments.cards import A100
 from instruments.nvml_double import nvml_double
@@ -43,9 +45,7 @@ if TYPE_CHECKING:
 
     from instruments.curve import Curve
 
-ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = ROOT / ".venv-peers"
-REQUIREMENTS = ("zeus>=0.16,<1", "codecarbon>=3.3,<4")
+__all__ = ["compare", "peers_python", "show"]
 LENGTHS_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 LEAD_S = 4.0
 """How long everybody reads before the first window and after the last."""
@@ -134,34 +134,6 @@ class Miss(NamedTuple):
     load: str
     length_s: float
     relative: float
-
-
-def peers_python() -> Path | None:
-    """The interpreter of the peers' environment, made where it is missing; ``None`` if it fails."""
-    python = ENVIRONMENT / "bin" / "python"
-    if _runs(python, "import zeus, codecarbon"):
-        return python
-    print(f"making {ENVIRONMENT.name} with {' and '.join(REQUIREMENTS)} …", flush=True)
-    venv.create(ENVIRONMENT, with_pip=True, clear=True)
-    made = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", *REQUIREMENTS], check=False, stderr=-1
-    )
-    if made.returncode == 0 and _runs(python, "import zeus, codecarbon"):
-        return python
-    print(
-        f"Zeus and CodeCarbon could not be installed, so they are left out. Try: {python} -m pip "
-        f"install {' '.join(REQUIREMENTS)}"
-    )
-    return None
-
-
-def _runs(python: Path, code: str) -> bool:
-    return (
-        python.exists()
-        and not subprocess.run(
-            [python, "-c", code], check=False, stderr=subprocess.DEVNULL
-        ).returncode
-    )
 
 
 def compare(python: Path, loads: Mapping[str, Curve], windows: int) -> list[Miss]:

@@ -39,6 +39,25 @@ def test_a_dry_run_shows_the_grid_and_runs_nothing(run: Run, pytester: pytest.Py
     assert not (pytester.path / ".llem").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "first has 5 windows of 1 s or more, and with a model 3 windows of prefill only"),
+        (
+            ["--llem-set=measurement.phases=regressed"],
+            "and with a model 4 windows at each of 16, 32, 48 output tokens",
+        ),
+        (["--llem-set=measurement.phases=sliced", "--llem-set=measurement.windows=1"], "1 window "),
+    ],
+)
+def test_a_dry_run_says_which_windows_will_be_run(run: Run, options: list[str], said: str) -> None:
+    result = run(GRID, "--llem-dry-run", *options)
+    assert result.ret == 0
+    text = " ".join(result.stdout.str().split())
+    assert said in text
+    assert ("with a model" in text) == ("with a model" in said)
+
+
 def test_a_dry_run_lists_invalid_and_duplicate_points(run: Run) -> None:
     result = run(
         """
@@ -78,6 +97,18 @@ def test_a_dry_run_knows_which_baselines_exist(run: Run) -> None:
         ("@pytest.mark.llem(batch_size=0)", ["batch_size=0", "whole number from 1"]),
         ("@pytest.mark.llem(dtype='float31')", ["dtype='float31'", "'bfloat16'"]),
         ("@pytest.mark.llem(vllm={'max_num_seq': 4})", ["max_num_seq", "max_num_seqs"]),
+        (
+            "@pytest.mark.llem(measurement={'phases': 'slices'})",
+            ["measurement.phases='slices'", "'regressed'", "Did you mean 'sliced'"],
+        ),
+        (
+            "@pytest.mark.llem(measurement={'phase_output_tokens': [8, 8, 16]})",
+            ["measurement.phase_output_tokens=[8, 8, 16]", "at least 3 different lengths"],
+        ),
+        (
+            "@pytest.mark.llem(measurement={'phase_output_tokens': [8, 0, 16]})",
+            ["measurement.phase_output_tokens[1]=0", "whole number from 1"],
+        ),
         ("@pytest.mark.parametrize('dtype', ['int7'])", ["dtype='int7'", "'float32'"]),
         ("@llem.grid(batchsize=[1])", ["batchsize", "Did you mean 'batch_size'"]),
     ],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
-NONE = "Zeus and CodeCarbon are not installed; python benchmarks/accuracy.py makes .venv-peers"
+NONE = "Zeus and CodeCarbon are not installed; make peers installs them into .venv-peers"
 PRELUDE = """
 import dataclasses, json, os, sys, time
 from pytest_llem.errors import LlemError

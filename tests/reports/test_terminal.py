@@ -412,6 +412,7 @@ bench/test_chat.py::test_chat[a], workload (~ estimated)
   whole 2       1.02        3  ~1.3140 ± 0.0098             ~20.5  ~12.9       –    throttled: sw_power_cap
   prefill 1     0.500       3   –                             –      –         –    invalid, 1 warning
   prefill 1: a refresh was missed
+  phases: measured. prefill-only windows
   left out at 120 columns: output tokens
 """  # noqa: RUF001 -- the signs themselves
 

@@ -96,6 +96,8 @@ def _problem_of(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
         return unknown_field(path, value, owner.model_fields, what="field")
     if detail["type"] == "missing":
         return Problem(path, ABSENT, "is required.")
+    if detail["type"] == "value_error":  # raised by a validator of the field, in its own words
+        return Problem(path, value, str(detail["ctx"]["error"]))
     if name is None:
         return Problem(path, value, _lowered(detail["msg"]))
     item = path.endswith("]")

@@ -70,6 +70,16 @@ def refresh_instants(trace: Trace, start_ns: int, end_ns: int) -> list[int]:
     return [instant for instant in instants if start_ns <= instant <= end_ns]
 
 
+def refresh_period_s(trace: Trace, start_ns: int, end_ns: int) -> float | None:
+    """Time from one value of the counter to the next, as seen; ``None`` if it was not.
+
+    For a counter that is new at every look that is the time between looks.
+    """
+    readings = readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS).with_energy()
+    period_ns = counter_nodes(readings, trace.device.capability).period_ns
+    return None if period_ns is None else period_ns / 1e9
+
+
 def _points(readings: Readings, stale_ns: int) -> list[Placed]:
     """A reading holds from some time within its call, or up to *stale_ns* before."""
     columns = zip(readings.before_ns, readings.after_ns, readings.energy_j, strict=True)

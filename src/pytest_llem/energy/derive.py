@@ -38,7 +38,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
     samples = [window_sample(mark, group) for mark in marks.windows]
     whole = [sample for sample in samples if sample.phase == "whole"]
     figures = figures_of(whole)
-    prefill, decode = phases_of(marks.kind, figures, samples)
+    prefill, decode = phases_of(marks, figures, samples, group)
     beside = beside_of([mark for mark in marks.windows if mark.phase == "whole"], groups, figures)
     kind = (group[0].meter, capability.scope, capability.method)
     devices = [trace.device for trace in group]
@@ -82,7 +82,7 @@ def _warnings(
 ) -> Iterator[str]:
     if warm_up is not None and not warm_up.converged:
         yield f"the load was not steady before the first window: {warm_up.reason}"
-    for phase in ("whole", "prefill"):
+    for phase in ("whole", "prefill", "length"):
         windows = [sample for sample in samples if sample.phase == phase]
         invalid = sum(not sample.valid for sample in windows)
         if invalid:

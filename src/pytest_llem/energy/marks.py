@@ -6,9 +6,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from pytest_llem.config.phases import PhaseChoice
 from pytest_llem.energy.model_shape import ModelShape
+from pytest_llem.engines.engine import Batching
 
-WindowPhase = Literal["whole", "prefill"]
+WindowPhase = Literal["whole", "prefill", "length"]
+"""What a window repeats: the workload, its prefill only, or the workload at another output
+length."""
 
 
 class Mark(BaseModel):
@@ -32,6 +36,12 @@ class Pass(Mark):
     """Mean gap between output tokens over the pass's requests, in seconds."""
     finish_reasons: dict[str, int] = {}
     """How many requests ended for which reason."""
+    first_token_ns: int | None = None
+    """When the first of the pass's requests had its first token; ``None`` is unknown."""
+    prefill_end_ns: int | None = None
+    """When the last of them had its first token; ``None`` is unknown."""
+    batching: Batching | None = None
+    """Whether requests start and end together or come and go; ``None`` is unknown."""
 
 
 class WindowMark(Mark):
@@ -43,6 +53,8 @@ class WindowMark(Mark):
     start_ns: int
     end_ns: int
     passes: tuple[Pass, ...]
+    output_length: int | None = None
+    """Output tokens of every request; ``None`` if they differ or are not recorded."""
 
 
 class Criterion(Mark):
@@ -113,3 +125,5 @@ class MeasurementMarks(Mark):
     a trace that went on; set by the supervisor, ``None`` uses all."""
     model: ModelShape | None = None
     """What the engine said of the loaded model, for the floor; set by the supervisor."""
+    phases: PhaseChoice = "auto"
+    """How prefill and decode were to be told apart."""

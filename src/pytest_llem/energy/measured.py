@@ -56,6 +56,8 @@ class WindowSample(Inferred):
     warnings: tuple[str, ...]
     finish_reasons: dict[str, int] | None = None
     """How many requests of the window ended for which reason; ``None`` if not recorded."""
+    output_length: int | None = None
+    """Output tokens of every request; ``None`` if they differ or are not recorded."""
 
     @property
     def energy_per_output_token_j(self) -> float | None:

@@ -52,6 +52,7 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
         valid=all(energy.valid for energy in energies) and not disturbances,
         warnings=(*_warnings(traces, energies), *disturbances),
         finish_reasons=_finish_reasons(mark.passes),
+        output_length=mark.output_length,
     )
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pytest_llem.workloads.request import Request, Tokenizer
 
 FinishReason = Literal["length", "stop", "abort"]
+Batching = Literal["static", "continuous"]
+"""Whether the requests of a batch start and end together, or are taken in and let go one by
+one while others decode, so that prefill and decode overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Generation:
     requests: tuple[RequestResult, ...]
     step_ns: tuple[int, ...] = ()
     """When each output step of the batch ended; empty where the engine does not say."""
+    batching: Batching | None = None
+    """How the batch was served; ``None`` where the engine does not say."""
 
     @property
     def input_tokens(self) -> int:

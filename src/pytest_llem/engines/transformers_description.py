@@ -51,6 +51,7 @@ def describe(loaded: Loaded) -> dict[str, Any]:
             "architecture": type(model).__name__,
         },
         "generation": {
+            "batching": "static",
             "decoding": "greedy",
             "end_ids": list(loaded.end_ids),
             "cache_implementation": loaded.config.transformers.cache_implementation or "default",

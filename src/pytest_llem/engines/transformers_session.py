@@ -79,7 +79,7 @@ class TransformersSession:
             _result(request, row, clock.step_ns, loaded.end_ids)
             for request, row in zip(batch.requests, generated, strict=True)
         )
-        return Generation(start_ns, self._clock(), results, tuple(clock.step_ns))
+        return Generation(start_ns, self._clock(), results, tuple(clock.step_ns), "static")
 
     def synchronize(self) -> None:
         """Wait for every CUDA device of the model; nothing to do on a CPU."""

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.steady import SteadyState
+from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llem.config.measurement import MeasurementConfig
     from pytest_llem.energy.marks import WindowPhase
     from pytest_llem.measure.link import SupervisorLink
-    from pytest_llem.measure.work import Load
+    from pytest_llem.measure.work import Load, Loads
 
 
 class Driver:
@@ -30,14 +31,19 @@ class Driver:
         self._settings = settings
         self._link = link
 
-    def measure(self, name: str, kind: str, whole: Load, prefill: Load | None) -> MeasurementMarks:
-        """Warm *whole* up, measure it, and *prefill* too if there is one."""
+    def measure(self, name: str, kind: str, loads: Loads) -> MeasurementMarks:
+        """Warm the whole load up and measure it, then those that tell the phases apart."""
+        __tracebackhide__ = True
+        whole, prefill = loads.whole, loads.prefill
         self._link.begin()
         warm_up = self._warm_up(whole)
         windows, load_end_ns = self._phase("whole", whole, self._settings.windows)
+        windows = _at(loads.output_length, windows)
         if prefill is not None and self._settings.prefill_windows:
             prefill()  # shapes of its own may be compiled on first use
-            windows += self._phase("prefill", prefill, self._settings.prefill_windows)[0]
+            found = self._phase("prefill", prefill, self._settings.prefill_windows)[0]
+            windows += _at(1, found)
+        windows += self._at_lengths(loads.at_lengths)
         return MeasurementMarks.model_validate(
             {
                 "name": name,
@@ -45,6 +51,7 @@ class Driver:
                 "warm_up": warm_up,
                 "windows": windows,
                 "load_end_ns": load_end_ns,
+                "phases": self._settings.phases,
             }
         )
 
@@ -77,14 +84,40 @@ class Driver:
         lasting_s = self._settings.windows * self._settings.window_s
         self._link.ask("steady", start_ns, lasting_s)
 
-    def _phase(self, phase: WindowPhase, load: Load, count: int) -> tuple[list[WindowMark], int]:
-        """All windows of a phase, and until when the load ran; invalid ones are repeated."""
-        windows = list(self._windows(phase, load, range(count)))
+    def _at_lengths(self, loads: Mapping[int, Load]) -> list[WindowMark]:
+        """Windows at several output lengths, in turn forth and back.
+
+        What drifts slowly and evenly then falls on all lengths alike, and is not taken for
+        what a token costs.
+        """
+        __tracebackhide__ = True
+        windows: list[WindowMark] = []
+        left = self._settings.repeat_windows
+        for length, load in loads.items():
+            _first_use(length, load)
+        for turn in range(self._settings.phase_windows):
+            for length, load in list(loads.items())[:: -1 if turn % 2 else 1]:
+                found, _ = self._phase("length", load, 1, first=len(windows), left=left)
+                windows += _at(length, found)
+                left -= len(found) - 1
+        return windows
+
+    def _phase(
+        self,
+        phase: WindowPhase,
+        load: Load,
+        count: int,
+        *,
+        first: int = 0,
+        left: int | None = None,
+    ) -> tuple[list[WindowMark], int]:
+        """Windows numbered from *first*, and until when the load ran; invalid ones are repeated."""
+        windows = list(self._windows(phase, load, range(first, first + count)))
         load_end_ns = self._post_roll(load, windows[-1].end_ns)
-        fresh, left = windows, self._settings.repeat_windows
+        fresh, left = windows, self._settings.repeat_windows if left is None else left
         while left and (invalid := self._link.review([one.model_dump() for one in fresh])):
-            first, more = len(windows), min(invalid, left)
-            fresh = list(self._windows(phase, load, range(first, first + more)))
+            following, more = first + len(windows), min(invalid, left)
+            fresh = list(self._windows(phase, load, range(following, following + more)))
             load_end_ns = self._post_roll(load, fresh[-1].end_ns)
             windows += fresh
             left -= more
@@ -96,7 +129,7 @@ class Driver:
         load()  # pre-roll: the load runs across the first edge
         edge_ns = time.monotonic_ns()
         for index in indices:
-            name = "window" if phase == "whole" else "prefill window"
+            name = "window" if phase == "whole" else f"{phase} window"
             self._link.phase(name, index, indices[-1] + 1)
             self._link.ask("refreshed", edge_ns, self._settings.window_s)
             passes = list(self._passes_until_answered(load))
@@ -118,3 +151,25 @@ class Driver:
         while not self._link.answered():
             load()
         return time.monotonic_ns()
+
+
+def _first_use(length: int, load: Load) -> None:
+    """Run *load* once: shapes of its own may be compiled, and it may not fit.
+
+    Raises:
+        EngineError: the engine cannot generate so many tokens.
+    """
+    __tracebackhide__ = True
+    try:
+        load()
+    except EngineError as error:
+        raise type(error)(
+            f"the windows at {length} output tokens, which tell the phases apart, cannot be run: "
+            f"{error} Or choose other lengths with measurement.phase_output_tokens, or another "
+            "measurement.phases."
+        ) from None
+
+
+def _at(length: int | None, windows: Sequence[WindowMark]) -> list[WindowMark]:
+    """*windows* with the output length of their requests."""
+    return [window.model_copy(update={"output_length": length}) for window in windows]

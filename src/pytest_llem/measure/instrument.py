@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_llem.energy.measured import Measured
     from pytest_llem.engines.engine import Session
     from pytest_llem.measure.link import SupervisorLink
-    from pytest_llem.measure.work import Load, Work
+    from pytest_llem.measure.work import Load, Loads, Work
 
 WORKLOAD = "workload"
 
@@ -70,16 +70,17 @@ class Energy:
         """
         __tracebackhide__ = True
         from pytest_llem.measure.drive import Driver
+        from pytest_llem.measure.work import Loads
 
         is_session = isinstance(subject, Generates)
         label = self._claim(name or (WORKLOAD if is_session else _name_of(subject)))
         if is_session:
             if work is not None:
                 raise ConfigError("work= is for functions; a model's work is the experiment's own.")
-            kind, (whole, prefill) = "workload", self._workload(cast("Session", subject))
+            kind, loads = "workload", self._workload(cast("Session", subject))
         else:
-            kind, whole, prefill = "callable", _callable(subject, work), None
-        marks = Driver(self.config.measurement, self.link).measure(label, kind, whole, prefill)
+            kind, loads = "callable", Loads(_callable(subject, work))
+        marks = Driver(self.config.measurement, self.link).measure(label, kind, loads)
         return self._figures(marks.model_dump(mode="json"))
 
     @contextmanager
@@ -119,15 +120,23 @@ class Energy:
         self._names.add(name)
         return name
 
-    def _workload(self, session: Session) -> tuple[Load, Load | None]:
-        from pytest_llem.measure.work import engine_load
-        from pytest_llem.workloads.batch import build_requests, prefill_only
+    def _workload(self, session: Session) -> Loads:
+        from pytest_llem.config.phases import phase_plan
+        from pytest_llem.measure.work import Loads, engine_load
+        from pytest_llem.workloads.batch import build_requests, prefill_only, with_output
 
         requests = build_requests(self.config, session.tokenizer)
-        whole = engine_load(session, requests)
-        if self.config.output_tokens == 1:
-            return whole, None
-        return whole, engine_load(session, prefill_only(requests))
+        lengths = {request.output_tokens for request in requests}
+        plan = phase_plan(self.config.measurement, sorted(lengths))
+        return Loads(
+            engine_load(session, requests),
+            output_length=lengths.pop() if len(lengths) == 1 else None,
+            prefill=engine_load(session, prefill_only(requests)) if plan.prefill_windows else None,
+            at_lengths={
+                length: engine_load(session, with_output(requests, length))
+                for length in plan.output_tokens
+            },
+        )
 
     def _figures(self, marks: dict[str, Any]) -> Measured:
         from pytest_llem.energy.measured import Measured

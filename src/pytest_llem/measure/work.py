@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_llem.energy.marks import Pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_llem.engines.engine import Generation, RequestResult, Session
     from pytest_llem.workloads.request import Request
@@ -43,6 +43,19 @@ class Load(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Loads:
+    """All that one measurement repeats."""
+
+    whole: Load
+    output_length: int | None = None
+    """Output tokens of every request of the whole; ``None`` if they differ."""
+    prefill: Load | None = None
+    """The same requests with one output token each; ``None`` if that is not wanted."""
+    at_lengths: Mapping[int, Load] = field(default_factory=dict)
+    """The same requests with other output lengths, by length."""
+
+
 def engine_load(session: Session, requests: Sequence[Request]) -> Load:
     """Passes that serve *requests* as one batch."""
 
@@ -65,6 +78,7 @@ def callable_load(function: Callable[[], object], work: Work) -> Load:
 
 def pass_of(generation: Generation) -> Pass:
     """One batch as a pass, with the mean latencies of its requests."""
+    firsts = _first_tokens_ns(generation)
     return Pass(
         start_ns=generation.start_ns,
         end_ns=generation.end_ns,
@@ -74,7 +88,16 @@ def pass_of(generation: Generation) -> Pass:
         ttft_s=_mean([_ttft_s(generation, request) for request in generation.requests]),
         itl_s=_mean([_itl_s(request) for request in generation.requests]),
         finish_reasons=dict(Counter(request.finish_reason for request in generation.requests)),
+        first_token_ns=min(firsts, default=None),
+        prefill_end_ns=max(firsts, default=None),
+        batching=generation.batching,
     )
+
+
+def _first_tokens_ns(generation: Generation) -> list[int]:
+    """When each request had its first token; empty unless that is known of all."""
+    known = [request.first_token_ns for request in generation.requests]
+    return [] if None in known else [one for one in known if one is not None]
 
 
 def _ttft_s(generation: Generation, request: RequestResult) -> float | None:

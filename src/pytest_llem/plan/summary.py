@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.phases import described, phase_plan
 from pytest_llem.plan.duplicates import duplicates
 from pytest_llem.plan.tokens import token_of
 
@@ -64,6 +65,7 @@ def _group(points: Sequence[Point], states: Mapping[str, str] | None, width: int
         *_paragraph(_counts(len(points), len(invalid), len(repeated)), width),
         *_axes(points, width),
         *([] if states is None else _paragraph(_baselines(points, states), width)),
+        *_paragraph(_windows(points), width),
         f"{INDENT}first  {points[0].node_id}",
         *([f"{INDENT}last   {points[-1].node_id}"] if len(points) > 1 else []),
         *_reasons("invalid", [(p.node_id, str(p.invalid)) for p in invalid], width),
@@ -120,6 +122,17 @@ def _values(name: str, values: list[str], width: int) -> str:
 def _cut(text: str, width: int) -> str:
     width = max(width, 8)
     return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def _windows(points: Iterable[Point]) -> str:
+    """Windows of the first point that can be run; empty if none can."""
+    config = next((point.config for point in points if point.config is not None), None)
+    if config is None:
+        return ""
+    settings = config.measurement
+    text = f"first has {counted(settings.windows, 'window')} of {settings.window_s:g} s or more"
+    others = described(phase_plan(settings, [config.output_tokens]))
+    return f"{text}, and with a model {others}" if others else text
 
 
 def _baselines(points: Iterable[Point], states: Mapping[str, str]) -> str:

@@ -73,6 +73,8 @@ def window_lines(measured: Measured, view: View) -> list[Line]:
             indent=_INDENT * 2,
         )
     ]
+    for told in _phases(measured):
+        said += wrapped(view.clean(told), view.width, first=_INDENT, indent=_INDENT * 2)
     if measured.floor is not None:
         told = view.clean(f"floor: {_floor(measured.floor, view.signs)}")
         said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
@@ -83,6 +85,15 @@ def window_lines(measured: Measured, view: View) -> list[Line]:
         names = ", ".join(table.left_out)
         said += wrapped(f"left out at {view.width} columns: {names}", view.width, first=_INDENT)
     return [*table.head, *table.rows, *(line(text, "dim") for text in said)]
+
+
+def _phases(measured: Measured) -> list[str]:
+    """How each phase was told apart, or why not; once where the same holds for both."""
+    prefill, decode = measured.prefill, measured.decode
+    if (prefill.method, prefill.reason) == (decode.method, decode.reason):
+        return [f"phases: {prefill.method}. {prefill.reason}"]
+    both = (("prefill", prefill), ("decode", decode))
+    return [f"{name}: {phase.method}. {phase.reason}" for name, phase in both]
 
 
 def _idle(measured: Measured, idle: Idle) -> str:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 _Row = dict[str, Any]
 _WARM_UP = ("start_ns", "end_ns", "converged", "reason")
+_WINDOW = ("start_ns", "end_ns", "output_length")
 _PASS = ("start_ns", "end_ns", "requests", "input_tokens", "output_tokens", "ttft_s", "itl_s")
+_LATER = ("first_token_ns", "prefill_end_ns", "batching")
+"""Of passes; files of before do not have them."""
 
 
 def rows_of(marks: Iterable[MeasurementMarks]) -> Iterator[_Row]:
@@ -32,18 +35,19 @@ def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
     own = {"end_ns": marks.load_end_ns, "read_until_ns": marks.read_until_ns}
     model = None if marks.model is None else marks.model.model_dump_json()
     idle = None if marks.idle is None else marks.idle.model_dump_json()
-    yield {"record": "measurement", "model": model, "idle": idle, **own}
+    said = {"model": model, "idle": idle, "phases": marks.phases}
+    yield {"record": "measurement", **said, **own}
     if marks.warm_up is not None:
         warm_up = _taken(marks.warm_up, _WARM_UP)
         warm_up["criteria"] = _criteria(marks.warm_up)
         yield {"record": "warm_up", "warm_up_passes": marks.warm_up.passes, **warm_up}
     for window in marks.windows:
         about = {"phase": window.phase, "window_index": window.index}
-        yield {"record": "window", **about, **_taken(window, ("start_ns", "end_ns"))}
+        yield {"record": "window", **about, **_taken(window, _WINDOW)}
         for index, done in enumerate(window.passes):
             reasons = list(done.finish_reasons.items())
             row = {"record": "pass", "pass_index": index, "finish_reasons": reasons}
-            yield about | row | _taken(done, _PASS)
+            yield about | row | _taken(done, (*_PASS, *_LATER))
 
 
 def _criteria(warm_up: WarmUp) -> str | None:
@@ -76,6 +80,7 @@ def _measurement(rows: Sequence[_Row]) -> MeasurementMarks:
         read_until_ns=head["read_until_ns"],
         model=_model(head.get("model")),
         idle=_idle(head.get("idle")),
+        phases=head.get("phases") or "auto",
     )
 
 
@@ -103,6 +108,7 @@ def _window(rows: Sequence[_Row]) -> WindowMark:
         start_ns=head["start_ns"],
         end_ns=head["end_ns"],
         passes=tuple(map(_pass, passes)),
+        output_length=head.get("output_length"),
     )
 
 
@@ -110,7 +116,8 @@ def _pass(row: _Row) -> Pass:
     if row["record"] != "pass":
         raise ValueError(row["record"])
     reasons = dict(row["finish_reasons"])
-    return Pass(finish_reasons=reasons, **{name: row[name] for name in _PASS})
+    later = {name: row.get(name) for name in _LATER}
+    return Pass(finish_reasons=reasons, **later, **{name: row[name] for name in _PASS})
 
 
 def _split(rows: Iterable[_Row], record: str) -> list[list[_Row]]:

@@ -1,8 +1,8 @@
 """Raw data as JSON lines: written in passing while a run goes on, without pyarrow or numpy.
 
 A header, then per device one line that describes it and blocks of readings and
-facts in columns, then one line per measurement's marks. A reading's missing
-value is ``null``.
+facts in columns, then one line per measurement's marks, without what is as it
+is by default. A reading's missing value is ``null``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _content(raw: RawData) -> Iterator[_Line]:
     for trace in raw.traces:
         yield from _trace_content(trace)
     for marks in raw.marks:
-        yield {"marks": marks.model_dump()}
+        yield {"marks": marks.model_dump(exclude_defaults=True)}
 
 
 def _trace_content(trace: Trace) -> Iterator[_Line]:

@@ -43,7 +43,12 @@ def build_requests(config: ExperimentConfig, tokenizer: Tokenizer) -> list[Reque
 
 def prefill_only(requests: Sequence[Request]) -> list[Request]:
     """The same requests, each over with its first token."""
-    return [replace(request, output_tokens=1) for request in requests]
+    return with_output(requests, 1)
+
+
+def with_output(requests: Sequence[Request], output_tokens: int) -> list[Request]:
+    """The same requests, each with so many tokens to generate."""
+    return [replace(request, output_tokens=output_tokens) for request in requests]
 
 
 def workload_hash(requests: Sequence[Request]) -> str:
