@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Results = Callable[[], Sequence[dict[str, Any]]]
     Gpus = Callable[..., Driver]
 
-FAULT_AFTER = 16
-"""Passes of 50 ms until something happens: the windows have begun or are about to."""
+FAULT_AFTER = 28
+"""Passes of 50 ms until something happens: the warm-up is out of time and the windows have begun."""
 SOURCE = """
 import time, pytest
 
@@ -35,7 +35,7 @@ def work():
             script.write({statement!r}.replace("NOW", "%dns" % now))
     time.sleep(0.05)
 
-@pytest.mark.llem(measurement={{"windows": 4, "window_s": 0.6, "warmup_min_s": 0.3}})
+@pytest.mark.llem(measurement={{"windows": 4, "window_s": 0.6, "warmup_min_s": 0.3, "warmup_max_s": 1.0}})
 def test_it(energy):
     energy.measure(work, work={{"requests": 1, "output_tokens": 5}}, name="load")
 

@@ -69,6 +69,27 @@ def test_passes_of_no_time_are_steady() -> None:
     assert state.converged
 
 
+def test_passes_alone_do_not_decide_while_something_else_is_unsteady() -> None:
+    state = SteadyState(least_s=0.0, limit_s=60.0)
+    for _ in range(50):
+        state.add(0.1, elsewhere=False)
+    assert not state.decided
+    assert state.criterion.holds
+    state.add(0.1, elsewhere=True)
+    assert state.decided
+    assert state.converged
+
+
+def test_what_was_seen_of_the_passes_is_told_with_its_figures() -> None:
+    state = SteadyState(least_s=0.0, limit_s=3.0)
+    followed(state, [0.1 * 1.3**i for i in range(30)])
+    assert state.criterion.name == "latency"
+    assert state.criterion.holds is False
+    assert state.criterion.value is not None
+    assert state.criterion.limit is not None
+    assert state.criterion.value > state.criterion.limit
+
+
 def test_nothing_seen_is_undecided() -> None:
     state = SteadyState(least_s=0.0, limit_s=1.0)
     assert not state.decided

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llem.errors import MeterError
 from pytest_llem.isolation.channel import Message
-from pytest_llem.isolation.observer import Observer
+from pytest_llem.isolation.observer import Awaited, Observer
 
 SECOND = 1_000_000_000
 
@@ -94,6 +94,31 @@ def test_a_post_roll_ends_when_the_counter_has_moved_or_never_will() -> None:
     assert [kind for kind, _ in scene.replies] == ["ready", "ready"]
 
 
+def test_a_warm_up_may_end_once_the_devices_have_settled() -> None:
+    scene = Scene()
+    looked: list[tuple[int, int, int]] = []
+    ended: list[int] = []
+
+    def steady(awaited: Awaited, now_ns: int) -> bool:
+        looked.append((awaited.since_ns, awaited.least_ns, now_ns))
+        return len(looked) > 1
+
+    scene.observer.steady = steady
+    scene.observer.passed = ended.append
+    start_ns = scene.now_ns
+    scene.ask("steady", least_s=5.0)
+    scene.say("passed", end_ns=scene.now_ns + 7)
+    soon_s = scene.observer.look()
+    assert soon_s is not None
+    assert 0 < soon_s < 0.1
+    assert scene.replies == []
+    scene.now_ns += SECOND // 10
+    assert scene.observer.look() is None
+    assert scene.replies == [("ready", {"question": 7})]
+    assert looked == [(start_ns, 5 * SECOND, start_ns), (start_ns, 5 * SECOND, scene.now_ns)]
+    assert ended == [start_ns + 7]
+
+
 def test_devices_are_read_closely_while_a_measurement_runs() -> None:
     scene = Scene(infer=lambda marks: {"energy_j": marks["x"]})
     scene.say("begin")
@@ -120,7 +145,7 @@ def test_what_is_not_for_the_observer_is_left_to_others() -> None:
     assert scene.observer.progress().power_w == 42.0
 
 
-@pytest.mark.parametrize("kind", ["phase", "await", "measured", "engine", "begin"])
+@pytest.mark.parametrize("kind", ["phase", "await", "passed", "measured", "engine", "begin"])
 def test_known_kinds_with_foreign_fields_do_no_harm(kind: str) -> None:
     scene = Scene()
     assert scene.say(kind, nonsense=1)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
-from pytest_llem.energy.marks import Idle, MeasurementMarks
+from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.energy.trace import Trace
 from pytest_llem.results.environment import Environment
@@ -138,6 +138,7 @@ RAW = st.builds(
             st.floats(),
             model=st.none() | models(ModelShape),
             idle=st.none() | models(Idle),
+            warm_up=st.none() | models(WarmUp),
         ),
         max_size=3,
     ).map(tuple),

@@ -38,7 +38,8 @@ class MeasurementConfig(Model):
     warmup_min_s: float = Field(default=0.5, ge=0, le=3600)
     """Least duration of the warm-up, in seconds."""
     warmup_max_s: float = Field(default=30.0, gt=0, le=86_400)
-    """Limit of the warm-up, in seconds; the result then says that it did not converge."""
+    """Limit of the warm-up, in seconds; if passes, power, temperature or throttling have
+    not settled by then, the result says that it did not converge, and why."""
 
     @field_validator("phase_output_tokens")
     @classmethod

@@ -57,6 +57,24 @@ class WindowMark(Mark):
     """Output tokens of every request; ``None`` if they differ or are not recorded."""
 
 
+class Criterion(Mark):
+    """One of the things that have to hold for a load to be steady."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    name: Literal["latency", "power", "temperature", "throttling"]
+    holds: bool | None
+    """``None`` if it cannot be seen here, for the reason given; it is then neither met nor missed."""
+    value: float | None = None
+    """Latency: drift of the passes, relative. Power: drift over the time that the windows take,
+    relative. Temperature: its change over the same time, in degrees Celsius. Throttling: how many
+    reasons other than those a card is meant to have lower its clocks."""
+    limit: float | None = None
+    """The most that the size of the value may be."""
+    reason: str
+    """What was seen, in words."""
+
+
 class WarmUp(Mark):
     """The load before the first window."""
 
@@ -66,7 +84,14 @@ class WarmUp(Mark):
     converged: bool
     """Whether the load was steady before the limit."""
     reason: str
-    """What was seen: the criterion that held, or the one that did not."""
+    """What was seen: the criteria that held, or those that did not."""
+    criteria: tuple[Criterion, ...] = ()
+    """What was looked at when the warm-up ended; empty in results that were stored without it."""
+
+    @property
+    def duration_s(self) -> float:
+        """How long it took, in seconds."""
+        return (self.end_ns - self.start_ns) / 1e9
 
 
 class Idle(Mark):

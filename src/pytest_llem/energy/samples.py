@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.measured import WindowSample, ratio
+from pytest_llem.energy.throttling import HARMLESS
 from pytest_llem.energy.window import estimate_window
 
 if TYPE_CHECKING:
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
     from pytest_llem.energy.trace import Trace
     from pytest_llem.energy.window import WindowEnergy
 
-HARMLESS = frozenset(
-    {"gpu_idle", "applications_clocks_setting", "sync_boost", "display_clock_setting"}
-    | {"sw_power_cap"}
-)
-"""Reasons for lowered clocks that are how the card is meant to run: idle between kernels,
-clocks that somebody set, and the power limit, which every busy data-centre card meets (and
-whose change is noticed apart). The others are heat and hardware brakes: a card that is
-slowed by them is not the card of the baseline."""
 LIMIT_TOLERANCE = 1e-3
 """Relative; drivers report the power limit with noise in the last digit."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from statistics import median
 
+from pytest_llem.energy.marks import Criterion
+
 LEAST_PASSES = 6
 """Fewer passes show no trend."""
 LEAST_DRIFT = 0.02
@@ -30,42 +32,59 @@ class SteadyState:
         self._durations_s: list[float] = []
         self._elapsed_s = 0.0
         self._look_again_at = LEAST_PASSES
+        self._holds = False
         self.decided = False
         """Whether the warm-up may end: steady, or out of time."""
         self.converged = False
         """Whether it was steady; meaningful once decided."""
         self.reason = "no pass was seen"
         """What was seen, in words."""
+        self.criterion = Criterion(name="latency", holds=False, reason=self.reason)
+        """What was seen when it was last looked at."""
 
-    def add(self, duration_s: float) -> None:
-        """Take one more pass into account."""
+    def add(self, duration_s: float, *, elsewhere: bool = True) -> None:
+        """Take one more pass into account.
+
+        Args:
+            duration_s: how long it took, in seconds.
+            elsewhere: whether all else is steady that is watched by somebody else.
+        """
         self._durations_s.append(duration_s)
         self._elapsed_s += duration_s
         count = len(self._durations_s)
         if count >= self._look_again_at and self._elapsed_s >= self._least_s:
             self._look_again_at = count + max(count // 10, 1)
-            self.converged, self.reason = self._judge()
+            self.criterion = self._judge()
+            self._holds, self.reason = bool(self.criterion.holds), self.criterion.reason
+        self.converged = self._holds and elsewhere
         self.decided = self.converged or self._elapsed_s >= self._limit_s
         if self.decided and not self.converged:
+            self.criterion = self._judge()
             self.reason = self._why_not()
 
-    def _judge(self) -> tuple[bool, str]:
+    def _judge(self) -> Criterion:
+        count = len(self._durations_s)
+        if count < LEAST_PASSES:
+            passes = "1 pass" if count == 1 else f"{count} passes"
+            reason = f"only {passes} in {self._elapsed_s:.1f} s, too few to see a trend"
+            return Criterion(name="latency", holds=False, reason=reason)
         late = self._durations_s[len(self._durations_s) // 2 :]
         middle = len(late) // 2
         before, after = late[:middle], late[middle:]
         centre = median(late)
         if not centre:
-            return True, "passes take no measurable time"
+            reason = "passes take no measurable time"
+            return Criterion(name="latency", holds=True, reason=reason)
         drift = abs(median(after) - median(before)) / centre
         scatter = 1.4826 * median([abs(value - centre) for value in late]) / centre
         noise = 2 * MEDIAN_ERROR * scatter / math.sqrt(middle)
         allowed = min(max(LEAST_DRIFT, noise), MOST_DRIFT)
         seen = f"passes of {centre:.3g} s drifted by {drift:.1%}, {allowed:.1%} allowed"
-        return drift <= allowed, seen
+        return Criterion(
+            name="latency", holds=drift <= allowed, value=drift, limit=allowed, reason=seen
+        )
 
     def _why_not(self) -> str:
-        count = len(self._durations_s)
-        passes = "1 pass" if count == 1 else f"{count} passes"
-        if count < LEAST_PASSES:
-            return f"only {passes} in {self._elapsed_s:.1f} s, too few to see a trend"
-        return f"not steady within {self._elapsed_s:.1f} s: {self._judge()[1]}"
+        if len(self._durations_s) < LEAST_PASSES:
+            return self.criterion.reason
+        return f"not steady within {self._elapsed_s:.1f} s: {self.criterion.reason}"

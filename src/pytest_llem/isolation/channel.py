@@ -10,6 +10,7 @@ kind                fields                                          answer
 ``begin``           none: a measurement begins                      none
 ``await``           ``question``, ``condition``, ``since_ns``,      ``ready``, once
                     ``least_s``                                     it holds
+``passed``          ``end_ns``: a pass of a warm-up ended           none
 ``measured``        ``marks``                                       ``measurement``
 ``engine``          ``description``                                 none
 ``report``          ``data``: a serialized test report              none

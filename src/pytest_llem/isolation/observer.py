@@ -27,6 +27,10 @@ AT_ONCE_S = 0.003
 """How soon a refresh has to be noticed for the next pass to begin beside it."""
 
 
+WATCHED = frozenset({"idle", "steady"})
+"""Conditions that are looked at from the beginning; their least time is for who looks."""
+
+
 class Sampling(Protocol):
     """What the observer needs of ``energy.sampler.Sampler``."""
 
@@ -77,6 +81,10 @@ class Observer:
     """How many of some windows' marks are invalid for a reason that may pass."""
     idle: Callable[[Awaited, int], bool] = lambda _, __: True
     """Whether enough was seen of idling devices, by what is awaited and the time now."""
+    steady: Callable[[Awaited, int], bool] = lambda _, __: True
+    """Whether the devices have settled under a warm-up, by what is awaited and the time now."""
+    passed: Callable[[int], None] = lambda _: None
+    """Gets the instants at which passes of a warm-up ended."""
     clock: Callable[[], int] = time.monotonic_ns
     doing: Progress = Progress("starting")
     engine: dict[str, Any] | None = None
@@ -99,7 +107,7 @@ class Observer:
         if self._awaited is None:
             return None
         now = self.clock()
-        if self._awaited.condition != "idle" and now < self._awaited.earliest_ns():
+        if self._awaited.condition not in WATCHED and now < self._awaited.earliest_ns():
             return (self._awaited.earliest_ns() - now) / 1e9
         if not self._holds(self._awaited, now):
             return AT_ONCE_S if self._awaited.condition == "refreshed" else LOOK_AGAIN_S
@@ -113,6 +121,8 @@ class Observer:
     def _holds(self, awaited: Awaited, now: int) -> bool:
         if awaited.condition == "idle":
             return self.idle(awaited, now)
+        if awaited.condition == "steady":
+            return self.steady(awaited, now)
         if awaited.condition == "refreshed":
             earliest_ns = awaited.earliest_ns()
             late = now - earliest_ns > LONGEST_PERIOD_NS
@@ -133,6 +143,9 @@ class Observer:
 
     def _on_await(self, question: int, condition: str, since_ns: int, least_s: float) -> None:
         self._awaited = Awaited(question, condition, since_ns, int(least_s * 1e9))
+
+    def _on_passed(self, end_ns: int) -> None:
+        self.passed(end_ns)
 
     def _on_review(self, windows: list[dict[str, Any]]) -> None:
         try:

@@ -61,17 +61,28 @@ class Driver:
             least_s=self._settings.warmup_min_s, limit_s=self._settings.warmup_max_s
         )
         start_ns, passes = time.monotonic_ns(), 0
+        self._ask_whether_steady(start_ns)
         while not steady.decided:
             done = load()
             passes += 1
-            steady.add((done.end_ns - done.start_ns) / 1e9)
+            self._link.passed(done.end_ns)
+            settled = self._link.answered()
+            steady.add((done.end_ns - done.start_ns) / 1e9, elsewhere=settled)
+            if settled and not steady.decided:  # by the passes it was not: it may change till then
+                self._ask_whether_steady(start_ns)
         return WarmUp(
             start_ns=start_ns,
             end_ns=time.monotonic_ns(),
             passes=passes,
             converged=steady.converged,
             reason=steady.reason,
+            criteria=(steady.criterion,),
         )
+
+    def _ask_whether_steady(self, start_ns: int) -> None:
+        """Whether the devices have settled is seen by the supervisor, which reads them."""
+        lasting_s = self._settings.windows * self._settings.window_s
+        self._link.ask("steady", start_ns, lasting_s)
 
     def _at_lengths(self, loads: Mapping[int, Load]) -> list[WindowMark]:
         """Windows at several output lengths, in turn forth and back.

@@ -11,12 +11,17 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.channel import Channel, Message
 
 
+TELL_AGAIN_NS = 20_000_000
+"""Ends of passes are not told more often; power is not seen more finely."""
+
+
 class SupervisorLink:
     """Marks go out at once; answers are only waited for when no load runs."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._asked = 0
+        self._told_ns = 0
 
     def phase(self, phase: str, index: int | None = None, count: int | None = None) -> None:
         """Say what the experiment is doing now, and which of how many."""
@@ -35,6 +40,12 @@ class SupervisorLink:
         self.phase("idling")
         self.ask("idle", time.monotonic_ns(), least_s)
         self.wait()
+
+    def passed(self, end_ns: int) -> None:
+        """Say that a pass ended, unless that was said of another just before."""
+        if end_ns - self._told_ns >= TELL_AGAIN_NS:
+            self._told_ns = end_ns
+            self._channel.send("passed", end_ns=end_ns)
 
     def ask(self, condition: str, since_ns: int, least_s: float = 0.0) -> None:
         """Ask to be told once *condition* holds, in place of what was asked before."""

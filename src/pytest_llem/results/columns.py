@@ -112,6 +112,12 @@ MARKS = (
     ("warm_up_passes", "int64", "1", "Passes of the warm-up; of warm-ups"),
     ("converged", "bool", "", "Whether the load was steady before the limit; of warm-ups"),
     ("reason", "string", "", "What the warm-up saw; of warm-ups"),
+    (
+        "criteria",
+        "string",
+        "",
+        "What was looked at when the warm-up ended, as JSON; null if nothing was; of warm-ups",
+    ),
 )
 Columns = tuple[tuple[str, str, str, str], ...]
 """Name, kind, unit (empty for none) and meaning of each column."""

@@ -6,6 +6,7 @@ with its passes: reading the rows in order gives the marks again.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.marks import Idle, MeasurementMarks, Pass, WarmUp, WindowMark
@@ -38,6 +39,7 @@ def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
     yield {"record": "measurement", **said, **own}
     if marks.warm_up is not None:
         warm_up = _taken(marks.warm_up, _WARM_UP)
+        warm_up["criteria"] = _criteria(marks.warm_up)
         yield {"record": "warm_up", "warm_up_passes": marks.warm_up.passes, **warm_up}
     for window in marks.windows:
         about = {"phase": window.phase, "window_index": window.index}
@@ -46,6 +48,11 @@ def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
             reasons = list(done.finish_reasons.items())
             row = {"record": "pass", "pass_index": index, "finish_reasons": reasons}
             yield about | row | _taken(done, (*_PASS, *_LATER))
+
+
+def _criteria(warm_up: WarmUp) -> str | None:
+    criteria = [one.model_dump() for one in warm_up.criteria]
+    return json.dumps(criteria) if criteria else None
 
 
 def _taken(source: object, names: Iterable[str]) -> _Row:
@@ -88,7 +95,9 @@ def _model(text: str | None) -> ModelShape | None:
 
 
 def _warm_up(row: _Row) -> WarmUp:
-    return WarmUp(passes=row["warm_up_passes"], **{name: row[name] for name in _WARM_UP})
+    criteria = json.loads(row.get("criteria") or "[]")  # unknown in files of before
+    taken = {name: row[name] for name in _WARM_UP}
+    return WarmUp(passes=row["warm_up_passes"], criteria=criteria, **taken)
 
 
 def _window(rows: Sequence[_Row]) -> WindowMark:

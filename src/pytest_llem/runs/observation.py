@@ -17,6 +17,7 @@ from pytest_llem.energy.sampler import Sampler
 from pytest_llem.energy.samplers import Samplers
 from pytest_llem.energy.samples import window_sample
 from pytest_llem.energy.scopes import groups_of, headline
+from pytest_llem.energy.steady_watch import SteadyWatch
 from pytest_llem.energy.window import ESTIMATOR
 from pytest_llem.isolation.observer import Observer
 from pytest_llem.results.schema import DeviceFacts, Methodology, Reading
@@ -109,6 +110,7 @@ class Observation:
         self.measured: list[Measured] = []
         self._observer: Observer | None = None
         self._idle: IdleWatch | None = None
+        self._steady: SteadyWatch | None = None
         self._sampler.start()
 
     def _sampler_of(self, source: Source, clock: Processes) -> Sampler:
@@ -122,7 +124,15 @@ class Observation:
 
     def observer(self, reply: Callable[..., None]) -> Observer:
         """Who answers the measured process."""
-        self._observer = Observer(self._sampler, self._infer, reply, self._review, self._idle_seen)
+        self._observer = Observer(
+            self._sampler,
+            self._infer,
+            reply,
+            self._review,
+            self._idle_seen,
+            self._steady_seen,
+            self._passed,
+        )
         return self._observer
 
     def close(self) -> None:
@@ -138,6 +148,9 @@ class Observation:
             "idle": self._idle.found if self._idle else None,
         }
         parsed = MeasurementMarks.model_validate({**marks, **known})
+        if self._steady is not None and parsed.warm_up is not None:
+            warm_up = self._steady.completed(parsed.warm_up)
+            parsed = parsed.model_copy(update={"warm_up": warm_up})
         measured = derive_measured(parsed, self._sampler.traces)
         self.marks.append(parsed)
         self.measured.append(measured)
@@ -147,6 +160,15 @@ class Observation:
         if self._idle is None:
             self._idle = IdleWatch(self._sampler, self._instrument.idle, awaited.least_ns)
         return self._idle.done(awaited.since_ns, now_ns)
+
+    def _steady_seen(self, awaited: Awaited, now_ns: int) -> bool:
+        if self._steady is None or self._steady.start_ns != awaited.since_ns:
+            self._steady = SteadyWatch(self._sampler, awaited.since_ns, awaited.least_ns / 1e9)
+        return self._steady.holds(now_ns)
+
+    def _passed(self, end_ns: int) -> None:
+        if self._steady is not None:
+            self._steady.passed(end_ns)
 
     def _review(self, windows: list[dict[str, Any]]) -> int:
         """How many windows are invalid; none while a device is lost, as all would be again."""
