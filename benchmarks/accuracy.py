@@ -34,15 +34,15 @@ from peers import peers_python
 
 from instruments.curves import Constant, Piece, Pieces, Square
 from instruments.nvml_double import Gpu, nvml_double
-from pytest_llem.energy.counter import refresh_instants
-from pytest_llem.energy.sampler import Sampler
-from pytest_llem.energy.window import estimate_window
+from pytest_llem.energy.estimator.counter import refresh_instants
+from pytest_llem.energy.estimator.window import estimate_window
+from pytest_llem.energy.sampling.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from instruments.curves import Curve
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
     Choose = Callable[[Trace, int, int, random.Random], tuple[int, int]]
 
@@ -212,9 +212,9 @@ def _shown(errors: Sequence[Error]) -> str:
 
 REAL = """
 import json, resource, sys, time
-from pytest_llem.devices.nvml import NvmlMeter
-from pytest_llem.energy.counter import refresh_instants
-from pytest_llem.energy.sampler import Sampler
+from pytest_llem.devices.nvml.meter import NvmlMeter
+from pytest_llem.energy.estimator.counter import refresh_instants
+from pytest_llem.energy.sampling.sampler import Sampler
 
 class NoOne:
     def cpu_time_s(self): return 0.0
@@ -274,7 +274,7 @@ def _trace_of(told: dict[str, list[float]]) -> Trace:
     from array import array
 
     from pytest_llem.devices.meter import Capability, Device
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
     trace = Trace(Device("GPU-0", "double", Capability("gpu", "counter", 0.001, None)), "nvml")
     trace.before_ns.extend(array("q", map(int, told["before_ns"])))

@@ -48,8 +48,8 @@ RUN_S = 0.2
 ON, OFF, AGAIN = "on", "off", "off again"
 SAMPLER = """
 import sys
-from pytest_llem.devices.nvml import NvmlMeter
-from pytest_llem.energy.sampler import Sampler
+from pytest_llem.devices.nvml.meter import NvmlMeter
+from pytest_llem.energy.sampling.sampler import Sampler
 
 meter = NvmlMeter()
 sampler = Sampler(meter, meter.discover())

@@ -37,8 +37,8 @@ from peers_environment import peers_python
 from instruments.cards import A100
 from instruments.nvml_double import nvml_double
 from pytest_llem.devices.meter import Capability, Device, Reading
-from pytest_llem.energy.trace import Trace
-from pytest_llem.energy.window import estimate_window
+from pytest_llem.energy.estimator.window import estimate_window
+from pytest_llem.energy.sampling.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -98,8 +98,8 @@ print(json.dumps(found))
 OURS = """
 import json, sys, threading, time
 import pynvml
-from pytest_llem.devices.nvml import NvmlMeter
-from pytest_llem.energy.sampler import Sampler
+from pytest_llem.devices.nvml.meter import NvmlMeter
+from pytest_llem.energy.sampling.sampler import Sampler
 
 pynvml.nvmlInit()
 handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]

@@ -31,9 +31,9 @@ from instrument import MS, SECOND, Sensor, SimulatedMeter, VirtualClock
 from machine import describe_machine
 
 from pytest_llem.devices.meter import Facts
-from pytest_llem.energy.sampler import Sampler
-from pytest_llem.energy.steady import SteadyState
-from pytest_llem.energy.steady_watch import SteadyWatch
+from pytest_llem.energy.sampling.sampler import Sampler
+from pytest_llem.energy.warm_up.steady import SteadyState
+from pytest_llem.energy.warm_up.watch import SteadyWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -303,7 +303,7 @@ def test_driver_facts_describe_every_gpu_in_pci_order(tmp_path: Path) -> None:
 def test_importing_the_meter_loads_no_vendor_code() -> None:
     code = """
 import json, sys
-import pytest_llem.devices.nvml, pytest_llem.devices.selection
+import pytest_llem.devices.nvml.meter, pytest_llem.devices.selection
 print(json.dumps([name for name in ("pynvml", "torch", "numpy") if name in sys.modules]))
 """
     assert run_json(code, {}) == []

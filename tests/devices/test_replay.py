@@ -20,9 +20,9 @@ from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.devices.replay import ReplayMeter
 from pytest_llem.devices.selection import MeterRequest, choose_meter
 from pytest_llem.devices.several import choose_meters
-from pytest_llem.energy.sampler import Sampler
-from pytest_llem.energy.trace import Trace
-from pytest_llem.energy.window import estimate_window
+from pytest_llem.energy.estimator.window import estimate_window
+from pytest_llem.energy.sampling.sampler import Sampler
+from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.errors import ConfigError, MeterError
 from pytest_llem.results.parquet import write_parquet
 from pytest_llem.results.raw import RawData

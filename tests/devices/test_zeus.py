@@ -21,8 +21,8 @@ from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.devices import selection, zeus, zeus_chip
 from pytest_llem.devices.assignment import devices_for
 from pytest_llem.devices.selection import MeterRequest, choose_meter
-from pytest_llem.devices.zeus import ZeusMeter
-from pytest_llem.devices.zeus_layers import zeus_layers
+from pytest_llem.devices.zeus.layers import zeus_layers
+from pytest_llem.devices.zeus.meter import ZeusMeter
 from pytest_llem.errors import ConfigError, MeterError, MissingExtraError
 
 if TYPE_CHECKING:

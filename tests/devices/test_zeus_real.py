@@ -19,7 +19,7 @@ needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler (c
 MS = 1_000_000
 STEADY = Constant(300.0)
 ZEUS = """
-from pytest_llem.devices.zeus import ZeusMeter
+from pytest_llem.devices.zeus.meter import ZeusMeter
 meter = ZeusMeter()
 """
 READ_A_WHILE = """

@@ -12,7 +12,7 @@ from pytest_llem.devices.meter import Capability, Device, Facts
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.measured import Measured
-from pytest_llem.energy.trace import Trace
+from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.errors import MeterError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.fisher import f_tail
+from pytest_llem.energy.phases.fisher import f_tail
 
 DEGREES = st.integers(1, 300)
 VALUES = st.floats(1e-6, 1e6)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llem.devices.meter import Capability, Device
-from pytest_llem.energy.accelerators import ACCELERATORS, accelerator_named
 from pytest_llem.energy.figures import UNKNOWN
-from pytest_llem.energy.floor import Traffic, floor_of, floors, machine_of
+from pytest_llem.energy.floor.accelerators import ACCELERATORS, accelerator_named
+from pytest_llem.energy.floor.floor import Traffic, floor_of, floors, machine_of
 from pytest_llem.energy.measured import Floor, Phase
 from pytest_llem.energy.model_shape import ModelShape
 

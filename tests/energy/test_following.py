@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from instruments.curves import Constant, Ramp, Square
 from instruments.recordings import MS, SECOND, Sensor, Watch, edited, recorded
-from pytest_llem.energy.following import Following
+from pytest_llem.energy.warm_up.following import Following
 
 if TYPE_CHECKING:
     from instruments.curve import Curve
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 START_NS = 1_000 * SECOND
 SQUARE = Square(low_w=100.0, high_w=500.0, period_ns=730 * MS)

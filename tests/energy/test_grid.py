@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.grid import Bracket, numbered, phase_grid, regular_grid
+from pytest_llem.energy.estimator.grid import Bracket, numbered, phase_grid, regular_grid
 
 MS = 1_000_000.0
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.least_squares import fit
+from pytest_llem.energy.phases.least_squares import fit
 
 if TYPE_CHECKING:
-    from pytest_llem.energy.least_squares import Fit
+    from pytest_llem.energy.phases.least_squares import Fit
 
 np: Any = pytest.importorskip("numpy")
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from instruments.lengths import REQUESTS, Machine
 from pytest_llem.energy.figures import figures_of
-from pytest_llem.energy.phase_regressed import regressed_split
+from pytest_llem.energy.phases.regressed import regressed_split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instruments.lengths import Cost, Scatter
     from pytest_llem.energy.measured import Phase, WindowSample
-    from pytest_llem.energy.phase_split import Split
+    from pytest_llem.energy.phases.split import Split
 
 DATA_SETS = 150
 COVERED = 0.93

@@ -19,7 +19,7 @@ from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
 
 if TYPE_CHECKING:
     from pytest_llem.energy.measured import Measured
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 START_NS = 1_000 * SECOND
 FIRST_S = 4.0

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from instruments.lengths import Machine
 from pytest_llem.energy.figures import figures_of
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
-from pytest_llem.energy.phase_split import Prefill, Told, split
-from pytest_llem.energy.phases import phases_of
+from pytest_llem.energy.phases.phases import phases_of
+from pytest_llem.energy.phases.split import Prefill, Told, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

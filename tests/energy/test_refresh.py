@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.refresh import Refresh, Refreshes, observed_period_ns
+from pytest_llem.energy.estimator.refresh import Refresh, Refreshes, observed_period_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,13 +13,13 @@ from instruments.curves import Constant, Square
 from instruments.recordings import MS, SECOND, Sensor, edited, recorded
 from instruments.strategies import loads
 from pytest_llem.devices.meter import Facts
-from pytest_llem.energy.readings import readings_between
-from pytest_llem.energy.repair import implausible_w, repaired
-from pytest_llem.energy.window import estimate_window
+from pytest_llem.energy.estimator.readings import readings_between
+from pytest_llem.energy.estimator.repair import implausible_w, repaired
+from pytest_llem.energy.estimator.window import estimate_window
 
 if TYPE_CHECKING:
     from instruments.curve import Curve
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 START_NS = 1_000 * SECOND
 BUSY = Square(low_w=150.0, high_w=600.0, period_ns=700 * MS)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
-from pytest_llem.energy.sampler import Sampler
+from pytest_llem.energy.sampling.sampler import Sampler
 from pytest_llem.errors import MeterError
 
 SECOND = 1_000_000_000

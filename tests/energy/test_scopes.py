@@ -13,8 +13,8 @@ from instruments.curves import Constant
 from pytest_llem.devices.meter import Capability, Device
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
+from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.energy.scopes import HOLDS, headline
-from pytest_llem.energy.trace import Trace
 from pytest_llem.errors import MeterError
 
 if TYPE_CHECKING:

@@ -328,7 +328,7 @@ def test_what_was_steady_only_in_turns_is_said_to_be_so() -> None:
 
 def test_looking_needs_no_heavy_libraries() -> None:
     source = (
-        "import sys, pytest_llem.energy.steady_watch; "
+        "import sys, pytest_llem.energy.warm_up.watch; "
         "print(*({'numpy', 'scipy', 'pyarrow', 'torch'} & set(sys.modules)))"
     )
     told = subprocess.check_output([sys.executable, "-c", source], text=True)

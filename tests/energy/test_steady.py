@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from pytest_llem.energy.steady import LEAST_PASSES, SteadyState
+from pytest_llem.energy.warm_up.steady import LEAST_PASSES, SteadyState
 
 
 def followed(state: SteadyState, durations_s: list[float]) -> int:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.trend import LEAST_POINTS, trend
+from pytest_llem.energy.warm_up.trend import LEAST_POINTS, trend
 
 if TYPE_CHECKING:
     from collections.abc import Callable

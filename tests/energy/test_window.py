@@ -16,8 +16,8 @@ from instruments.recordings import MS, SECOND, Sensor, edited, recorded, sensor_
 from instruments.strategies import WATTS
 from instruments.strategies import curves as any_curves
 from pytest_llem.devices.meter import Capability, Device, Reading
-from pytest_llem.energy.trace import Trace
-from pytest_llem.energy.window import WindowEnergy, estimate_window
+from pytest_llem.energy.estimator.window import WindowEnergy, estimate_window
+from pytest_llem.energy.sampling.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,13 +23,13 @@ from instruments.cards import CARDS
 from instruments.curves import Constant, Pieces, Sum
 from instruments.recordings import MS, SECOND, Sensor, edited, recorded, sensor_like
 from instruments.strategies import loads
-from pytest_llem.energy.window import WindowEnergy, estimate_window
+from pytest_llem.energy.estimator.window import WindowEnergy, estimate_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from instruments.curves import Curve
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 START_NS = 1_000 * SECOND
 """When virtual time begins."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gpu.checks import Bench, Plan
     from pytest_llem.devices.meter import Device
-    from pytest_llem.devices.nvml import NvmlMeter
+    from pytest_llem.devices.nvml.meter import NvmlMeter
 
 NO_GPU = "gpu-check: {why} on this machine. Nothing was checked, and nothing is claimed."
 
@@ -61,7 +61,7 @@ def check(asked: argparse.Namespace) -> int:
 
     from gpu.checks import DRY, Plan
     from gpu.report import identity, slug, table_lines, write
-    from pytest_llem.devices.nvml import NvmlMeter, driver_facts
+    from pytest_llem.devices.nvml.meter import NvmlMeter, driver_facts
     from pytest_llem.errors import LlemError
 
     plan: Plan = DRY if asked.dry else Plan()

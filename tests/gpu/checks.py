@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.devices.meter import Device, Meter
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 LLAMA_1B = random_model.Recipe()
 TINY = "built-in (5.8 M)"
@@ -186,7 +186,7 @@ class Bench:
 
     def _effect(self, load: ChildLoad) -> Finding:
         """With the built-in model: its kernels are so short that its process has no time to lose."""
-        from pytest_llem.energy.sampler import Sampler
+        from pytest_llem.energy.sampling.sampler import Sampler
 
         config = self._config("builtin/tiny", 1).model_copy(update={"output_tokens": 4})
         return effect.effect(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from gpu.load import Burst, Load
     from gpu.recording import Recorder
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 CHECK = "counter under bursts"
 SHARE_ON = 0.25

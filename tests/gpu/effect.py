@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gpu.load import ChildLoad
     from gpu.recording import Recorder
-    from pytest_llem.energy.sampler import Sampler
+    from pytest_llem.energy.sampling.sampler import Sampler
 
 CHECK = "sampling on / off"
 WANTED = 0.995

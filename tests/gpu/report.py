@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gpu.checks import Bench
     from gpu.findings import Finding
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 FORMAT = "pytest-llem gpu-check"
 VERSION = 1

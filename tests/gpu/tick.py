@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from gpu.findings import UNDECIDED, Finding, quantile, summary_of
 from gpu.recording import MS, SECOND, Column, column
-from pytest_llem.energy.refresh import observe
+from pytest_llem.energy.estimator.refresh import observe
 
 if TYPE_CHECKING:
     from gpu.load import Load
     from gpu.recording import Recorder
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 CHECK = "tick"
 LEAST_REFRESHES = 8

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PRELUDE = """
 import dataclasses, json, time
-from pytest_llem.devices.nvml import NvmlMeter, driver_facts
+from pytest_llem.devices.nvml.meter import NvmlMeter, driver_facts
 from pytest_llem.errors import LlemError
 
 def error(call, *arguments):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.devices.meter import Reading
-from pytest_llem.energy.sampler import Sampler
-from pytest_llem.energy.trace import Trace
+from pytest_llem.energy.sampling.sampler import Sampler
+from pytest_llem.energy.sampling.trace import Trace
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 

@@ -18,7 +18,7 @@ from instruments.refresh import Refresh
 from instruments.strategies import loads
 
 if TYPE_CHECKING:
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 START_NS = 1_000 * SECOND
 """When virtual time begins."""

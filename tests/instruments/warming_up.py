@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from instruments.recordings import MS, SECOND, Sensor, SimulatedMeter, Watch
-from pytest_llem.energy.steady_watch import SteadyWatch
+from pytest_llem.energy.warm_up.watch import SteadyWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.measured import Measured, Phase, WindowSample
-from pytest_llem.energy.trace import Trace
+from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.results.environment import Environment
 from pytest_llem.results.raw import RawData
 from pytest_llem.results.schema import DeviceFacts, ExperimentResult, Methodology

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.energy.marks import MeasurementMarks
     from pytest_llem.energy.measured import Measured
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
     from pytest_llem.results.raw import RawData
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.results.store import RunStore

@@ -16,7 +16,7 @@ from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
 from pytest_llem.energy.model_shape import ModelShape
-from pytest_llem.energy.trace import Trace
+from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.results.environment import Environment
 from pytest_llem.results.manifest import Manifest
 from pytest_llem.results.parquet import parquet_paths

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 METERS: Registry[Callable[..., Meter]] = Registry(
     "meters",
     {
-        "nvml": "pytest_llem.devices.nvml:NvmlMeter",
-        "zeus": "pytest_llem.devices.zeus:ZeusMeter",
+        "nvml": "pytest_llem.devices.nvml.meter:NvmlMeter",
+        "zeus": "pytest_llem.devices.zeus.meter:ZeusMeter",
         "rapl": "pytest_llem.devices.rapl:RaplMeter",
         "codecarbon": "pytest_llem.devices.codecarbon:CodeCarbonMeter",
         "estimate": "pytest_llem.devices.estimate:EstimateMeter",

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.figures import figures_of
-from pytest_llem.energy.floor import floor_of
+from pytest_llem.energy.floor.floor import floor_of
 from pytest_llem.energy.measured import Measured
-from pytest_llem.energy.phases import phases_of
+from pytest_llem.energy.phases.phases import phases_of
 from pytest_llem.energy.samples import window_sample
 from pytest_llem.energy.scopes import beside_of, capability_of, groups_of, total_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
     from pytest_llem.energy.measured import ScopeFigures, WindowSample
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 
 def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measured:

@@ -10,14 +10,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_llem.energy.estimator.window import estimate_window
 from pytest_llem.energy.marks import Idle
 from pytest_llem.energy.scopes import headline
-from pytest_llem.energy.window import estimate_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 LEAD_NS = 400_000_000
 """Left out at first: loading ends, and the refresh of the counter is learnt."""
@@ -32,7 +32,7 @@ SIGMAS = 2.0
 
 
 class Sampling(Protocol):
-    """What is needed of ``energy.sampler.Sampler``."""
+    """What is needed of ``energy.sampling.sampler.Sampler``."""
 
     @property
     def traces(self) -> tuple[Trace, ...]: ...

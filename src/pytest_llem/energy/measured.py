@@ -99,7 +99,7 @@ class Phase(Figures):
 
 
 class FloorFigures(Inferred):
-    """What an output token would cost at least (:mod:`pytest_llem.energy.floor` has the formula)."""
+    """What an output token would cost at least (:mod:`pytest_llem.energy.floor.floor` has the formula)."""
 
     strict_per_output_token_j: float | None = None
     """Memory traffic that cannot be avoided, alone; zero for a model that fits on the chip."""

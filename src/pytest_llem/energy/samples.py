@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pytest_llem.energy.estimator.window import estimate_window
 from pytest_llem.energy.measured import WindowSample, ratio
 from pytest_llem.energy.throttling import HARMLESS
-from pytest_llem.energy.window import estimate_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_llem.devices.meter import Facts
+    from pytest_llem.energy.estimator.window import WindowEnergy
     from pytest_llem.energy.marks import Pass, WindowMark
-    from pytest_llem.energy.trace import Trace
-    from pytest_llem.energy.window import WindowEnergy
+    from pytest_llem.energy.sampling.trace import Trace
 
 LIMIT_TOLERANCE = 1e-3
 """Relative; drivers report the power limit with noise in the last digit."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.devices.meter import Capability, Method, Scope
     from pytest_llem.energy.marks import WindowMark
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 HOLDS: dict[Scope, frozenset[Scope]] = {
     "gpu": frozenset({"gpu"}),

@@ -32,7 +32,7 @@ WATCHED = frozenset({"idle", "steady"})
 
 
 class Sampling(Protocol):
-    """What the observer needs of ``energy.sampler.Sampler``."""
+    """What the observer needs of ``energy.sampling.sampler.Sampler``."""
 
     def attend(self, on: bool) -> None: ...
 

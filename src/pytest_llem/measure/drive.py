@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
-from pytest_llem.energy.steady import SteadyState
+from pytest_llem.energy.warm_up.steady import SteadyState
 from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.devices.meter import Facts
     from pytest_llem.energy.marks import MeasurementMarks
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 T = TypeVar("T")
 KINDS = ("trace", "facts", "marks")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from pytest_llem.devices.meter import Device, Facts
-from pytest_llem.energy.trace import Trace
+from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.errors import StoreError
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
 
 FORMAT = "pytest-llem raw"
 _BLOCK = 4096

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem._version import __version__
 from pytest_llem.config.identity import config_hash
-from pytest_llem.devices.nvml import driver_facts
+from pytest_llem.devices.nvml.meter import driver_facts
 from pytest_llem.isolation.spawn import SpawnLauncher
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment

@@ -10,15 +10,15 @@ from pytest_llem.devices.assignment import devices_for
 from pytest_llem.devices.selection import MeterRequest, choose_cpu_meter
 from pytest_llem.devices.several import choose_meters
 from pytest_llem.energy.derive import derive_measured
+from pytest_llem.energy.estimator.window import ESTIMATOR
 from pytest_llem.energy.idle import IdleWatch
 from pytest_llem.energy.marks import MeasurementMarks, WindowMark
 from pytest_llem.energy.model_shape import ModelShape
-from pytest_llem.energy.sampler import Sampler
-from pytest_llem.energy.samplers import Samplers
 from pytest_llem.energy.samples import window_sample
+from pytest_llem.energy.sampling.sampler import Sampler
+from pytest_llem.energy.sampling.samplers import Samplers
 from pytest_llem.energy.scopes import groups_of, headline
-from pytest_llem.energy.steady_watch import SteadyWatch
-from pytest_llem.energy.window import ESTIMATOR
+from pytest_llem.energy.warm_up.watch import SteadyWatch
 from pytest_llem.isolation.observer import Observer
 from pytest_llem.results.schema import DeviceFacts, Methodology, Reading
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_llem.devices.selection import MeterChoice
     from pytest_llem.energy.marks import Idle
     from pytest_llem.energy.measured import Measured
-    from pytest_llem.energy.trace import Trace
+    from pytest_llem.energy.sampling.trace import Trace
     from pytest_llem.isolation.observer import Awaited
     from pytest_llem.runs.settings import RunSettings
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llem.devices.meter import Capability, Device, Reading
-from pytest_llem.energy.trace import Trace
+from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.errors import StoreError
 from pytest_llem.results.environment import Environment, collect_environment
 from pytest_llem.results.raw import RawData

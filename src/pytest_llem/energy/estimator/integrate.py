@@ -1,0 +1,121 @@
+"""Energy from power readings alone."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from itertools import pairwise
+from statistics import fmean
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_llem.energy.estimator.refresh import Refreshes, observe
+from pytest_llem.energy.estimator.surroundings import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llem.energy.estimator.readings import Readings
+
+SECOND_NS = 1e9
+
+
+class Integral(NamedTuple):
+    """Energy from integrated power, and its standard deviation, in joules."""
+
+    energy_j: float
+    deviation_j: float
+
+
+class Power:
+    """Power readings as a staircase: each value stands from its refresh to the next.
+
+    Args:
+        readings: that all gave a power.
+        period_ns: time between refreshes, where it is known from more than these.
+        exact: whether it is known exactly.
+    """
+
+    def __init__(
+        self, readings: Readings, period_ns: float | None = None, *, exact: bool = False
+    ) -> None:
+        seen = observe(readings.before_ns, readings.after_ns, readings.power_w)
+        self._refreshes = Refreshes(seen, period_ns, exact=exact)
+        count = len(self._refreshes)
+        self.period_ns = self._refreshes.period_ns
+        """Time from one power reading to the next; ``None`` if the value never changed."""
+        self._first = Sample(float(readings.before_ns[0]), readings.power_w[0])
+        self._end_ns = readings.after_ns[-1]
+        steps = [self._refreshes[i] for i in range(count)]
+        self._steps = [
+            self._first,
+            *(Sample(step.time_ns, step.value, step.half_ns) for step in steps),
+        ]
+        self._times_ns = [step.time_ns for step in self._steps]
+        self._until_j = _cumulate(self._steps)
+
+    @property
+    def period_s(self) -> float | None:
+        """The same in seconds."""
+        return None if self.period_ns is None else self.period_ns / SECOND_NS
+
+    def samples(self) -> list[Sample]:
+        """One sample per refresh, the same value again where a refresh did not change it."""
+        if self.period_ns is None:
+            return []
+        found: list[Sample] = []
+        for step, end_ns in pairwise([*self._steps[1:], self._last_end()]):
+            gap_ns = end_ns.time_ns - step.time_ns
+            repeats = max(round(gap_ns / self.period_ns), 1)
+            found += [
+                step._replace(time_ns=step.time_ns + i * gap_ns / repeats) for i in range(repeats)
+            ]
+        return found
+
+    def _last_end(self) -> Sample:
+        """Where the last value would be followed by the next, at whole periods."""
+        last, period_ns = self._steps[-1], self.period_ns or 0.0
+        repeats = max(math.ceil((self._end_ns - last.time_ns) / period_ns - 0.5), 1)
+        return last._replace(time_ns=last.time_ns + repeats * period_ns)
+
+    def integral(self, start_ns: int, end_ns: int, averaging_s: float | None) -> Integral | None:
+        """Energy between two instants; ``None`` where the readings do not reach.
+
+        A value is shown for a refresh period and speaks of the time before it, so the
+        staircase is read late by half of both. The deviation is that of a mean of
+        samples, by how they scatter about their neighbours, and of not knowing what
+        the readings average over; a load in step with the sampling can be worse.
+        """
+        period_ns = self.period_ns or 0.0
+        averaging_ns = period_ns / 4 if averaging_s is None else averaging_s * SECOND_NS
+        late_ns = (period_ns + averaging_ns) / 2
+        if start_ns < self._times_ns[0] or end_ns + late_ns > self._end_ns + 1.5 * period_ns:
+            return None
+        energy_j = self._until(end_ns + late_ns) - self._until(start_ns + late_ns)
+        inside = self._between(start_ns, end_ns + late_ns)
+        bends = [b - (a + c) / 2 for a, b, c in zip(inside, inside[1:], inside[2:], strict=False)]
+        scatter_w = math.sqrt(fmean(bend * bend for bend in bends) / 1.5) if bends else 0.0
+        unseen = 1 - min(averaging_ns / period_ns, 1.0) if period_ns else 0.0
+        sampling_j = scatter_w * period_ns / SECOND_NS * math.sqrt(len(inside)) * unseen
+        edges_j = abs(inside[-1] - inside[0]) * period_ns / SECOND_NS / math.sqrt(12)
+        return Integral(
+            energy_j, math.hypot(sampling_j, edges_j, scatter_w * period_ns / SECOND_NS)
+        )
+
+    def _until(self, t_ns: float) -> float:
+        number = max(bisect_right(self._times_ns, t_ns) - 1, 0)
+        step = self._steps[number]
+        return self._until_j[number] + step.power_w * (t_ns - step.time_ns) / SECOND_NS
+
+    def _between(self, start_ns: float, end_ns: float) -> list[float]:
+        """Values from the one that stands at the start to the one that stands at the end."""
+        first = max(bisect_right(self._times_ns, start_ns) - 1, 0)
+        last = bisect_right(self._times_ns, end_ns)
+        return [step.power_w for step in self._steps[first:last]]
+
+
+def _cumulate(steps: Sequence[Sample]) -> list[float]:
+    total, sums = 0.0, [0.0]
+    for a, b in pairwise(steps):
+        total += a.power_w * (b.time_ns - a.time_ns) / SECOND_NS
+        sums.append(total)
+    return sums

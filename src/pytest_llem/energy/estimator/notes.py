@@ -1,0 +1,50 @@
+"""What was odd about the readings of a window, in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llem.energy.estimator.readings import Readings
+    from pytest_llem.energy.estimator.repair import Note
+
+NEAR_NS = 500_000_000
+"""What is mended so near to an edge can move a window's energy."""
+SLOW_NS = 20_000_000
+"""A driver's call takes a millisecond at most; one that takes so long hides refreshes."""
+
+
+def notes_of(mended: Sequence[Note], start_ns: int, end_ns: int) -> Iterator[str]:
+    """What was mended in a window or beside it."""
+    for note in mended:
+        if start_ns - NEAR_NS <= note.time_ns <= end_ns + NEAR_NS:
+            yield note.text.format(when=_when(note.time_ns, start_ns, end_ns))
+
+
+def calls_of(readings: Readings, start_ns: int, end_ns: int) -> Iterator[str]:
+    """Calls of the driver inside a window that took long or answered nothing."""
+    inside = [
+        i
+        for i, (before, after) in enumerate(zip(readings.before_ns, readings.after_ns, strict=True))
+        if after > start_ns and before < end_ns
+    ]
+    slow = [readings.after_ns[i] - readings.before_ns[i] for i in inside]
+    slow = [took for took in slow if took > SLOW_NS]
+    if slow:
+        calls = "1 driver call" if len(slow) == 1 else f"{len(slow)} driver calls"
+        yield f"{calls} took longer than {SLOW_NS / 1e6:g} ms, up to {max(slow) / 1e6:.0f} ms"
+    for name, column in (("energy", readings.energy_j), ("power", readings.power_w)):
+        missing = sum(math.isnan(column[i]) for i in inside)
+        if 0 < missing < len(inside):
+            yield f"{missing} of {len(inside)} readings gave no {name}, or zero, which is no answer"
+
+
+def _when(time_ns: int, start_ns: int, end_ns: int) -> str:
+    if time_ns < start_ns:
+        return f"{(start_ns - time_ns) / 1e9:.2f} s before the window"
+    if time_ns > end_ns:
+        return f"{(time_ns - end_ns) / 1e9:.2f} s after the window"
+    return f"{(time_ns - start_ns) / 1e9:.2f} s into the window"

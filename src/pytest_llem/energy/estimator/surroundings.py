@@ -1,0 +1,290 @@
+"""What was read around a window: energies between nodes, and power readings."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from functools import cached_property
+from itertools import pairwise
+from operator import mul
+from statistics import fmean, median
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from pytest_llem.energy.estimator.hidden import hidden_variance_j2
+from pytest_llem.energy.estimator.levels import levels_of
+from pytest_llem.energy.estimator.shape import Box
+from pytest_llem.energy.estimator.steps import Noise, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llem.energy.estimator.levels import Levels
+    from pytest_llem.energy.estimator.refresh import Placed
+
+SECOND_NS = 1e9
+REACH = 2
+"""Refreshes of the counter on either side of one that help to shape it."""
+POWER_REACH, MOST_POWER_REACH = 3, 6
+"""Power readings on either side of an instant that help, and the most of them where they
+come more often than the counter refreshes."""
+COUNTER_NOISE, POWER_NOISE = 1e-4, 0.1
+"""Own variance of what a refresh's energy and a power reading say, in units of that of
+power. A reading that averages over less than its own refresh is a sample, not a mean."""
+WHOLE_NOISE = 0.003
+"""The same for a power reading that averages over its whole refresh."""
+STRETCH = 3
+"""Refreshes on either side of one over which paths of power are followed."""
+FAR = 20
+"""Refreshes beyond either edge by which the load as a whole is judged."""
+SLIP_S = 0.002
+"""How far the instants of power readings, which are polled less finely, may be off at least;
+how far each is off is known to ``Sample.half_ns``."""
+MOST_SLIP = 0.3
+"""The same at most, in periods: beyond that a reading tells nothing of when power jumped."""
+LEAST_W, LEAST_J2 = 0.05, 1e-6
+"""No reading is taken to be finer."""
+LEAST_WINDOW = 0.2
+"""A power reading whose window is cut to less is left out."""
+STRICT = 5.0
+"""How strictly readings must be alike for errors to be."""
+
+
+class Nodes(Protocol):
+    """Instants at which the energy is known, in order."""
+
+    period_ns: float | None
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> Placed: ...
+
+    def last_before(self, t_ns: float) -> int:
+        """Number of the last node at or before an instant; -1 if there is none."""
+        ...
+
+
+class Sample(NamedTuple):
+    """A power reading and the instant at which it was refreshed."""
+
+    time_ns: float
+    power_w: float
+    half_ns: float = 0.0
+    """The instant is known to so much either way."""
+
+
+class Surroundings:
+    """Nodes and power readings around a window whose edges both lie between nodes."""
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        samples: Sequence[Sample],
+        power_period_s: float | None,
+        edges_ns: tuple[int, int],
+    ) -> None:
+        self._nodes, self._samples = nodes, samples
+        self._times_ns = [sample.time_ns for sample in samples]
+        self._edges_ns = edges_ns
+        self.period_s = self._median_period_s()
+        """Time between nodes near the edges, in seconds."""
+        self.power_period_s = power_period_s or self.period_s
+        """Time between power readings, in seconds; that between nodes if it is unknown."""
+        ratio = self.period_s / self.power_period_s
+        self._hidden_j2: dict[float, float] = {}
+        self._power_reach = round(min(max(ratio, 1.0) * POWER_REACH, MOST_POWER_REACH))
+
+    @property
+    def has_power(self) -> bool:
+        """Whether there are enough power readings to say anything about shape."""
+        return len(self._samples) >= 2 * POWER_REACH
+
+    def interval(self, t_ns: float) -> tuple[int, Placed, Placed]:
+        """Number of the node before an instant, that node and the next."""
+        number = self._nodes.last_before(t_ns)
+        return number, self._nodes[number], self._nodes[number + 1]
+
+    def boxes(self, at_ns: float, averaging_s: float) -> list[Box]:
+        """Energies around an instant, in seconds from the node before it.
+
+        *averaging_s* is what power readings are taken to average over; with 0 they
+        are left out.
+        """
+        _, origin, _ = self.interval(at_ns)
+        boxes = []
+        for number in self._around(at_ns, REACH):
+            a, b = self._nodes[number], self._nodes[number + 1]
+            start_s = (a.time_ns - origin.time_ns) / SECOND_NS
+            end_s = (b.time_ns - origin.time_ns) / SECOND_NS
+            boxes.append(Box(start_s, end_s, b.value - a.value, COUNTER_NOISE))
+        if averaging_s:
+            boxes += self._power_boxes(at_ns, origin.time_ns, averaging_s)
+        return boxes
+
+    def stretch(
+        self, at_ns: float, averaging_s: float
+    ) -> tuple[list[tuple[float, float]], list[Window], float]:
+        """Nodes and windows of power readings around an instant, and the instant, in seconds.
+
+        Counted from the node before the instant. Windows that would overlap are cut.
+        """
+        number, origin, _ = self.interval(at_ns)
+        last = min(number + STRETCH + 1, len(self._nodes) - 1)
+        around = [self._nodes[i] for i in range(max(number - STRETCH, 0), last + 1)]
+        nodes = [((node.time_ns - origin.time_ns) / SECOND_NS, node.value) for node in around]
+        windows: list[Window] = []
+        if 0 < averaging_s <= self.power_period_s:
+            reach = round((STRETCH + 1) * max(self.period_s / self.power_period_s, 1.0))
+            windows = self._windows(at_ns, reach, averaging_s, nodes)
+        return nodes, windows, (at_ns - origin.time_ns) / SECOND_NS
+
+    def noise(self, at_ns: float, averaging_s: float) -> Noise:
+        """How far readings scatter on a plateau, and at an uncertain jump."""
+        _, node, _ = self.interval(at_ns)
+        levels = self.levels
+        mixed_j = levels.spread_w * node.half_ns / SECOND_NS
+        ripple_j = (levels.mean_ripple_w + LEAST_W) * self.period_s
+        power_w = max(levels.power_ripple_w, levels.mean_ripple_w, 0.02 * levels.spread_w)
+        power_j = power_w * (averaging_s or 1.0)
+        return Noise(mixed_j**2 + ripple_j**2, power_j**2 + LEAST_J2, self._slip_s(at_ns))
+
+    def _slip_s(self, at_ns: float) -> float:
+        """How far windows of power readings around an instant may be off."""
+        near = self.samples_near(at_ns, self._power_reach) if self.has_power else ()
+        halves_ns = [sample.half_ns for sample in near]
+        most_s = MOST_SLIP * self.power_period_s
+        return min(max(SLIP_S, max(halves_ns, default=0.0) / SECOND_NS), most_s)
+
+    @cached_property
+    def levels(self) -> Levels:
+        """Powers to which the load returns, by all that was read."""
+        powers = [sample.power_w for sample in self._samples] if self.has_power else []
+        return levels_of([mean.power_w for mean in self._means], powers)
+
+    def hidden_j2(self, averaging_s: float) -> float:
+        """Variance of the integral of what fluctuates faster than it is shown."""
+        if averaging_s not in self._hidden_j2:
+            samples = self._samples if self.has_power else []
+            nodes, origin_ns = self._wide
+            self._hidden_j2[averaging_s] = hidden_variance_j2(
+                nodes, samples, origin_ns, averaging_s
+            )
+        return self._hidden_j2[averaging_s]
+
+    def likeness(self, start_ns: float, end_ns: float) -> float:
+        """How far errors at two instants go together, from -1 to 1.
+
+        What repeats itself is misjudged alike: readings around both instants are
+        correlated, and errors are the more so the more alike the instants lie in their
+        refreshes (as the values of a Brownian bridge are).
+        """
+        found = self._pattern(start_ns), self._pattern(end_ns)
+        if len(found[0]) != len(found[1]):
+            return 0.0
+        first, second = ([value - self.levels.middle_w for value in one] for one in found)
+        scale = math.hypot(*first) * math.hypot(*second)
+        if not scale:
+            return 0.0
+        alike = math.fsum(map(mul, first, second)) / scale
+        low, high = sorted(min(max(self._share(t), 0.01), 0.99) for t in (start_ns, end_ns))
+        bridge = low * (1 - high) / math.sqrt(low * (1 - low) * high * (1 - high))
+        return math.copysign(abs(alike) ** STRICT, alike) * bridge
+
+    def node(self, number: int) -> Placed:
+        """The node of a number."""
+        return self._nodes[number]
+
+    def means_w(self, at_ns: float, reach: int) -> list[Sample]:
+        """Mean power between nodes around an instant, each at the middle of its interval."""
+        means = []
+        for number in self._around(at_ns, reach):
+            a, b = self._nodes[number], self._nodes[number + 1]
+            power_w = (b.value - a.value) / (b.time_ns - a.time_ns) * SECOND_NS
+            means.append(Sample((a.time_ns + b.time_ns) / 2, power_w))
+        return means
+
+    def samples_near(self, at_ns: float, reach: int) -> Sequence[Sample]:
+        """Power readings on either side of an instant."""
+        after = bisect_left(self._times_ns, at_ns)
+        return self._samples[max(after - reach, 0) : after + reach]
+
+    def power_moves_slowly(self) -> bool:
+        """Whether power readings change far less than the mean power between nodes does."""
+        return _moves(self._samples) < 0.25 * _moves(self._means)
+
+    @cached_property
+    def _means(self) -> list[Sample]:
+        """Mean powers between nodes, from well before the window to well after it."""
+        return self.means_w(sum(self._edges_ns) / 2, self._far)
+
+    @cached_property
+    def _wide(self) -> tuple[list[tuple[float, float]], float]:
+        """The nodes of these means in seconds, and the instant that they count from."""
+        numbers = self._around(sum(self._edges_ns) / 2, self._far)
+        found = [self._nodes[number] for number in range(numbers.start, numbers.stop + 1)]
+        origin = found[0]
+        return [
+            ((node.time_ns - origin.time_ns) / SECOND_NS, node.value - origin.value)
+            for node in found
+        ], origin.time_ns
+
+    @property
+    def _far(self) -> int:
+        first, last = (self._nodes.last_before(t) for t in self._edges_ns)
+        return (last - first) // 2 + FAR
+
+    def _share(self, t_ns: float) -> float:
+        """Where in its refresh an instant lies, from 0 to 1."""
+        _, a, b = self.interval(t_ns)
+        return (t_ns - a.time_ns) / (b.time_ns - a.time_ns)
+
+    def _pattern(self, t_ns: float) -> list[float]:
+        """Powers around an instant, in an order of their own."""
+        found = [mean.power_w for mean in self.means_w(t_ns, REACH)]
+        if self.has_power:
+            found += [sample.power_w for sample in self.samples_near(t_ns, self._power_reach)]
+        return found
+
+    def _windows(
+        self,
+        at_ns: float,
+        reach: int,
+        averaging_s: float,
+        nodes: Sequence[tuple[float, float]],
+    ) -> list[Window]:
+        _, origin, _ = self.interval(at_ns)
+        windows: list[Window] = []
+        slip_s = self._slip_s(at_ns)
+        free_s = nodes[0][0]
+        for sample in self.samples_near(at_ns, reach):
+            end_s = (sample.time_ns - origin.time_ns) / SECOND_NS
+            start_s = max(end_s - averaging_s, free_s)
+            if end_s - start_s < LEAST_WINDOW * averaging_s or end_s + slip_s > nodes[-1][0]:
+                continue
+            windows.append(Window(start_s, end_s, sample.power_w * (end_s - start_s)))
+            free_s = end_s + slip_s
+        return windows
+
+    def _median_period_s(self) -> float:
+        numbers = [n for t in self._edges_ns for n in self._around(t, 2 * REACH)]
+        gaps = [self._nodes[n + 1].time_ns - self._nodes[n].time_ns for n in numbers]
+        return median(gaps) / SECOND_NS
+
+    def _around(self, t_ns: float, reach: int) -> range:
+        """Numbers of the nodes whose following interval is near an instant."""
+        number = self._nodes.last_before(t_ns)
+        return range(max(number - reach, 0), min(number + reach + 1, len(self._nodes) - 1))
+
+    def _power_boxes(self, at_ns: float, origin_ns: float, averaging_s: float) -> list[Box]:
+        share = min(averaging_s / self.power_period_s, 1.0)
+        noise = POWER_NOISE * (1 - share) + WHOLE_NOISE
+        boxes = []
+        for sample in self.samples_near(at_ns, self._power_reach):
+            end_s = (sample.time_ns - origin_ns) / SECOND_NS
+            boxes.append(Box(end_s - averaging_s, end_s, sample.power_w * averaging_s, noise))
+        return boxes
+
+
+def _moves(samples: Sequence[Sample]) -> float:
+    """Mean square of the change from one to the next."""
+    steps = [(b.power_w - a.power_w) ** 2 for a, b in pairwise(samples)]
+    return fmean(steps) if steps else 0.0

@@ -1,0 +1,1 @@
+"""What an output token would cost at least."""

@@ -1,0 +1,1 @@
+"""Prefill and decode, told apart where that is honest."""

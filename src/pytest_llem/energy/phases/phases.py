@@ -1,0 +1,107 @@
+"""Prefill and decode, told apart where that is honest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.energy.measured import Phase
+from pytest_llem.energy.phases.measured import measured_split
+from pytest_llem.energy.phases.overlap import overlap_of
+from pytest_llem.energy.phases.regressed import regressed_split
+from pytest_llem.energy.phases.sliced import sliced_split
+from pytest_llem.energy.phases.split import Split, unresolved, unresolved_phase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_llem.energy.marks import MeasurementMarks
+    from pytest_llem.energy.measured import WindowSample
+    from pytest_llem.energy.sampling.trace import Trace
+
+
+def phases_of(
+    marks: MeasurementMarks,
+    whole: Mapping[str, Any],
+    samples: Sequence[WindowSample],
+    traces: Sequence[Trace],
+) -> tuple[Phase, Phase]:
+    """Prefill and decode of a measurement.
+
+    Args:
+        marks: with the method that was asked for.
+        whole: figures of the whole.
+        samples: what the marked windows came to, in the same order.
+        traces: of the devices that are summed.
+    """
+    if reason := _hopeless(marks, whole):
+        found = unresolved(reason)
+    elif whole["output_tokens"] == whole["requests"]:
+        return _all_prefill(whole)
+    else:
+        found = _told(marks, whole, samples, traces)
+    return found.prefill, found.decode
+
+
+def _hopeless(marks: MeasurementMarks, whole: Mapping[str, Any]) -> str:
+    if marks.kind != "workload":
+        return "This is not the workload of a model: what is prefill in it is not known."
+    if whole["energy_j"] is None:
+        return "The whole could not be measured."
+    if marks.phases == "none":
+        return "No phases were asked for (measurement.phases=none)."
+    return ""
+
+
+def _all_prefill(whole: Mapping[str, Any]) -> tuple[Phase, Phase]:
+    prefill = {
+        **whole,
+        "method": "measured",
+        "reason": "With one output token a request all is prefill.",
+    }
+    nothing = "One output token a request leaves nothing to decode."
+    return Phase.model_validate(prefill), unresolved_phase(nothing)
+
+
+def _told(
+    marks: MeasurementMarks,
+    whole: Mapping[str, Any],
+    samples: Sequence[WindowSample],
+    traces: Sequence[Trace],
+) -> Split:
+    if marks.phases == "sliced":
+        return sliced_split(whole, marks.windows, samples, traces)
+    if marks.phases == "auto" and not any(sample.phase != "whole" for sample in samples):
+        return _without_windows(sliced_split(whole, marks.windows, samples, traces))
+    found = _by_windows(marks, whole, samples)
+    overlap = overlap_of(mark for mark in marks.windows if mark.phase == "whole")
+    if found.resolved and overlap:
+        return found.noted(f"{overlap} Decode is what they cost beyond prefill alone.")
+    return found
+
+
+def _by_windows(
+    marks: MeasurementMarks, whole: Mapping[str, Any], samples: Sequence[WindowSample]
+) -> Split:
+    """By windows of their own: at several lengths if there are any, else of prefill only."""
+    if marks.phases == "regressed":
+        return regressed_split(whole, samples)
+    if marks.phases == "measured" or not any(sample.phase == "length" for sample in samples):
+        return measured_split(whole, samples)
+    regressed = regressed_split(whole, samples)
+    if regressed.resolved:
+        return regressed
+    measured = measured_split(whole, samples)
+    return (measured if measured.resolved else regressed).noted(
+        f"It was not regressed. {regressed.prefill.reason}"
+        if measured.resolved
+        else measured.prefill.reason
+    )
+
+
+def _without_windows(sliced: Split) -> Split:
+    if sliced.resolved:
+        return sliced
+    return unresolved(
+        "There are no prefill-only windows (measurement.prefill_windows=0), and the windows over "
+        f"the whole cannot be cut. {sliced.prefill.reason}"
+    )

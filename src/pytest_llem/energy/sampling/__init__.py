@@ -1,0 +1,1 @@
+"""Reading devices while an experiment runs."""

@@ -1,0 +1,263 @@
+"""The sampler: a thread of the supervising process that reads devices into traces."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from pytest_llem.energy.sampling.poll import PollSchedule
+from pytest_llem.energy.sampling.trace import Trace
+from pytest_llem.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+
+    from pytest_llem.devices.meter import Device, Facts, Meter
+
+FACTS_PERIOD_NS, FACTS_ATTENDED_NS = 1_000_000_000, 250_000_000
+"""How often slow values are read, at rest and while a measurement runs."""
+RETRY_NS = 1_000_000_000
+"""How often a lost device is asked whether it is back."""
+IDLE_NS = 100_000_000
+"""How long the thread sleeps when no device is left to read."""
+REFRESHES_AFTER = 2
+"""Refreshes that the estimator wants to see beyond a window's end."""
+POWER_AFTER_NS = 300_000_000
+"""How far readings have to reach beyond a window's end where only power is read."""
+RECENT_NS = 1_000_000_000
+
+
+def foreigners(processes: Iterable[int], own: Iterable[int]) -> tuple[int, ...] | None:
+    """Those of a device's processes that are none of *own*; ``None`` if they cannot be told apart.
+
+    Where none of them is known, the device's numbers may be those of another namespace,
+    as they are in a container, and the experiment's own may be among them.
+    """
+    listed, known = set(processes), set(own)
+    if listed and not listed & known:
+        return None
+    return tuple(sorted(listed - known))
+
+
+class Station:
+    """One device with its trace and its schedule."""
+
+    def __init__(self, device: Device, meter: Meter) -> None:
+        self.trace = Trace(device, meter.name)
+        self.schedule = PollSchedule()
+        self.due_ns = 0
+        self.facts_due_ns = 0
+        self.lost = False
+
+    def settled_after(self, time_ns: int) -> bool:
+        """Whether enough was read to tell the energy up to *time_ns*."""
+        trace, count = self.trace, len(self.trace)
+        if self.lost:
+            return True
+        if not count or trace.before_ns[count - 1] <= time_ns:
+            return False
+        if math.isnan(trace.energy_j[count - 1]):
+            return trace.before_ns[count - 1] > time_ns + POWER_AFTER_NS
+        wanted = 1 if self.schedule.continuous else REFRESHES_AFTER
+        return self._refreshes_after(time_ns, count) >= wanted
+
+    def refreshed_after(self, time_ns: int) -> bool:
+        """Whether the counter was seen to refresh since *time_ns*, or does not refresh at all."""
+        trace, count = self.trace, len(self.trace)
+        if self.lost or self.schedule.continuous:
+            return True
+        if not count or trace.before_ns[count - 1] <= time_ns:
+            return False
+        return math.isnan(trace.energy_j[count - 1]) or self._refreshes_after(time_ns, count) > 0
+
+    def _refreshes_after(self, time_ns: int, count: int) -> int:
+        trace, number, seen = self.trace, count - 1, 0
+        while number > 0 and trace.before_ns[number - 1] > time_ns:
+            seen += trace.energy_j[number] != trace.energy_j[number - 1]
+            number -= 1
+        return seen
+
+    def power_w(self) -> float | None:
+        """Latest power, or the mean of the last second where only energy is known."""
+        trace, last = self.trace, len(self.trace) - 1
+        if last < 0:
+            return None
+        if not math.isnan(trace.power_w[last]):
+            return trace.power_w[last]
+        first = last
+        while first > 0 and trace.before_ns[last] - trace.before_ns[first] < RECENT_NS:
+            first -= 1
+        elapsed_s = (trace.before_ns[last] - trace.before_ns[first]) / 1e9
+        used_j = trace.energy_j[last] - trace.energy_j[first]
+        return None if not elapsed_s or math.isnan(used_j) else used_j / elapsed_s
+
+
+class Sampler:
+    """Reads devices from :meth:`start` to :meth:`stop`.
+
+    The thread only follows what :meth:`step` says, so that a simulation can drive
+    the same code in virtual time. A device that fails is asked once a second whether it
+    is back; the others go on being read.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        devices: Sequence[Device],
+        *,
+        clock: Callable[[], int] = time.monotonic_ns,
+        own_processes: Callable[[], Iterable[int]] | None = None,
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            meter: what reads the devices.
+            devices: which of them.
+            clock: instants, in nanoseconds.
+            own_processes: those of the experiment now, to tell others on its devices.
+        """
+        self._meter, self._clock, self._own_processes = meter, clock, own_processes
+        self._stations = [Station(device, meter) for device in devices]
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._attending = False
+        self._stopping = False
+        self.failure: MeterError | None = None
+        """The first device that could not be read any more, or ``None``."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether a device cannot be read now."""
+        return any(station.lost for station in self._stations)
+
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        return tuple(station.trace for station in self._stations)
+
+    def start(self) -> None:
+        """Begin to read, in a thread of its own; a second start changes nothing."""
+        if self._thread is None:
+            self._stopping = False
+            self._thread = threading.Thread(target=self._run, name="llem-sampler", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End reading; the traces stay."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopping = True
+            self._wake.set()
+            thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def attend(self, on: bool) -> None:
+        """Read closely (``True``), or only now and then (``False``)."""
+        self._attending = on
+        self._wake.set()
+
+    def read_until_ns(self) -> int | None:
+        """The instant up to which every device has been read; ``None`` before the first reading.
+
+        Devices that were lost do not hold it back.
+        """
+        ends = [
+            station.trace.after_ns[len(station.trace) - 1]
+            for station in self._stations
+            if len(station.trace) and not station.lost
+        ]
+        return min(ends, default=None)
+
+    def settled_after(self, time_ns: int) -> bool:
+        """Whether enough was read of every device to tell its energy up to *time_ns*."""
+        return all(station.settled_after(time_ns) for station in self._stations)
+
+    def refreshed_after(self, time_ns: int) -> bool:
+        """Whether one of the devices was seen to refresh since *time_ns*."""
+        return any(station.refreshed_after(time_ns) for station in self._stations)
+
+    def refresh_period_s(self, device: Device) -> float | None:
+        """Observed refresh period of the device's counter; ``None`` while it is unknown."""
+        stations = {station.trace.device.uuid: station for station in self._stations}
+        return stations[device.uuid].schedule.period_s
+
+    def latest_power_w(self) -> float | None:
+        """Power now, summed over devices of the first one's scope; ``None`` if one is unknown."""
+        scopes = [station.trace.device.capability.scope for station in self._stations]
+        stations = [
+            station
+            for station, scope in zip(self._stations, scopes, strict=True)
+            if scope == scopes[0]
+        ]
+        powers = [station.power_w() for station in stations]
+        known = [power for power in powers if power is not None]
+        return math.fsum(known) if known and len(known) == len(powers) else None
+
+    def step(self) -> int:
+        """Read what is due; the instant at which something is due next."""
+        for station in self._stations:
+            if self._clock() >= station.due_ns:
+                self._read(station)
+        waiting = [station.due_ns for station in self._stations]
+        return min(waiting, default=self._clock() + IDLE_NS)
+
+    def _read(self, station: Station) -> None:
+        trace = station.trace
+        try:
+            if self._clock() >= station.facts_due_ns:
+                period_ns = FACTS_ATTENDED_NS if self._attending else FACTS_PERIOD_NS
+                station.facts_due_ns = self._clock() + period_ns
+                trace.facts.append(self._facts(station))
+            trace.append(self._meter.read(trace.device))
+        except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
+            self._lose(station, error)
+            return
+        station.lost = False
+        station.due_ns = station.schedule.next_poll(self._clock(), trace)
+
+    def _facts(self, station: Station) -> Facts:
+        facts = self._meter.facts(station.trace.device)
+        if self._own_processes is None or facts.processes is None:
+            return facts
+        return replace(facts, foreign_processes=foreigners(facts.processes, self._own_processes()))
+
+    def _lose(self, station: Station, error: Exception) -> None:
+        station.lost = True
+        station.due_ns = self._clock() + RETRY_NS
+        uuid = station.trace.device.uuid
+        lost = f"{uuid} cannot be read any more: {type(error).__name__}: {error}"
+        station.trace.loss = str(error) if isinstance(error, MeterError) else lost
+        if self.failure is None:
+            self.failure = error if isinstance(error, MeterError) else MeterError(lost)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self.obey()
+            wait_ns = self.step() - self._clock()
+            if wait_ns > 0 and self._wake.wait(wait_ns / 1e9):
+                self._wake.clear()
+        with contextlib.suppress(Exception):
+            for station in self._stations:
+                if not station.lost:
+                    station.trace.facts.append(self._facts(station))
+
+    def obey(self) -> None:
+        for station in self._stations:
+            if station.schedule.attending != self._attending:
+                station.schedule.attend(self._attending)
+                station.due_ns = station.facts_due_ns = 0

@@ -1,0 +1,1 @@
+"""Whether a load and its devices have settled."""
