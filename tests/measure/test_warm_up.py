@@ -12,6 +12,7 @@ from pytest_llem.energy.marks import MeasurementMarks, Pass
 from pytest_llem.isolation.channel import Channel
 from pytest_llem.measure.drive import Driver
 from pytest_llem.measure.link import SupervisorLink
+from pytest_llem.measure.work import Loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +68,7 @@ def driven(
         {"windows": 2, "window_s": 1.5, "repeat_windows": 0, "warmup_min_s": 0, **settings}
     )
     link = SupervisorLink(channels[0])
-    return load, Driver(config, link).measure("load", "callable", load, None)
+    return load, Driver(config, link).measure("load", "callable", Loads(load))
 
 
 def test_it_goes_on_until_the_devices_have_settled(channels: tuple[Channel, Channel]) -> None:
