@@ -18,9 +18,10 @@ from instruments.zeus_double import (
     OtherGpu,
 )
 from pytest_llem.config.experiment import ExperimentConfig
-from pytest_llem.devices import selection, zeus, zeus_chip
+from pytest_llem.devices import selection
 from pytest_llem.devices.assignment import devices_for
 from pytest_llem.devices.selection import MeterRequest, choose_meter
+from pytest_llem.devices.zeus import chip, meter
 from pytest_llem.devices.zeus.layers import zeus_layers
 from pytest_llem.devices.zeus.meter import ZeusMeter
 from pytest_llem.errors import ConfigError, MeterError, MissingExtraError
@@ -191,7 +192,7 @@ def test_a_jetson_covers_every_experiment_by_its_rail_for_everything(
 ) -> None:
     (tmp_path / "model").write_bytes(b"NVIDIA Jetson AGX Orin\0")
     (tmp_path / "serial-number").write_bytes(b"1420921055981\0")
-    monkeypatch.setattr(zeus_chip, "DEVICE_TREE", tmp_path)
+    monkeypatch.setattr(chip, "DEVICE_TREE", tmp_path)
     parts = {"cpu_energy_mj": 2e3, "gpu_energy_mj": 5e3, "total_energy_mj": 9e3}
     machine.soc = Jetson(dict(parts))
     meter = ZeusMeter()
@@ -258,10 +259,10 @@ def test_auto_takes_zeus_for_accelerators_that_only_it_can_read(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "BEST_FIRST", ("zeus",))
-    monkeypatch.setattr(zeus, "find_spec", lambda _: object())
+    monkeypatch.setattr(meter, "find_spec", lambda _: object())
     machine.gpus.append(AmdGpu())
     assert choose_meter(MeterRequest()).name == "estimate"
-    monkeypatch.setattr(zeus, "AMD_DRIVER", tmp_path)
+    monkeypatch.setattr(meter, "AMD_DRIVER", tmp_path)
     choice = choose_meter(MeterRequest())
     assert (choice.name, choice.why) == ("zeus", "zeus reads 1 × AMD Instinct MI300X")
 
@@ -270,8 +271,8 @@ def test_auto_leaves_packages_to_rapl(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "BEST_FIRST", ("zeus",))
-    monkeypatch.setattr(zeus, "find_spec", lambda _: object())
-    monkeypatch.setattr(zeus, "AMD_DRIVER", tmp_path)
+    monkeypatch.setattr(meter, "find_spec", lambda _: object())
+    monkeypatch.setattr(meter, "AMD_DRIVER", tmp_path)
     packages(machine, tmp_path, "package-0")
     choice = choose_meter(MeterRequest())
     assert choice.name == "estimate"
@@ -282,9 +283,9 @@ def test_auto_names_what_is_missing_for_an_accelerator_that_is_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(selection, "BEST_FIRST", ("zeus",))
-    monkeypatch.setattr(zeus, "find_spec", lambda _: None)
+    monkeypatch.setattr(meter, "find_spec", lambda _: None)
     assert choose_meter(MeterRequest()).why.startswith("no device that can be measured; CPU")
-    monkeypatch.setattr(zeus, "AMD_DRIVER", tmp_path)
+    monkeypatch.setattr(meter, "AMD_DRIVER", tmp_path)
     why = choose_meter(MeterRequest()).why
     assert why.startswith("an AMD GPU is there, but zeus is not installed")
     assert "pip install 'pytest-llem[zeus]'" in why

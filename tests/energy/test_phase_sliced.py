@@ -114,14 +114,14 @@ def unresolved(measured: Measured) -> str:
     st.integers(3_000, 5_000), st.integers(3_000, 5_000), st.integers(1, 2), st.integers(0, 1000)
 )
 @settings(max_examples=10, deadline=None)
-def test_long_phases_are_cut_to_half_a_percent(
+def test_long_phases_are_cut_to_a_percent(
     prefill_ms: int, decode_ms: int, passes: int, seed: int
 ) -> None:
     measured = Serving(prefill_ms, decode_ms, passes=passes, windows=2).measured(seed)
     truth_j = PREFILL_W * prefill_ms / 1e3, DECODE_W * decode_ms / 1e3
     for phase, energy_j in zip((measured.prefill, measured.decode), truth_j, strict=True):
         assert phase.method == "sliced"
-        assert phase.energy_j == pytest.approx(energy_j, rel=0.005)
+        assert phase.energy_j == pytest.approx(energy_j, rel=0.01)
         assert 0 < (phase.energy_uncertainty_j or 0) <= 0.1 * energy_j
     prefill, decode = measured.prefill, measured.decode
     assert prefill.duration_s == pytest.approx(prefill_ms / 1e3)

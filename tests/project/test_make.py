@@ -20,6 +20,7 @@ PROMISED = [
     "unit",
     "functional",
     "e2e",
+    "peers",
     "test",
     "bench",
     "benchmarks",
