@@ -32,7 +32,7 @@ AVERAGING = {SAMPLED: 0.0, WHOLE: -0.3, LONG: -8.0}
 """Log of what each is believed beforehand; the shortest claims the least."""
 HERE, AROUND = 12.5, 2.0
 """Weights of the mean log evidence of a reading, near an edge and near both."""
-HIDDEN = {DRIFTS: 0.12, BENDS: 1.3, STEPS: 0.12}
+HIDDEN = {DRIFTS: 0.2, BENDS: 2.0, STEPS: 0.2}
 """Factors on the variance of what fluctuates unseen; the better a shape explains the
 readings, the less of them is left to fluctuations."""
 FAR = 2.5
