@@ -37,8 +37,6 @@ HIDDEN = {DRIFTS: 0.2, BENDS: 2.0, STEPS: 0.2}
 readings, the less of them is left to fluctuations."""
 FAR = 2.5
 """A way of averaging is dropped that explains readings worse by so much, in log each."""
-OWN_NS = 10_000.0
-"""Standard deviation of a refresh about its grid, in nanoseconds."""
 
 
 class Shape(NamedTuple):
@@ -198,5 +196,5 @@ class Inside:
             each = ((s * n.half_ns) ** 2 for s, n in zip(values, nodes, strict=True))
             return sum(each) / 3
         together_j = (math.fsum(map(mul, values, column)) for column in zip(*shared, strict=True))
-        own_j2 = sum((slope * OWN_NS) ** 2 for slope in values)
+        own_j2 = sum((s * node.jitter_ns) ** 2 for s, node in zip(values, nodes, strict=True))
         return sum(one**2 for one in together_j) + own_j2
