@@ -93,8 +93,8 @@ class Inside:
         (_, before, _), (_, after, _) = (self._around.interval(t) for t in self._edges_ns)
         start, end = (self._edge(i) for i in (0, 1))
         energy_j = after.value - before.value + end.energy_j - start.energy_j
-        together = self._around.likeness(*self._edges_ns)
         both_j2 = math.sqrt(start.variance_j2 * end.variance_j2)
+        together = self._around.likeness(*self._edges_ns, both_j2)
         variance = start.variance_j2 + end.variance_j2 - 2 * together * both_j2
         return energy_j, math.sqrt(max(variance, 0.0) + self._timing_variance_j2())
 
