@@ -22,7 +22,7 @@ DRIFTS, BENDS, STEPS = 4.0, 0.5, 0.0
 smoothly over several refreshes; back and forth; or it stands still and jumps."""
 BELIEF = {DRIFTS: 0.0, BENDS: 0.0, STEPS: -5.0}
 """Log of what each is believed beforehand."""
-TRUST = {DRIFTS: 1.0, BENDS: 3.0, STEPS: 1.0}
+TRUST = {DRIFTS: 1.0, BENDS: 1.7, STEPS: 1.0}
 """Factors on standard deviations, found by simulation over many curves."""
 SAMPLED, WHOLE, LONG = 0.25, 1.0, 10.0
 """What power readings may average over, in periods of their own. Known cards: 25 of 100 ms

@@ -30,6 +30,9 @@ CLOSE = 6.5
 """In longer gaps than so many periods a guess of the period is too far off to be tried."""
 JITTER = 0.005
 """Refreshes of a regular device may be off by so much of a period."""
+MIDDLE = 0.5
+"""Share of a poll, in its middle, in which its value is taken: it takes time to reach the driver
+and to come back."""
 USUAL_CALL = 2.0
 """Polls that took longer than usual by more than this factor were held up somewhere."""
 ALMOST_ALL = 0.99
@@ -219,7 +222,7 @@ class Refreshes:
         spans = [seen.span_ns(USUAL_CALL * usual_ns) for seen in self._refreshes]
         grid = regular_grid(numbered(spans, period_ns), period_ns)
         if grid is not None:
-            return grid._replace(unsure_ns=hypot(grid.unsure_ns, usual_ns / sqrt(12)))
+            return grid._replace(unsure_ns=hypot(grid.unsure_ns, MIDDLE * usual_ns / sqrt(12)))
         spans = [seen.span_ns(0) for seen in self._refreshes]
         brackets = numbered(spans, period_ns)
         grid = regular_grid(brackets, period_ns)
