@@ -49,6 +49,8 @@ def _hints(
         yield estimates, "yellow"
     if replays := _replayed_text(rows):
         yield replays, "yellow"
+    if shared := _shared_text(rows):
+        yield shared, "yellow"
 
 
 def _baseline_hints(rows: Sequence[SummaryRow]) -> Iterator[tuple[str, Style]]:
@@ -86,6 +88,18 @@ def _replayed_text(rows: Sequence[SummaryRow]) -> str:
     return (
         f"REPLAYED, not measured here: the energy of {_counted(len(replayed), 'experiment')}, "
         f"from a recording of {', '.join(names)}. It says nothing about this run's load."
+    )
+
+
+def _shared_text(rows: Sequence[SummaryRow]) -> str:
+    """One sentence that says which figures may hold others' energy; empty if none does."""
+    methods = [row.result.measurement_methodology for row in rows]
+    count = sum(how is not None and how.shared for how in methods)
+    if not count:
+        return ""
+    return (
+        f"SHARED devices (--llem-allow-shared): the energy of {_counted(count, 'experiment')} may "
+        "hold what others used meanwhile. It is compared only with energy of shared devices."
     )
 
 

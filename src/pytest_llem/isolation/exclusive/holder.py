@@ -99,10 +99,10 @@ def parse_holder(text: bytes) -> Holder | None:
         holder = Holder(**fields)
     except (ValueError, TypeError):
         return None
-    numbers = (holder.pid, holder.thread, holder.since_ns)
-    texts = (holder.user, holder.what, holder.run, holder.command)
+    numbers: tuple[object, ...] = (holder.pid, holder.thread, holder.since_ns)
+    texts: tuple[object, ...] = (holder.place, holder.user, holder.what, holder.run, holder.command)
     sound = all(type(one) is int for one in numbers) and all(type(one) is str for one in texts)
-    return holder if sound and isinstance(holder.place, str) and holder.place else None
+    return holder if sound and holder.place else None
 
 
 def duration_text(seconds: float) -> str:

@@ -76,17 +76,28 @@ def try_lock(path: Path) -> Lock | None:
     Raises:
         LockError: the file cannot be opened, or its file system has no locks.
     """
-    descriptor = _opened(path)
+    while True:
+        descriptor = _opened(path)
+        try:
+            taken = _flocked(descriptor, path)
+            removed = taken and not _is_still(descriptor, path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if taken and not removed:
+            _OPEN.add(descriptor)
+            return Lock(path, descriptor)
+        os.close(descriptor)
+        if not taken:
+            return None
+
+
+def _is_still(descriptor: int, path: Path) -> bool:
+    """Whether others would lock the same file; somebody may have tidied it away."""
     try:
-        taken = _flocked(descriptor, path)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    if not taken:
-        os.close(descriptor)
-        return None
-    _OPEN.add(descriptor)
-    return Lock(path, descriptor)
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def holder_of(path: Path) -> Holder | None:
