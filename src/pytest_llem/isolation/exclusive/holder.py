@@ -87,7 +87,7 @@ def this_process(what: str, run: str = "") -> Holder:
         user=_user(),
         what=what[:LONGEST_PART],
         run=run[:LONGEST_PART],
-        command=shlex.join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])[:LONGEST_PART],
+        command=shlex.join([_program(), *sys.argv[1:]])[:LONGEST_PART],
         since_ns=time.monotonic_ns(),
     )
 
@@ -120,6 +120,11 @@ def boot_id() -> str:
     with suppress(OSError):
         return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return socket.gethostname() or "host"
+
+
+def _program() -> str:
+    path = Path(sys.argv[0] or "python")
+    return path.parent.name if path.name == "__main__.py" else path.name
 
 
 def _place() -> str:
