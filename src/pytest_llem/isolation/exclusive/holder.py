@@ -118,7 +118,7 @@ def duration_text(seconds: float) -> str:
 def boot_id() -> str:
     """What tells this boot of this host from others; the same in all its containers."""
     with suppress(OSError):
-        return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return (PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return socket.gethostname() or "host"
 
 
