@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.exclusive.lock_file import Lock
     from pytest_llem.isolation.exclusive.queue import Ticket
 
-SOONEST_S, LATEST_S, SHARE = 0.01, 0.25, 0.05
+SOONEST_S, LATEST_S, SHARE = 0.01, 0.5, 0.05
 """How soon to look again: after a share of what was waited, so that short experiments follow
 each other closely, and who waits for long does not disturb who measures."""
 FIRST_WORD_S, SECOND_WORD_S, LONGEST_SILENCE_S = 1.0, 30.0, 600.0
@@ -39,6 +39,10 @@ class Wanted:
     count: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     """What the locks stand for, in words."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= len(self.any_of):
+            raise ValueError(f"{self.count} of {len(self.any_of)} locks cannot be taken")
 
     @property
     def names(self) -> frozenset[str]:
@@ -104,7 +108,6 @@ class Leases:
                         return found
                     if ticket is None and self._timeout_s != 0:
                         ticket = queue.join(wanted.names, who)
-                _refuse_to_wait_for_oneself(found)
                 waiting.for_(found)
         finally:
             if ticket is not None:
@@ -112,7 +115,8 @@ class Leases:
 
     def _attempt(
         self, queue: Queue, ticket: Ticket | None, wanted: Wanted, who: Holder
-    ) -> dict[str, Lock] | Obstacle:
+    ) -> dict[str, Lock] | Callable[[], Obstacle]:
+        """The locks, or who tells what is in the way."""
         before, waiter = queue.ahead(wanted.names, ticket)
         locks: dict[str, Lock] = {}
         complete = False
@@ -128,7 +132,9 @@ class Leases:
             for lock in locks.values():
                 lock.write(said)
             return locks
-        return _behind(wanted, waiter) if busy is None else self._obstacle(wanted, busy)
+        if busy is None:
+            return lambda: _behind(wanted, waiter)
+        return lambda: self._obstacle(wanted, busy)
 
     def _try(self, wanted: Wanted, locks: dict[str, Lock]) -> str | None:
         """Put locks into *locks*; the first busy one if they are not enough."""
@@ -187,26 +193,32 @@ class _Waiting:
         self._timeout_s, self._tell = timeout_s, tell
         self._since_s = time.monotonic()
         self._speak_s, self._silence_s = FIRST_WORD_S, SECOND_WORD_S
+        self._looked = False
 
-    def for_(self, obstacle: Obstacle) -> None:
+    def for_(self, describe: Callable[[], Obstacle]) -> None:
         """Wait a little, and say what for when it is time.
 
         Raises:
-            LockError: it has been long enough.
+            LockError: it has been long enough, or would never end.
         """
         waited_s = time.monotonic() - self._since_s
         left_s = float("inf") if self._timeout_s is None else self._timeout_s - waited_s
+        if not self._looked:
+            _refuse_to_wait_for_oneself(describe())
+            self._looked = True
         if left_s <= 0:
-            raise LockError(_late(waited_s if self._timeout_s else 0.0, obstacle))
+            raise LockError(_late(waited_s if self._timeout_s else 0.0, describe()))
         if waited_s >= self._speak_s:
-            lasting = (
-                f" (waiting for {duration_text(waited_s)})" if waited_s > SECOND_WORD_S else ""
-            )
-            self._tell(f"waiting for {obstacle.text}{lasting}", obstacle)
-            self._speak_s = waited_s + self._silence_s
-            self._silence_s = min(self._silence_s * 2, LONGEST_SILENCE_S)
+            self._say(waited_s, describe())
         nap_s = min(max(SHARE * waited_s, SOONEST_S), LATEST_S)
         time.sleep(min(nap_s * random.uniform(0.7, 1.3), left_s))  # noqa: S311 - a jitter
+
+    def _say(self, waited_s: float, obstacle: Obstacle) -> None:
+        _refuse_to_wait_for_oneself(obstacle)
+        lasting = f" (waiting for {duration_text(waited_s)})" if waited_s > SECOND_WORD_S else ""
+        self._tell(f"waiting for {obstacle.text}{lasting}", obstacle)
+        self._speak_s = waited_s + self._silence_s
+        self._silence_s = min(self._silence_s * 2, LONGEST_SILENCE_S)
 
 
 def _late(waited_s: float, obstacle: Obstacle) -> str:
