@@ -50,8 +50,13 @@ class Holder:
         return self.place == _place()
 
     def is_alive(self) -> bool:
-        """Whether that process still runs; one of another container is believed."""
-        return not self.is_here() or (_exists(self.pid) and _started(self.pid) == self.started)
+        """Whether that process still runs; it is believed where that cannot be looked at.
+
+        That is in other containers, and where users do not see each other's processes.
+        """
+        if not self.is_here():
+            return True
+        return _exists(self.pid) and _started(self.pid) in {None, self.started}
 
     def is_own_thread(self) -> bool:
         """Whether this very thread holds it, and would wait for itself."""
