@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+LOCK_TIMEOUT_S = 14400.0
+"""Four hours: as the last of eight that queue for one device, each of them using up the
+default limit of an experiment (1800 s), one waits for three and a half."""
 Isolation = Literal["spawn", "none"]
 
 
@@ -31,5 +34,12 @@ class RunSettings:
     gates: tuple[str, ...] = ()
     strict: bool = False
     update_baselines: bool = False
+    allow_shared: bool = False
+    """Take no locks: others may use the devices meanwhile, and results are marked."""
+    lock_timeout_s: float | None = LOCK_TIMEOUT_S
+    """How long an experiment waits for its devices; 0 does not wait, ``None`` waits for ever."""
+    parallel: bool = False
+    """Whether other processes of this run measure at the same time, so that each experiment
+    takes GPUs that are free rather than the first ones."""
     run_id: str | None = None
     """Name of the run; ``None`` makes one up."""
