@@ -34,7 +34,7 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     """
     from pytest_llem._version import __version__
 
-    _die_with_parent()
+    die_with_parent()
     sock = socket.socket(fileno=int(os.environ.pop(CHANNEL_VARIABLE)))
     sock.set_inheritable(False)
     channel = Channel(sock)
@@ -50,7 +50,7 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     return channel, job.fields
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel kill this process when the supervisor dies (``prctl(2)``)."""
     if sys.platform != "linux":
         return

@@ -94,6 +94,9 @@ class SpawnLauncher:
             ) from error
         return Launched(Channel(here), SpawnedProcess(popen, token))
 
+    def close(self) -> None:
+        """Nothing is kept running."""
+
 
 @contextlib.contextmanager
 def _output(command: Command) -> Iterator[IO[bytes] | None]:

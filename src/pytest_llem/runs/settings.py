@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Isolation = Literal["spawn", "none"]
+    from pytest_llem.isolation.choice import Isolation
 
 
 @dataclass(frozen=True, slots=True)
