@@ -393,7 +393,6 @@ def test_pytest_exit_in_an_experiment_ends_the_run(run: Run) -> None:
     assert "test_never" not in result.stdout.str()
 
 
-@pytest.mark.parametrize("isolation", [None])
 def test_the_debugger_gets_the_terminal(pytester: pytest.Pytester) -> None:
     pytest.importorskip("pexpect")
     pytester.makepyfile(test_it="def test_fails(energy):\n    answer = 41\n    assert answer == 42")
