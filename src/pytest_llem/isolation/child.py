@@ -50,13 +50,13 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     return channel, job.fields
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when the supervisor dies (``prctl(2)``)."""
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have the kernel kill this process when its parent dies (``prctl(2)``); 0 undoes it."""
     if sys.platform != "linux":
         return
     import ctypes
 
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def main() -> None:

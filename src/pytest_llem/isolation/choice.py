@@ -106,12 +106,12 @@ def choose_launcher(isolation: Isolation, tell: Callable[[str], None]) -> Launch
         return ForkOrSpawn(ForkServerLauncher(), SpawnLauncher(), tell)
     if isolation == "fork-server":
         tell(INSTEAD.format(why))
-    return SpawnLauncher()
+    return SpawnLauncher(why=None if isolation == "spawn" else why)
 
 
 def described(isolation: Isolation, *, debugging: bool) -> str:
     """What ``--llem-isolation`` comes to here, and why."""
     if isolation not in {"auto", "fork-server"}:
         return isolation
-    why = "a debugger has the terminal" if debugging else why_not_forked()
+    why = "debugger" if debugging else "see results" if why_not_forked() else None
     return "fork-server" if why is None else f"spawn ({why})"

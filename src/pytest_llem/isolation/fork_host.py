@@ -43,6 +43,7 @@ def become_server(config: pytest.Config) -> None:
     die_with_parent()
     sock = socket.socket(fileno=int(os.environ.pop(HOST_VARIABLE)))
     sock.set_inheritable(False)
+    die_with_parent(0)  # from here on the closed wire tells, which leaves time to end all forks
     request = Forking(Wire(sock), _prepare).serve()
     fields = request.fields
     recorder = Recorder()
