@@ -38,7 +38,7 @@ class Seeding:
 
     def _noting(self, function: Any) -> Any:
         def noted(*arguments: Any, **named: Any) -> Any:
-            self.chosen = self.chosen or bool(arguments and arguments[0] is not None or named)
+            self.chosen = self.chosen or bool((arguments and arguments[0] is not None) or named)
             return function(*arguments, **named)
 
         noted.original = function  # type: ignore[attr-defined]

@@ -96,6 +96,8 @@ class Server:
     origin: tuple[Sequence[str], Surroundings]
     """What it was started with."""
     hosts: dict[str, Wire] = field(default_factory=dict)
+    ready: bool = False
+    """Whether it looks at its wire, and so ends by itself."""
 
     def host(self, preparation: Preparation) -> Wire:
         """The host of the preparation's test file, forked if there is none yet.
@@ -181,7 +183,7 @@ class Server:
         for wire in (*self.hosts.values(), self.wire):
             wire.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.popen.wait(REAP_S)
+            self.popen.wait(REAP_S if self.ready else 0.0)
         if self.popen.returncode is None:
             ProcessTree(self.popen.pid, self.token).kill()
             self.popen.wait(REAP_S)
@@ -229,6 +231,7 @@ class ForkServerLauncher:
         if self._server is None:
             self._server = self._start(command, environment, origin)
             self._server.expect(self._server.wire, "ready", START_S)
+            self._server.ready = True
         return self._server
 
     def _start(

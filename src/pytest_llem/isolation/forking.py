@@ -80,10 +80,10 @@ class Forking:
         descriptors = [one.descriptor for one in self._running.values()]
         told = [descriptor for descriptor in descriptors if descriptor is not None]
         patience_s = None if len(told) == len(descriptors) else LOOK_AGAIN_S
-        ready, _, _ = select.select([self.wire, *told], [], [], patience_s)
+        ready, _, _ = select.select([self.wire.fileno(), *told], [], [], patience_s)
         for pid in list(self._running):
             self._reap(pid)
-        message = self.wire.receive(0.0) if self.wire in ready else None
+        message = self.wire.receive(0.0) if self.wire.fileno() in ready else None
         return None if message is None else Request(*message)
 
     def _reap(self, pid: int) -> None:
