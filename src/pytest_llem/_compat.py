@@ -170,3 +170,19 @@ class Terminal:
     def write(self, text: str) -> None:
         self._writer._file.write(text)  # noqa: SLF001
         self._writer.flush()
+
+
+def set_base_temp(config: pytest.Config, path: Path) -> None:
+    """Have temporary directories made below *path* from now on."""
+    factory: Any = config._tmp_path_factory  # type: ignore[attr-defined] # noqa: SLF001
+    factory._given_basetemp = path  # noqa: SLF001
+    factory._basetemp = None  # noqa: SLF001
+
+
+def restart_capture(config: pytest.Config) -> None:
+    """Capture output in files of this process's own, suspended as between tests."""
+    manager: Any = config.pluginmanager.get_plugin("capturemanager")
+    if manager is not None:
+        manager.stop_global_capturing()
+        manager.start_global_capturing()
+        manager.suspend_global_capture()

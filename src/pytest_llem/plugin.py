@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llem.fixtures import energy, model
-from pytest_llem.isolation.launcher import CHANNEL_VARIABLE
+from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-dry-run", action="store_true", help="show the grid; load and measure nothing")
     add(
         "--llem-isolation",
-        choices=["spawn", "none"],
-        default="spawn",
-        help="a fresh process per experiment (default), or none, for debugging",
+        choices=["auto", "fork-server", "spawn", "none"],
+        default="auto",
+        help="a process per experiment: forked from a warm one where that is safe (auto, "
+        "fork-server), started afresh (spawn), or none, for debugging",
     )
     add(
         "--llem-timeout",
@@ -108,9 +109,23 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """See what conftest files do to the random numbers of a fork server."""
+    if HOST_VARIABLE in os.environ:
+        from pytest_llem.isolation.fork_fresh import SEEDING
+
+        SEEDING.watch()
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Become a child, if this process was started as one."""
-    if CHANNEL_VARIABLE in os.environ:
+    if HOST_VARIABLE in os.environ:
+        from pytest_llem.isolation.fork_host import become_server
+
+        become_server(config)
+        config.stash[IS_CHILD] = True
+    elif CHANNEL_VARIABLE in os.environ:
         from pytest_llem.isolation.pytest_child import enter
 
         enter(config)

@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+def isolation() -> str | None:
+    """How the runs of a test isolate experiments; ``None`` leaves it to the plugin."""
+    return None
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, isolation: str | None) -> Callable[..., pytest.RunResult]:
     """Run pytest in a process of its own over the given test file."""
 
     def run(source: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile(test_it=source)
-        return pytester.runpytest_subprocess("-p", "no:randomly", *arguments)
+        how = [f"--llem-isolation={isolation}"] if isolation else []
+        return pytester.runpytest_subprocess("-p", "no:randomly", *how, *arguments)
 
     return run
 

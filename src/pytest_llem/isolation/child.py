@@ -34,7 +34,7 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     """
     from pytest_llem._version import __version__
 
-    _die_with_parent()
+    die_with_parent()
     sock = socket.socket(fileno=int(os.environ.pop(CHANNEL_VARIABLE)))
     sock.set_inheritable(False)
     channel = Channel(sock)
@@ -50,13 +50,13 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     return channel, job.fields
 
 
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when the supervisor dies (``prctl(2)``)."""
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have the kernel kill this process when its parent dies (``prctl(2)``); 0 undoes it."""
     if sys.platform != "linux":
         return
     import ctypes
 
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -45,26 +45,52 @@ class Child:
 CHILD = pytest.StashKey[Child]()
 
 
+class Speaks(Protocol):
+    """Where reports go: a channel, or what keeps them for one."""
+
+    def send(self, kind: str, **fields: Any) -> None: ...
+
+
 def enter(config: pytest.Config) -> None:
     """Turn this pytest into a child that runs the one item of its job."""
     channel, job = connect()
+    pose_as_worker(config, job, channel)
     config.stash[CHILD] = Child(channel, job)
+
+
+def pose_as_worker(config: pytest.Config, job: dict[str, Any], speaks: Speaks) -> ChildReports:
+    """Have plugins that write files stand down, and reports sent away."""
     config.workerinput = job["workerinput"]  # type: ignore[attr-defined] # as xdist does
-    config.args = [job["argument"]]
-    config.stash[ONLY_POINT] = job["node_id"]
+    _take_item(config, job)
     for name, value in RESET_OPTIONS.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
+    reports = ChildReports(config, speaks)
+    config.pluginmanager.register(reports, "llem-child")
+    return reports
+
+
+def take_job(config: pytest.Config, channel: Channel, job: dict[str, Any]) -> None:
+    """Give a pytest that already poses as a worker the one item of its job."""
+    config.stash[CHILD] = Child(channel, job)
+    _take_item(config, job)
+
+
+def _take_item(config: pytest.Config, job: dict[str, Any]) -> None:
+    config.args = [job["argument"]]
+    config.stash[ONLY_POINT] = job["node_id"]
     config.option.basetemp = job["basetemp"]
-    config.pluginmanager.register(ChildReports(config, channel), "llem-child")
 
 
 class ChildReports:
     """Sends what pytest has to say over the control channel."""
 
-    def __init__(self, config: pytest.Config, channel: Channel) -> None:
+    def __init__(self, config: pytest.Config, speaks: Speaks) -> None:
         self._config = config
-        self._channel = channel
+        self._speaks = speaks
+
+    def speak_over(self, speaks: Speaks) -> None:
+        self._speaks = speaks
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -114,4 +140,4 @@ class ChildReports:
 
     def _send(self, kind: str, **fields: Any) -> None:
         with contextlib.suppress(ChannelClosedError):
-            self._channel.send(kind, **fields)
+            self._speaks.send(kind, **fields)

@@ -68,8 +68,10 @@ class SpawnedProcess:
 class SpawnLauncher:
     """Starts children with ``subprocess``, each in a session of its own."""
 
-    def __init__(self, python: str = sys.executable) -> None:
+    def __init__(self, python: str = sys.executable, why: str | None = None) -> None:
+        """*why* says why children are spawned, if something else was asked for."""
         self._python = python
+        self._why = why
 
     def launch(self, command: Command) -> Launched:
         here, there = socket.socketpair()
@@ -92,7 +94,10 @@ class SpawnLauncher:
                 f"could not start a child process with {self._python}: {error}. "
                 "Is the interpreter executable, the directory readable, and is there memory left?"
             ) from error
-        return Launched(Channel(here), SpawnedProcess(popen, token))
+        return Launched(Channel(here), SpawnedProcess(popen, token), why=self._why)
+
+    def close(self) -> None:
+        """Nothing is kept running."""
 
 
 @contextlib.contextmanager

@@ -91,6 +91,10 @@ class ExperimentResult(Stored):
     """In the order they were made; the first is the headline."""
     engine: dict[str, Any] | None
     """What the engine says really took effect; ``None`` if no model was loaded."""
+    isolation: str | None = None
+    """How its process was started, such as ``fork-server`` or ``spawn``; ``none`` is not at all."""
+    isolation_reason: str | None = None
+    """Why not in the way that was asked for; ``None`` if it was."""
 
     @property
     def headline(self) -> Measured | None:

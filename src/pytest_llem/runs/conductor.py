@@ -57,6 +57,12 @@ class Conducted:
     started_at: str
     ending: Ending | None
     """``None`` if it ran in this process."""
+    isolation: str = "none"
+    """How its process was started."""
+    isolation_reason: str | None = None
+    """Why not in the way that was asked for; ``None`` if it was."""
+    lost: bool = False
+    """Whether it ended because what it was forked from did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,19 @@ class Conductor:
             ending = supervisor.run()
         finally:
             observation.close()
-        return Conducted(observation, observer.engine, started_at, ending)
+        return Conducted(
+            observation,
+            observer.engine,
+            started_at,
+            ending,
+            launched.how,
+            launched.why,
+            lost=launched.lost(),
+        )
+
+    def close(self) -> None:
+        """End what was kept running to start children from."""
+        self._launcher.close()
 
     def keep(self, conducted: Conducted, result: ExperimentResult) -> str:
         """Write the result and its raw data; they are on disk when this returns.
@@ -174,6 +192,8 @@ class Conductor:
             steady_state_window=measured[0].steady_state_window if measured else None,
             measurements=tuple(measured),
             engine=conducted.engine,
+            isolation=conducted.isolation,
+            isolation_reason=conducted.isolation_reason,
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem._compat import base_temp, run_phases, teardown_exact, terminal_lent
 from pytest_llem.errors import LlemError
 from pytest_llem.isolation.inprocess import OwnProcess, observed
-from pytest_llem.isolation.launcher import Command
+from pytest_llem.isolation.launcher import Command, Preparation
 from pytest_llem.isolation.pytest_child import CHILD, Child
 from pytest_llem.isolation.reports import (
     TAIL_CHARACTERS,
@@ -38,6 +38,20 @@ if TYPE_CHECKING:
     from pytest_llem.results.schema import Outcome
     from pytest_llem.runs.conductor import Conductor
     from pytest_llem.runs.observation import Instrument
+
+
+MODULES = (
+    "pytest_llem.measure.drive",
+    "pytest_llem.measure.instrument",
+    "pytest_llem.measure.link",
+    "pytest_llem.measure.session",
+    "pytest_llem.measure.work",
+    "pytest_llem.config.experiment",
+    "pytest_llem.config.phases",
+    "pytest_llem.energy.measured",
+    "pytest_llem.workloads.batch",
+)
+"""What every child imports to measure."""
 
 
 @dataclass(slots=True)
@@ -85,22 +99,26 @@ class ItemConductor:
         self._output = tempfile.TemporaryDirectory(prefix="llem-output-")
 
     def close(self) -> None:
+        self._conductor.close()
         self._output.cleanup()
 
     def isolated(
         self, item: pytest.Item, point: Point, on_progress: Callable[[Progress], None] | None
     ) -> ConductedItem:
         """Run *item* in a fresh process."""
-        heard = Heard(self._config)
-        output = self._output_file()
         deadline_s = None if self._debugging else self._conductor.settings.timeout_s
-        command, job = self._command(output), self._job(item, point)
-        task = Task(point, command, job, heard.listen, on_progress, deadline_s)
-        try:
-            with terminal_lent(self._config) if self._debugging else nullcontext():
-                conducted = self._conductor.conduct(task)
-        except LlemError as error:
-            return not_conducted(item, point, error)
+        lost = True
+        while lost:
+            heard = Heard(self._config)
+            output = self._output_file()
+            command, job = self._command(item, point, output), self._job(item, point)
+            task = Task(point, command, job, heard.listen, on_progress, deadline_s)
+            try:
+                with terminal_lent(self._config) if self._debugging else nullcontext():
+                    conducted = self._conductor.conduct(task)
+            except LlemError as error:
+                return not_conducted(item, point, error)
+            lost = conducted.lost and missing_phase(heard.reports) is not None
         self._add_owed_report(item, heard, conducted, deadline_s, output)
         outcome, message = account_of(heard.reports, conducted)
         account = Account(point, outcome, message, item.nodeid)
@@ -151,7 +169,7 @@ class ItemConductor:
             return None
         return Path(self._output.name) / f"{self._count}.log"
 
-    def _command(self, output: Path | None) -> Command:
+    def _command(self, item: pytest.Item, point: Point, output: Path | None) -> Command:
         config = self._config
         directory = config.invocation_params.dir
         arguments = [str(argument) for argument in config.invocation_params.args]
@@ -164,6 +182,18 @@ class ItemConductor:
             directory,
             output=output,
             terminal=self._debugging,
+            preparation=self._preparation(item, point),
+        )
+
+    def _preparation(self, item: pytest.Item, point: Point) -> Preparation:
+        assert point.config is not None  # noqa: S101 - invalid points are never conducted
+        loads_model = "model" in getattr(item, "fixturenames", ())
+        return Preparation(
+            file=str(item.path),
+            workerinput=self._worker_input,
+            basetemp=str(base_temp(self._config) / "llem-host"),
+            modules=MODULES,
+            experiment=point.config.model_dump(mode="json") if loads_model else None,
         )
 
     def _job(self, item: pytest.Item, point: Point) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llem.errors import LlemError
+from pytest_llem.isolation.choice import choose_launcher
+from pytest_llem.isolation.reports import restore_warning
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.runs.conductor import Conductor
 from pytest_llem.runs.gatekeeper import Gatekeeper
@@ -41,7 +43,7 @@ class ExperimentSession:
         self._config = config
         self._points = points
         self._settings = settings
-        self.conductor = Conductor(settings)
+        self.conductor = Conductor(settings, choose_launcher(settings.isolation, self._tell))
         self.conductor.leasing.tell = teller(config, lambda: self.conductor.store.run_id)
         self._items = ItemConductor(config, self.conductor)
         self._gatekeeper = Gatekeeper(settings, self.conductor.environment, len(points))
@@ -88,6 +90,14 @@ class ExperimentSession:
 
     def pytest_unconfigure(self) -> None:
         self._items.close()
+
+    def _tell(self, text: str) -> None:
+        """Warn, even where the project turns warnings into errors."""
+        data = {"text": text, "category": ["pytest", "PytestWarning"], "when": "runtest"}
+        nowhere = {"filename": __file__, "lineno": 1, "nodeid": "", "location": None}
+        self._config.hook.pytest_warning_recorded.call_historic(
+            kwargs=restore_warning({**data, **nowhere})
+        )
 
     def _begin(self) -> None:
         if self._begun:

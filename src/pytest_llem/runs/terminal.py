@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem._compat import Terminal, terminal_lent
 from pytest_llem.devices.several import described
+from pytest_llem.isolation.choice import described as described_isolation
 from pytest_llem.reports.header import header_lines
 from pytest_llem.reports.progress import Progress as ProgressLine
 from pytest_llem.reports.progress import Step, is_live, live_width
@@ -41,7 +42,9 @@ def header(conductor: Conductor, config: pytest.Config) -> list[str]:
         meter_why=why,
         measured=conductor.instruments.choice.measured,
         profile="default",
-        isolation=conductor.settings.isolation,
+        isolation=described_isolation(
+            conductor.settings.isolation, debugging=config.getoption("usepdb")
+        ),
         unicode=reporter is None or Terminal(reporter).unicode,
     )
 
