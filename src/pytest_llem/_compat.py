@@ -125,6 +125,16 @@ def terminal_lent(config: pytest.Config) -> Iterator[None]:
         manager.resume_global_capture()
 
 
+def speak_of(config: pytest.Config, item: pytest.Item) -> None:
+    """Let a worker of pytest-xdist report on *item* though it is not the latest one it ran.
+
+    It sends the latest one's index with every report, and insists that they belong together.
+    """
+    for plugin in config.pluginmanager.get_plugins():
+        if hasattr(plugin, "run_one_test") and hasattr(plugin, "item_index"):
+            plugin.item_index = item.session.items.index(item)
+
+
 class QuietTerminal:
     """What pytest's debugger needs of the terminal reporter: its writer, and no hooks."""
 

@@ -31,6 +31,8 @@ RESET_OPTIONS: dict[str, Any] = {
     "stepwise_skip": False,
     "maxfail": 0,
     "llem_dry_run": False,
+    "llem_repeats": 1,
+    "llem_shuffle": None,
 }
 
 

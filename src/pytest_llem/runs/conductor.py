@@ -93,9 +93,7 @@ class Conductor:
             )
             for point in points
         ]
-        self._store = open_or_create(
-            self.settings.runs, self.settings.run_id, command_line, self.environment, planned
-        )
+        self._store = open_or_create(self.settings, command_line, self.environment, planned)
 
     def conduct(self, task: Task) -> Conducted:
         """Run one experiment in a child and observe it to its end.

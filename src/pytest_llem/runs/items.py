@@ -86,9 +86,13 @@ class ItemConductor:
         self._output.cleanup()
 
     def isolated(
-        self, item: pytest.Item, point: Point, on_progress: Callable[[Progress], None] | None
+        self,
+        item: pytest.Item,
+        point: Point,
+        on_progress: Callable[[Progress], None] | None,
+        repeat: int = 0,
     ) -> ConductedItem:
-        """Run *item* in a fresh process."""
+        """Run *item* in a fresh process, the *repeat*-th one of it from 0."""
         heard = Heard(self._config)
         output = self._output_file()
         deadline_s = None if self._debugging else self._conductor.settings.timeout_s
@@ -101,7 +105,7 @@ class ItemConductor:
             return not_conducted(item, point, error)
         self._add_owed_report(item, heard, conducted, deadline_s, output)
         outcome, message = account_of(heard.reports, conducted)
-        account = Account(point, outcome, message, item.nodeid)
+        account = Account(point, outcome, message, item.nodeid, repeat)
         return ConductedItem(item, account, conducted, heard.reports, heard.interruption)
 
     def in_process(

@@ -30,6 +30,14 @@ def settings_of(config: pytest.Config) -> RunSettings:
     timeout_s = config.getoption("llem_timeout")
     if timeout_s < 0:
         raise ConfigError(f"--llem-timeout={timeout_s:g}: seconds, or 0 for no limit.")
+    repeats = config.getoption("llem_repeats")
+    if repeats < 1:
+        raise ConfigError(f"--llem-repeats={repeats}: a number of processes, 1 or more.")
+    if repeats > 1 and config.getoption("llem_isolation") == "none":
+        raise ConfigError(
+            f"--llem-repeats={repeats} is about fresh processes, of which --llem-isolation=none "
+            "starts none. Leave one of the two out."
+        )
     return RunSettings(
         project=config.rootpath,
         runs=_directory(config, "llem_dir", ".llem"),
@@ -42,6 +50,8 @@ def settings_of(config: pytest.Config) -> RunSettings:
         gates=tuple(config.getoption("llem_gate")),
         strict=config.getoption("llem_strict"),
         update_baselines=config.getoption("llem_update_baselines"),
+        repeats=repeats,
+        shuffle_seed=config.getoption("llem_shuffle"),
         run_id=getattr(config, "workerinput", {}).get(RUN_ID),
     )
 

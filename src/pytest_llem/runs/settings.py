@@ -31,5 +31,9 @@ class RunSettings:
     gates: tuple[str, ...] = ()
     strict: bool = False
     update_baselines: bool = False
+    repeats: int = 1
+    """Fresh processes per experiment, interleaved."""
+    shuffle_seed: int | None = None
+    """Seed of the order of experiments within a round; ``None`` keeps them as collected."""
     run_id: str | None = None
     """Name of the run; ``None`` makes one up."""
