@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from pytest_llem.isolation.reports import TAIL_CHARACTERS, describe
 from pytest_llem.plan.point import Point
 from pytest_llem.runs.books import close_books
 from pytest_llem.runs.conductor import Account, Conductor, Task
+from pytest_llem.runs.order import ordered
 from pytest_llem.runs.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class StudyResult:
     run: Path
     """Directory of the run, with results, raw data and environment."""
     results: tuple[ExperimentResult, ...]
-    """One a process: experiments in order, repeated for every repeat."""
+    """One a process, in the order they ran: all experiments once, then all again."""
 
 
 def default_settings(project: Path | None = None) -> RunSettings:
@@ -81,14 +81,16 @@ def run_study(
         MeterError: no meter answers what *settings* ask for.
         StoreError: a result cannot be written; those before it are kept.
     """
-    conductor = Conductor(settings or default_settings())
+    settings = replace(settings or default_settings(), repeats=study.repeats)
+    conductor = Conductor(settings)
     points = [_point(study.name, config) for config in study.experiments]
     results = []
     with _begun(conductor, points):
-        for repeat, point in itertools.product(range(study.repeats), points):
-            results.append(_conduct(conductor, point, repeat, on_progress))
-            if on_result is not None:
-                on_result(results[-1])
+        for repeat in range(study.repeats):
+            for point in ordered(points, settings.shuffle_seed, repeat):
+                results.append(_conduct(conductor, point, repeat, on_progress))
+                if on_result is not None:
+                    on_result(results[-1])
     return StudyResult(conductor.store.path, tuple(results))
 
 

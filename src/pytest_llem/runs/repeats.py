@@ -50,6 +50,8 @@ class Repeated:
             when = str(report.when)
             report.duration += self._spent_s.get(when, 0.0)
             self._spent_s[when] = report.duration
+            if report.failed and self.planned > 1:
+                report.sections.append(("llem", f"process {self.ran} of {self.planned}"))
 
     @property
     def may_go_on(self) -> bool:

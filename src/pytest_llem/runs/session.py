@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -72,7 +72,6 @@ class ExperimentSession:
         if self._settings.isolation != "none":
             finish_item(item, nextitem)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        _interrupt_if_told(experiment)
         return True
 
     @pytest.hookimpl(wrapper=True)
@@ -115,17 +114,25 @@ class ExperimentSession:
         for experiment in ordered(going_on, self._settings.shuffle_seed, number):
             _stop_if_told(session)
             self._conduct(experiment, None)
-            _interrupt_if_told(experiment)
         _stop_if_told(session)
 
     def _conduct(self, experiment: Repeated, nextitem: pytest.Item | None) -> None:
         """Run an experiment once more; report it when its last process has ended, or one failed."""
         ended = self._run(experiment, nextitem)
+        if ended.interruption is not None:
+            self._report_unfinished(experiment, ended)
+            _interrupt(ended.interruption)
         experiment.take(ended, *self._keep(ended))
         if experiment.planned > 1:
             process = f"process {experiment.ran} of {experiment.planned}"
             self.say(f"llem: {experiment.item.nodeid}, {process}: {ended.account.outcome}", 1)
         if experiment.is_decided and not experiment.released:
+            self._judge(experiment)
+
+    def _report_unfinished(self, experiment: Repeated, ended: ConductedItem) -> None:
+        """Report an interrupted process if it had failed by then; others have no result."""
+        if any(report.failed for report in ended.reports) and not experiment.released:
+            experiment.take(ended, *self._keep(ended))
             self._judge(experiment)
 
     def _run(self, experiment: Repeated, nextitem: pytest.Item | None) -> ConductedItem:
@@ -198,10 +205,7 @@ def _stop_if_told(session: pytest.Session) -> None:
         raise session.Interrupted(session.shouldstop)
 
 
-def _interrupt_if_told(experiment: Repeated) -> None:
-    said = experiment.ended.interruption if experiment.ended else None
-    if said is None:
-        return
+def _interrupt(said: dict[str, Any]) -> NoReturn:
     if said["exits"]:
         pytest.exit(said["reason"], said["status"])
     raise KeyboardInterrupt
