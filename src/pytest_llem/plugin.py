@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a fresh process per experiment (default), or none, for debugging",
     )
     add(
+        "--llem-memory-limit",
+        metavar="SIZE",
+        help="end an experiment whose processes together take more memory (8GiB)",
+    )
+    add(
         "--llem-repeats",
         type=int,
         default=1,

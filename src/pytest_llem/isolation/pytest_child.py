@@ -15,6 +15,7 @@ import pytest
 from pytest_llem._compat import QuietTerminal
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.child import connect
+from pytest_llem.isolation.output import bounded
 from pytest_llem.plan.only import ONLY_POINT
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ class ChildReports:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         hook = self._config.hook.pytest_report_to_serializable
-        self._send("report", data=hook(config=self._config, report=report))
+        self._send("report", data=bounded(hook(config=self._config, report=report)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._send("uncollected", message=report.longreprtext)
+            self._send("uncollected", message=bounded(report.longreprtext))
 
     def pytest_warning_recorded(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem._version import __version__
 from pytest_llem.config.identity import config_hash
 from pytest_llem.devices.nvml.meter import driver_facts
+from pytest_llem.isolation.memory import MemoryGuard
 from pytest_llem.isolation.spawn import SpawnLauncher
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.channel import Message
     from pytest_llem.isolation.launcher import Command, Launcher
     from pytest_llem.isolation.observer import Progress
+    from pytest_llem.isolation.output import OutputLog
+    from pytest_llem.isolation.process_tree import ProcessTree
     from pytest_llem.isolation.supervisor import Ending
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import Outcome
@@ -42,6 +45,8 @@ class Task:
     on_message: Callable[[Message], None]
     on_progress: Callable[[Progress], None] | None = None
     deadline_s: float | None = None
+    output: OutputLog | None = None
+    """What the child prints, where that goes into a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +120,24 @@ class Conductor:
             task.deadline_s,
             task.on_message,
             task.on_progress,
+            self._guard(task, launched.process.tree),
         )
         try:
             ending = supervisor.run()
         finally:
             observation.close()
         return Conducted(observation, observer.engine, started_at, ending)
+
+    def _guard(self, task: Task, tree: ProcessTree) -> Callable[[], str | None]:
+        limit = self.settings.memory_limit_bytes
+        memory = None if limit is None else MemoryGuard(tree, limit)
+
+        def guard() -> str | None:
+            if task.output is not None:
+                task.output.trim()
+            return None if memory is None else memory.check()
+
+        return guard
 
     def keep(self, conducted: Conducted, result: ExperimentResult) -> str:
         """Write the result and its raw data; they are on disk when this returns.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.config.identity import config_hash
 from pytest_llem.config.study import StudyConfig
 from pytest_llem.isolation.launcher import Command
-from pytest_llem.isolation.reports import TAIL_CHARACTERS, describe
+from pytest_llem.isolation.output import OutputLog
+from pytest_llem.isolation.reports import describe
 from pytest_llem.plan.point import Point
 from pytest_llem.runs.books import close_books
 from pytest_llem.runs.conductor import Account, Conductor, Task
@@ -121,25 +122,24 @@ def _conduct(
         if message.kind == "outcome":
             said.update(message.fields)
 
-    output = conductor.store.path / "output.log"
+    log = OutputLog(conductor.store.path / "output.log")
     deadline_s = conductor.settings.timeout_s
-    command = Command(["-m", "pytest_llem.isolation.child"], Path.cwd(), output=output)
+    command = Command(["-m", "pytest_llem.isolation.child"], Path.cwd(), output=log.path)
     job = {"function": FUNCTION, "config": point.config.model_dump(mode="json")}
-    conducted = conductor.conduct(Task(point, command, job, listen, on_progress, deadline_s))
-    outcome, message = _account(said, conducted.ending, deadline_s, output)
+    conducted = conductor.conduct(Task(point, command, job, listen, on_progress, deadline_s, log))
+    outcome, message = _account(said, conducted.ending, deadline_s, log)
     result = conductor.result(conducted, Account(point, outcome, message, None, repeat))
     conductor.keep(conducted, result)
     return result
 
 
 def _account(
-    said: dict[str, Any], ending: Ending | None, deadline_s: float | None, output: Path
+    said: dict[str, Any], ending: Ending | None, deadline_s: float | None, log: OutputLog
 ) -> tuple[Outcome, str | None]:
     if said:
         return said["outcome"], said["message"]
     assert ending is not None  # noqa: S101 - bare experiments always run in a child
-    tail = output.read_text(errors="replace")[-TAIL_CHARACTERS:]
-    message = f"{describe(ending, deadline_s)}\n{tail}".strip()
+    message = f"{describe(ending, deadline_s)}\n{log.end()}".strip()
     if ending.timed_out:
         return "timed_out", message
-    return ("crashed" if (ending.status or 0) < 0 else "error"), message
+    return ("crashed" if ending.was_killed else "error"), message

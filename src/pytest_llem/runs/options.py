@@ -10,6 +10,7 @@ from pytest_llem.baselines.rules import parse_rules
 from pytest_llem.devices.selection import MeterRequest
 from pytest_llem.devices.several import choose_meters
 from pytest_llem.errors import ConfigError, LlemError
+from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.settings import RunSettings
 
@@ -38,6 +39,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
             f"--llem-repeats={repeats} is about fresh processes, of which --llem-isolation=none "
             "starts none. Leave one of the two out."
         )
+    limit = config.getoption("llem_memory_limit")
     return RunSettings(
         project=config.rootpath,
         runs=_directory(config, "llem_dir", ".llem"),
@@ -47,6 +49,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         cpu_watts=config.getoption("llem_cpu_watts"),
         isolation=config.getoption("llem_isolation"),
         timeout_s=timeout_s or None,
+        memory_limit_bytes=None if limit is None else bytes_of(limit),
         gates=tuple(config.getoption("llem_gate")),
         strict=config.getoption("llem_strict"),
         update_baselines=config.getoption("llem_update_baselines"),

@@ -28,6 +28,8 @@ class RunSettings:
     isolation: Isolation = "spawn"
     timeout_s: float | None = None
     """Limit of one experiment in seconds; ``None`` is none."""
+    memory_limit_bytes: int | None = None
+    """What one experiment's processes may take together; ``None`` is no limit."""
     gates: tuple[str, ...] = ()
     strict: bool = False
     update_baselines: bool = False
