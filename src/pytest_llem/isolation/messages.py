@@ -53,7 +53,7 @@ FIELDS: dict[str, dict[str, Check]] = {
         "status": _or_null(_whole),
     },
     "outcome": {
-        "outcome": lambda value: value in {"passed", "failed", "skipped", "error"},
+        "outcome": lambda value: value in ("passed", "failed", "skipped", "error"),
         "message": _or_null(_text),
     },
 }
@@ -62,7 +62,7 @@ FIELDS: dict[str, dict[str, Check]] = {
 
 def well_formed(message: Message) -> bool:
     """Whether *message* is one of a child's, with the fields that its kind has."""
-    checks = FIELDS.get(message.kind)
+    checks = FIELDS.get(message.kind) if _text(message.kind) else None
     if checks is None or checks.keys() != message.fields.keys():
         return False
     return all(check(message.fields[name]) for name, check in checks.items())

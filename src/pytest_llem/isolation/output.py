@@ -36,7 +36,7 @@ class OutputLog:
             with self.path.open("r+b") as file:
                 size = file.seek(0, 2)
                 file.seek(max(0, size - KEPT))
-                self._cut = file.read(KEPT)
+                self._cut = (self._cut + file.read(KEPT))[-KEPT:]
                 file.truncate(0)
                 self._left_out += size
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.supervisor import Ending
 
 Phase = Literal["setup", "call", "teardown"]
-PHASES = ("setup", "call", "teardown")
 
 
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
@@ -43,8 +42,9 @@ def _report(config: pytest.Config, data: dict[str, Any]) -> pytest.TestReport:
     report.location = (file, line, domain)
     report.sections = [(name, text) for name, text in report.sections]
     report.user_properties = [(name, value) for name, value in report.user_properties]
-    if report.when not in PHASES or report.outcome not in {"passed", "failed", "skipped"}:
-        raise ValueError(f"{report.when!r} or {report.outcome!r} is not of a report")
+    told: list[object] = [report.when, report.outcome]
+    if not all(isinstance(word, str) for word in told):
+        raise TypeError(f"{told} are not phase and outcome of a report")
     return report
 
 
