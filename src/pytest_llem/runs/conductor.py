@@ -163,7 +163,7 @@ class Conductor:
             run_id=self.store.run_id,
             repeat=account.repeat,
             outcome=account.outcome,
-            message=account.message,
+            message=_storable(account.message),
             started_at=conducted.started_at,
             config=point.config,
             measurement_methodology=conducted.observation.methodology(),
@@ -176,6 +176,11 @@ class Conductor:
 def experiment_id(point: Point) -> str:
     """Group and configuration hash."""
     return f"{point.group}-{point.identity}"
+
+
+def _storable(text: str | None) -> str | None:
+    """*text* without halves of surrogate pairs, which JSON in UTF-8 cannot hold."""
+    return None if text is None else text.encode(errors="backslashreplace").decode()
 
 
 def wall_clock() -> str:
