@@ -136,11 +136,16 @@ def speak_of(config: pytest.Config, item: pytest.Item) -> None:
 
 
 class QuietTerminal:
-    """What pytest's debugger needs of the terminal reporter: its writer, and no hooks."""
+    """The terminal reporter without its hooks, so that it reports nothing by itself.
 
-    def __init__(self, config: pytest.Config, reporter: Any) -> None:
-        self.config = config
-        self._tw = reporter._tw  # noqa: SLF001
+    pytest's debugger and plugins such as pytest-timeout need it for its writer.
+    """
+
+    def __init__(self, reporter: Any) -> None:
+        self._reporter = reporter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reporter, name)
 
 
 def run_phases(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:

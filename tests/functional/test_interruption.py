@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOURCE = """
-import os, pathlib, time
+import os, pathlib, subprocess, time
 
 import pytest
 
@@ -41,6 +41,8 @@ if "LLEM_EXPERIMENT" not in os.environ:
 
 @pytest.fixture
 def loaded(energy):
+    worker = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    pathlib.Path("worker").write_text(str(worker.pid))
     here("loading")
     yield
     here("teardown")
@@ -111,6 +113,9 @@ class Interrupted:
         pid = self.pid()
         assert pid is not None
         until(lambda: not lives(pid))
+        if (self.path / "worker").exists():
+            worker = int((self.path / "worker").read_text())
+            until(lambda: not lives(worker))
         return output
 
     def finished(self) -> list[str]:

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llem.errors import ConfigError
+from pytest_llem.isolation import undertaker
 from pytest_llem.isolation.memory import MemoryGuard, bytes_of, kernel_kills
 from pytest_llem.isolation.output import LONGEST_TEXT, OutputLog, bounded
-from pytest_llem.isolation.process_tree import ProcessTree
+from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
 from pytest_llem.isolation.reports import describe
 from pytest_llem.isolation.supervisor import Ending
 
@@ -120,3 +121,7 @@ def test_long_texts_of_a_report_are_cut_at_their_start() -> None:
     assert (name, kept, cut["n"]) == ("stdout", ["stderr", "short"], 1)
     assert text.startswith("[7 characters were cut")
     assert text.endswith("the end")
+
+
+def test_the_undertakers_variable_is_the_tokens() -> None:
+    assert undertaker.VARIABLE == TOKEN_VARIABLE

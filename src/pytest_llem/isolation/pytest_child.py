@@ -72,8 +72,8 @@ class ChildReports:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         reporter = config.pluginmanager.unregister(name="terminalreporter")
-        if config.getoption("usepdb"):
-            config.pluginmanager.register(QuietTerminal(config, reporter), "terminalreporter")
+        if reporter is not None:
+            config.pluginmanager.register(QuietTerminal(reporter), "terminalreporter")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         hook = self._config.hook.pytest_report_to_serializable

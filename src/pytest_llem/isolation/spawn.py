@@ -10,13 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
-import uuid
 from typing import IO, TYPE_CHECKING
 
 from pytest_llem.errors import IsolationError
 from pytest_llem.isolation.channel import Channel
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, Command, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
+from pytest_llem.isolation.tokens import TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ class SpawnLauncher:
         self._python = python
 
     def launch(self, command: Command) -> Launched:
-        token = uuid.uuid4().hex
+        token = TOKENS.new()
         try:
             here, there = socket.socketpair()
         except OSError as error:
