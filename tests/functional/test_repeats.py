@@ -231,3 +231,32 @@ def test_an_interrupted_run_keeps_and_reports_the_processes_that_ended(
     assert [one["outcome"] for one in stored()] == ["passed", "passed"]
     assert not list(pytester.path.glob("baselines/**/*.json"))
     assert "1 of 3 processes ran" in result.stdout.str()
+
+
+FAMILY = """
+from dataclasses import replace
+from pytest_llem.runs.gatekeeper import Gatekeeper
+
+judge, settle = Gatekeeper.judge, Gatekeeper.settle
+
+def undecided(self, results):
+    return [replace(one, verdict="inconclusive", final=False) for one in judge(self, results)]
+
+def decided(self):
+    return {
+        name: [replace(one, verdict="regressed") for one in judgements]
+        for name, judgements in settle(self).items()
+    }
+
+Gatekeeper.judge, Gatekeeper.settle = undecided, decided
+"""
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_what_waits_for_its_family_is_released_with_the_familys_verdict(
+    run: Run, pytester: pytest.Pytester, repeats: int
+) -> None:
+    pytester.makeconftest(FAMILY)
+    result = run(MEASURING, f"--llem-repeats={repeats}", "--llem-gate=duration_s:5%")
+    result.assert_outcomes(failed=2)
+    assert "energy gate not passed" in result.stdout.str()

@@ -106,6 +106,9 @@ class ItemConductor:
         self._add_owed_report(item, heard, conducted, deadline_s, log)
         if log is not None:
             log.remove()
+        if heard.reports and conducted.ending is not None and conducted.ending.garbage:
+            said = f"{conducted.ending.garbage} messages of the process made no sense"
+            heard.reports[-1].sections.append(("llem", f"{said} and were passed over"))
         outcome, message = account_of(heard.reports, conducted)
         account = Account(point, outcome, message, item.nodeid, repeat)
         return ConductedItem(item, account, conducted, heard.reports, heard.interruption)
