@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["energy", "model"]
 IS_CHILD = pytest.StashKey[bool]()
+RANDOM = -1
+"""Stands for a seed that is yet to be drawn."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +49,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
         help="a process per experiment: forked from a warm one where that is safe (auto, "
         "fork-server), started afresh (spawn), or none, for debugging",
+    )
+    add(
+        "--llem-memory-limit",
+        metavar="SIZE",
+        help="end an experiment whose processes together take more memory (8GiB)",
+    )
+    add(
+        "--llem-repeats",
+        type=int,
+        default=1,
+        metavar="K",
+        help="run each experiment in K fresh processes, interleaved, and judge them as one",
+    )
+    add(
+        "--llem-shuffle",
+        nargs="?",
+        type=_seed,
+        const=RANDOM,
+        metavar="SEED",
+        help="shuffle the experiments within each round; without SEED one is drawn and shown",
     )
     add(
         "--llem-timeout",
@@ -102,6 +125,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no seed. Write --llem-shuffle=SEED with a whole number, or "
+            "--llem-shuffle alone as the last argument or before another option"
+        )
+    return int(text)
+
+
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from pytest_llem import hookspecs
 
@@ -146,6 +178,8 @@ def _configure_collection(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER_HELP)
     collection = ExperimentCollection(config, known_backends=_engine_names)
     config.pluginmanager.register(collection, "llem-collection")
+    if config.option.llem_shuffle is not None:
+        _shuffle(config)
     only = only_point(config)
     if only is not None:
         config.pluginmanager.register(OnlyPoint(only), "llem-only-point")
@@ -154,6 +188,24 @@ def _configure_collection(config: pytest.Config) -> None:
 
         preview = DryRun(config, collection, lambda points: _baseline_states(config, points))
         config.pluginmanager.register(preview, "llem-dry-run")
+
+
+def _shuffle(config: pytest.Config) -> None:
+    from pytest_llem.runs.order import FirstRound
+
+    if config.option.llem_shuffle == RANDOM:  # before workers of xdist are given the options
+        config.option.llem_shuffle = int.from_bytes(os.urandom(4), "big")
+    config.pluginmanager.register(FirstRound(config.option.llem_shuffle), "llem-first-round")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say in which order experiments run, if not once each as collected."""
+    option, said = config.option, []
+    if option.llem_repeats > 1:
+        said.append(f"{option.llem_repeats} processes each, interleaved")
+    if option.llem_shuffle is not None:
+        said.append(f"shuffled by --llem-shuffle={option.llem_shuffle}")
+    return [f"llem: {', '.join(said)}"] if said else []
 
 
 def _baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[str, str]:

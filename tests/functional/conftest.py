@@ -39,3 +39,9 @@ def stored(pytester: pytest.Pytester) -> Callable[[], list[dict[str, object]]]:
         return [json.loads(file.read_text()) for file in files]
 
     return stored
+
+
+@pytest.fixture(scope="session", params=["spawn"])
+def launcher(request: pytest.FixtureRequest) -> str:
+    """How children are started: what has to survive everything does so with each of these."""
+    return str(request.param)

@@ -15,6 +15,7 @@ from typing import Any
 from pytest_llem.errors import IsolationError, LlemError
 from pytest_llem.isolation.channel import Channel
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE
+from pytest_llem.isolation.memory import prefer_as_victim
 
 PR_SET_PDEATHSIG = 1
 
@@ -35,6 +36,7 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     from pytest_llem._version import __version__
 
     die_with_parent()
+    prefer_as_victim()
     sock = socket.socket(fileno=int(os.environ.pop(CHANNEL_VARIABLE)))
     sock.set_inheritable(False)
     channel = Channel(sock)

@@ -275,7 +275,7 @@ class ForkServerLauncher:
             fields = {"token": token, "environment": late(environment)}
             pid = server.ask(wire, "run", files, command.preparation, **fields)
         process = ForkedProcess(wire, pid, token)
-        return Launched(Channel(here), process, "fork-server", lost=process.lost)
+        return Launched(Channel(here, queues=True), process, "fork-server", lost=process.lost)
 
 
 def _as_script(arguments: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from pytest_llem._compat import QuietTerminal
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.child import connect
+from pytest_llem.isolation.output import bounded
 from pytest_llem.plan.only import ONLY_POINT
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ RESET_OPTIONS: dict[str, Any] = {
     "stepwise_skip": False,
     "maxfail": 0,
     "llem_dry_run": False,
+    "llem_repeats": 1,
+    "llem_shuffle": None,
 }
 
 
@@ -95,16 +98,16 @@ class ChildReports:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         reporter = config.pluginmanager.unregister(name="terminalreporter")
-        if config.getoption("usepdb"):
-            config.pluginmanager.register(QuietTerminal(config, reporter), "terminalreporter")
+        if reporter is not None:
+            config.pluginmanager.register(QuietTerminal(reporter), "terminalreporter")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         hook = self._config.hook.pytest_report_to_serializable
-        self._send("report", data=hook(config=self._config, report=report))
+        self._send("report", data=bounded(hook(config=self._config, report=report)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._send("uncollected", message=report.longreprtext)
+            self._send("uncollected", message=bounded(report.longreprtext))
 
     def pytest_warning_recorded(
         self,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
-import uuid
 from typing import IO, TYPE_CHECKING
 
 from pytest_llem.errors import IsolationError
 from pytest_llem.isolation.channel import Channel
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, Command, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
+from pytest_llem.isolation.tokens import TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,9 @@ class SpawnedProcess:
         with contextlib.suppress(OSError):
             descriptor = os.pidfd_open(self._popen.pid)
             try:
-                select.select([descriptor], [], [], timeout_s)
+                poll = select.poll()
+                poll.register(descriptor, select.POLLIN)
+                poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
             finally:
                 os.close(descriptor)
 
@@ -74,8 +77,11 @@ class SpawnLauncher:
         self._why = why
 
     def launch(self, command: Command) -> Launched:
-        here, there = socket.socketpair()
-        token = uuid.uuid4().hex
+        token = TOKENS.new()
+        try:
+            here, there = socket.socketpair()
+        except OSError as error:
+            raise _not_started(self._python, error) from error
         try:
             with there, _output(command) as output:
                 popen = subprocess.Popen(  # noqa: S603 - the command is ours
@@ -90,14 +96,18 @@ class SpawnLauncher:
                 )
         except OSError as error:
             here.close()
-            raise IsolationError(
-                f"could not start a child process with {self._python}: {error}. "
-                "Is the interpreter executable, the directory readable, and is there memory left?"
-            ) from error
-        return Launched(Channel(here), SpawnedProcess(popen, token), why=self._why)
+            raise _not_started(self._python, error) from error
+        return Launched(Channel(here, queues=True), SpawnedProcess(popen, token), why=self._why)
 
     def close(self) -> None:
         """Nothing is kept running."""
+
+
+def _not_started(python: str, error: OSError) -> IsolationError:
+    return IsolationError(
+        f"could not start a child process with {python}: {error}. Is the interpreter executable, "
+        "the directory readable, are there memory, processes and open files (ulimit -n) left?"
+    )
 
 
 @contextlib.contextmanager
@@ -105,7 +115,8 @@ def _output(command: Command) -> Iterator[IO[bytes] | None]:
     if command.output is None:
         yield None
     else:
-        with command.output.open("wb") as file:
+        command.output.write_bytes(b"")
+        with command.output.open("ab") as file:  # appends, so that the file can be cut meanwhile
             yield file
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem._version import __version__
 from pytest_llem.config.identity import config_hash
 from pytest_llem.devices.nvml.meter import driver_facts
+from pytest_llem.isolation.memory import MemoryGuard
 from pytest_llem.isolation.spawn import SpawnLauncher
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.channel import Message
     from pytest_llem.isolation.launcher import Command, Launcher
     from pytest_llem.isolation.observer import Progress
+    from pytest_llem.isolation.output import OutputLog
+    from pytest_llem.isolation.process_tree import ProcessTree
     from pytest_llem.isolation.supervisor import Ending
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import Outcome
@@ -46,6 +49,8 @@ class Task:
     on_message: Callable[[Message], None]
     on_progress: Callable[[Progress], None] | None = None
     deadline_s: float | None = None
+    output: OutputLog | None = None
+    """What the child prints, where that goes into a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +109,7 @@ class Conductor:
             )
             for point in points
         ]
-        self._store = open_or_create(
-            self.settings.runs, self.settings.run_id, command_line, self.environment, planned
-        )
+        self._store = open_or_create(self.settings, command_line, self.environment, planned)
 
     def conduct(self, task: Task) -> Conducted:
         """Run one experiment in a child and observe it to its end.
@@ -142,6 +145,7 @@ class Conductor:
             task.deadline_s,
             task.on_message,
             task.on_progress,
+            self._guard(task, launched.process.tree),
         )
         try:
             ending = supervisor.run()
@@ -160,6 +164,17 @@ class Conductor:
     def close(self) -> None:
         """End what was kept running to start children from."""
         self._launcher.close()
+
+    def _guard(self, task: Task, tree: ProcessTree) -> Callable[[], str | None]:
+        limit = self.settings.memory_limit_bytes
+        memory = None if limit is None else MemoryGuard(tree, limit)
+
+        def guard() -> str | None:
+            if task.output is not None:
+                task.output.trim()
+            return None if memory is None else memory.check()
+
+        return guard
 
     def keep(self, conducted: Conducted, result: ExperimentResult) -> str:
         """Write the result and its raw data; they are on disk when this returns.
@@ -185,7 +200,7 @@ class Conductor:
             run_id=self.store.run_id,
             repeat=account.repeat,
             outcome=account.outcome,
-            message=account.message,
+            message=_storable(account.message),
             started_at=conducted.started_at,
             config=point.config,
             measurement_methodology=conducted.observation.methodology(),
@@ -200,6 +215,11 @@ class Conductor:
 def experiment_id(point: Point) -> str:
     """Group and configuration hash."""
     return f"{point.group}-{point.identity}"
+
+
+def _storable(text: str | None) -> str | None:
+    """*text* without halves of surrogate pairs, which JSON in UTF-8 cannot hold."""
+    return None if text is None else text.encode(errors="backslashreplace").decode()
 
 
 def wall_clock() -> str:

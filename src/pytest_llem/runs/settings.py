@@ -32,6 +32,8 @@ class RunSettings:
     isolation: Isolation = "spawn"
     timeout_s: float | None = None
     """Limit of one experiment in seconds; ``None`` is none."""
+    memory_limit_bytes: int | None = None
+    """What one experiment's processes may take together; ``None`` is no limit."""
     gates: tuple[str, ...] = ()
     strict: bool = False
     update_baselines: bool = False
@@ -42,5 +44,9 @@ class RunSettings:
     parallel: bool = False
     """Whether other processes of this run measure at the same time, so that each experiment
     takes GPUs that are free rather than the first ones."""
+    repeats: int = 1
+    """Fresh processes per experiment, interleaved."""
+    shuffle_seed: int | None = None
+    """Seed of the order of experiments within a round; ``None`` keeps them as collected."""
     run_id: str | None = None
     """Name of the run; ``None`` makes one up."""

@@ -87,6 +87,18 @@ def teller(config: pytest.Config, run_id: Callable[[], str]) -> Callable[[str, O
     return tell
 
 
+def sayer(config: pytest.Config) -> Callable[[str, int], None]:
+    """Writes a line where pytest reports, if it is as talkative as the line needs."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+
+    def say(text: str, verbosity: int) -> None:
+        if reporter is not None and reporter.verbosity >= verbosity:
+            reporter.ensure_newline()
+            reporter.write_line(text)
+
+    return say
+
+
 Show = Callable[["Progress"], None]
 
 
