@@ -156,7 +156,7 @@ class Run:
         (path / "test_it.py").write_text(SOURCE)
         (path / "conftest.py").write_text(CONFTEST)
         command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--json-report"]
-        options = ["--json-report-file=report.json", "--llem-timeout=4", "--junitxml=junit.xml"]
+        options = ["--json-report-file=report.json", "--llem-timeout=6", "--junitxml=junit.xml"]
         limits = ["--llem-memory-limit=1GiB", f"--llem-isolation={launcher}"]
         self.done = subprocess.run(
             [*command, *options, *limits], cwd=path, capture_output=True, text=True, check=False
