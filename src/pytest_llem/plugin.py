@@ -46,9 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--llem-isolation",
         choices=["auto", "fork-server", "spawn", "none"],
-        default="auto",
-        help="a process per experiment: forked from a warm one where that is safe (auto, "
-        "fork-server), started afresh (spawn), or none, for debugging",
+        default="spawn",
+        help="a process per experiment: started afresh (spawn, the default), forked from a warm "
+        "one where that is safe (auto, fork-server), or none, for debugging",
     )
     add(
         "--llem-memory-limit",

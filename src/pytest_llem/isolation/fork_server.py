@@ -21,7 +21,7 @@ from pytest_llem.isolation.channel import Channel
 from pytest_llem.isolation.fork_wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import HOST_VARIABLE, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
-from pytest_llem.isolation.spawn import REAP_S, THREADS
+from pytest_llem.isolation.spawn import REAP_S, THREADS, output_of
 from pytest_llem.isolation.surroundings import late, surroundings
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class ForkServerLauncher:
         environment: dict[str, str],
         origin: tuple[Sequence[str], Surroundings],
     ) -> Server:
-        here, there = socket.socketpair()
+        here, there = _pair()
         token = uuid.uuid4().hex
         self._started += 1
         output = Path(self._outputs.name) / f"{self._started}.out"
@@ -265,17 +265,24 @@ class ForkServerLauncher:
     def _forked(self, server: Server, command: Command, environment: dict[str, str]) -> Launched:
         assert command.preparation is not None  # noqa: S101 - checked by the caller
         wire = server.host(command.preparation)
-        here, there = socket.socketpair()
+        here, there = _pair()
         token = uuid.uuid4().hex
         with there, contextlib.ExitStack() as stack:
             output, error = 1, 2
             if command.output is not None:
-                output = error = stack.enter_context(command.output.open("wb")).fileno()
+                output = error = stack.enter_context(output_of(command.output)).fileno()
             files = (there.fileno(), output, error)
             fields = {"token": token, "environment": late(environment)}
             pid = server.ask(wire, "run", files, command.preparation, **fields)
         process = ForkedProcess(wire, pid, token)
         return Launched(Channel(here, queues=True), process, "fork-server", lost=process.lost)
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    try:
+        return socket.socketpair()
+    except OSError as error:
+        raise NotForkedError(f"no socket could be made: {error}") from error
 
 
 def _as_script(arguments: Sequence[str]) -> list[str]:

@@ -28,6 +28,13 @@ CHUNK = 1 << 16
 MOST_FILES = 8
 
 
+def readable(descriptor: int, timeout_s: float | None) -> bool:
+    """Whether something can be read within so long; knows descriptors beyond 1023."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+
+
 class WireClosedError(IsolationError):
     """The other side is gone."""
 
@@ -67,7 +74,7 @@ class Wire:
         until = None if timeout_s is None else time.monotonic() + timeout_s
         while b"\n" not in self._buffer:
             left_s = None if until is None else max(0.0, until - time.monotonic())
-            if not select.select([self._socket], [], [], left_s)[0]:
+            if not readable(self._socket.fileno(), left_s):
                 return None
             self._fill()
         line, _, rest = self._buffer.partition(b"\n")

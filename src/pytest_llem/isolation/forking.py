@@ -80,7 +80,11 @@ class Forking:
         descriptors = [one.descriptor for one in self._running.values()]
         told = [descriptor for descriptor in descriptors if descriptor is not None]
         patience_s = None if len(told) == len(descriptors) else LOOK_AGAIN_S
-        ready, _, _ = select.select([self.wire.fileno(), *told], [], [], patience_s)
+        poll = select.poll()  # unlike select.select, knows descriptors beyond 1023
+        for descriptor in (self.wire.fileno(), *told):
+            poll.register(descriptor, select.POLLIN)
+        found = poll.poll(None if patience_s is None else patience_s * 1000)
+        ready = [descriptor for descriptor, _ in found]
         for pid in list(self._running):
             self._reap(pid)
         message = self.wire.receive(0.0) if self.wire.fileno() in ready else None

@@ -20,6 +20,7 @@ from pytest_llem.isolation.tokens import TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 REAP_S = 5.0
 THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -115,9 +116,14 @@ def _output(command: Command) -> Iterator[IO[bytes] | None]:
     if command.output is None:
         yield None
     else:
-        command.output.write_bytes(b"")
-        with command.output.open("ab") as file:  # appends, so that the file can be cut meanwhile
+        with output_of(command.output) as file:
             yield file
+
+
+def output_of(path: Path) -> IO[bytes]:
+    """The emptied file, open to be appended to, so that it can be cut meanwhile."""
+    path.write_bytes(b"")
+    return path.open("ab")
 
 
 def _environment(command: Command, descriptor: int, token: str) -> dict[str, str]:
