@@ -90,7 +90,7 @@ def test_a_section_at_once_is_the_same_as_its_options(assignments: dict[str, Any
 
 def test_every_option_of_every_section_can_be_set_by_its_path() -> None:
     for section in SECTIONS:
-        default = ExperimentConfig.model_fields[section].default
+        default = getattr(ExperimentConfig(), section)
         for option in options_of(section):
             assert isinstance(leaf(f"{section}.{option}", getattr(default, option)), Leaf)
 

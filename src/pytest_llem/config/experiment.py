@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
+from pytest_llem.config.sections import SectionOf, Untouched
+
+if TYPE_CHECKING:
+    from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
+else:  # a section is loaded once one of its options is asked for
+    TransformersOptions = Annotated[Any, SectionOf("transformers")]
+    VllmOptions = Annotated[Any, SectionOf("vllm")]
+    TensorrtLlmOptions = Annotated[Any, SectionOf("tensorrt_llm")]
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Dtype = Literal["auto", "float32", "float16", "bfloat16"]
@@ -48,11 +56,11 @@ class ExperimentConfig(Model):
     """Texts to draw prompts from, cut or repeated to ``input_tokens``; ``None`` is synthetic."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the prompts and of the engine."""
-    transformers: TransformersOptions = TransformersOptions()
+    transformers: TransformersOptions = Field(default_factory=partial(Untouched, "transformers"))
     """Section of the ``transformers`` engine."""
-    vllm: VllmOptions = VllmOptions()
+    vllm: VllmOptions = Field(default_factory=partial(Untouched, "vllm"))
     """Section of the ``vllm`` engine."""
-    tensorrt_llm: TensorrtLlmOptions = TensorrtLlmOptions()
+    tensorrt_llm: TensorrtLlmOptions = Field(default_factory=partial(Untouched, "tensorrt_llm"))
     """Section of the ``tensorrt_llm`` engine."""
     measurement: MeasurementConfig = MeasurementConfig()
     """How it is measured; no part of the identity."""

@@ -13,8 +13,10 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.engines.section import Section
 from pytest_llem.config.experiment import ENGINE_SECTIONS, ExperimentConfig
 from pytest_llem.config.identity import HASH_LENGTH, NOT_IDENTITY, canonical_json
+from pytest_llem.config.sections import ALWAYS, MODELS, default_of, sparse
 from pytest_llem.plan.leaves import FIELDS, SECTIONS
 
 if TYPE_CHECKING:
@@ -86,13 +88,27 @@ class Assembly:
         key = (section, *given.values())
         if key not in self._sections:
             merged = self._options[section] | given
-            default: BaseModel = ExperimentConfig.model_fields[section].default
-            plain = default.model_dump(mode="json")
-            plain.update((name, leaf.plain) for name, leaf in merged.items())
             values = {name: leaf.value for name, leaf in merged.items()}
-            built = default.model_copy(update=values)
+            built = _default(section).model_copy(update=values)
+            plain = dict(_default_plain(section))
+            plain.update((name, leaf.plain) for name, leaf in merged.items())
+            if isinstance(built, Section):
+                plain = sparse(built, plain)
             self._sections[key] = (built, f'"{section}":{canonical_json(plain)}')
         return self._sections[key]
+
+
+@cache
+def _default(section: str) -> BaseModel:
+    if section in MODELS:
+        return default_of(section)
+    default: BaseModel = ExperimentConfig.model_fields[section].default
+    return default
+
+
+@cache
+def _default_plain(section: str) -> dict[str, Any]:
+    return dict(ALWAYS[section]) if section in MODELS else _default(section).model_dump(mode="json")
 
 
 @cache

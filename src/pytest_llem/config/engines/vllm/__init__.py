@@ -1,0 +1,56 @@
+"""The ``vllm`` section, in groups; every field but the own ones is named as in ``EngineArgs``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pytest_llem.config.engines.vllm.kernels import Kernels
+from pytest_llem.config.engines.vllm.loading import Loading, Lora
+from pytest_llem.config.engines.vllm.memory import Memory, Offloading, StateSpace
+from pytest_llem.config.engines.vllm.multimodal import Multimodal
+from pytest_llem.config.engines.vllm.parallel import (
+    ContextParallelism,
+    DataParallelism,
+    Experts,
+    Parallelism,
+)
+from pytest_llem.config.engines.vllm.scheduling import Outputs, Sampling, Scheduling, Speculation
+
+SAMPLING_FIELDS = frozenset(Sampling.model_fields) - {"extra"}
+"""Options that go to ``SamplingParams``; all others but ``extra`` go to ``EngineArgs``."""
+
+
+class VllmOptions(
+    Sampling,
+    Multimodal,
+    Lora,
+    Loading,
+    StateSpace,
+    Offloading,
+    Experts,
+    DataParallelism,
+    ContextParallelism,
+    Parallelism,
+    Outputs,
+    Speculation,
+    Kernels,
+    Memory,
+    Scheduling,
+):
+    """Parameters of vLLM that move energy or speed; ``extra`` holds further ``EngineArgs``."""
+
+    ENGINE: ClassVar[str] = "vllm"
+    OWN: ClassVar[frozenset[str]] = SAMPLING_FIELDS
+    ELSEWHERE: ClassVar[dict[str, str]] = {
+        "model": "model",
+        "revision": "revision",
+        "dtype": "dtype",
+        "quantization": "quantization",
+        "seed": "seed",
+        "tensor_parallel_size": "tensor_parallel_size",
+        "pipeline_parallel_size": "pipeline_parallel_size",
+        "SamplingParams.max_tokens": "output_tokens",
+        "SamplingParams.min_tokens": "output_tokens",
+        "SamplingParams.ignore_eos": "output_tokens",
+        "SamplingParams.seed": "seed",
+    }
