@@ -22,6 +22,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
 
 
 def main() -> None:
@@ -108,6 +110,35 @@ def recompute(
         typer.echo(line)
     if recomputed.differs:
         raise typer.Exit(1)
+
+
+@config_app.command()
+def coverage(
+    engine: Annotated[str | None, typer.Option(help="One engine; by default all.")] = None,
+    python: Annotated[
+        str | None, typer.Option(help="Interpreter that has the engine installed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Compare the engines' sections with the parameters that the engines have."""
+    import json
+
+    from pytest_llem.config.coverage.listing import listings
+    from pytest_llem.config.problems import unknown_value
+    from pytest_llem.engines.signatures.covering import coverage_now
+    from pytest_llem.reports.coverage import coverage_json, coverage_lines
+
+    known = listings()
+    if engine is not None and engine not in known:
+        raise ConfigError(str(unknown_value("engine", engine, known, "engine")))
+    if python is not None and engine is None:
+        raise ConfigError("--python needs --engine: one interpreter is that of one engine.")
+    found = [coverage_now(name, python) for name in ([engine] if engine else known)]
+    if as_json:
+        typer.echo(json.dumps([coverage_json(one) for one in found], indent=2))
+        return
+    for line in coverage_lines(found):
+        typer.echo(line)
 
 
 def _required(require: str | None) -> bool:

@@ -25,9 +25,11 @@ class Section(Model):
     ENGINE: ClassVar[str]
     """Name of the engine."""
     OWN: ClassVar[frozenset[str]]
-    """Fields that are not parameters of the engine under the same name, but of pytest-llem."""
+    """Fields that are no parameters of the engine, at least not under this name."""
+    GROUPS: ClassVar[dict[str, frozenset[str]]]
+    """All other fields but ``extra``, by the function or class of the engine that takes them."""
     ELSEWHERE: ClassVar[dict[str, str]]
-    """Parameters of the engine that another field of the experiment, or another option, sets."""
+    """Fields of the experiment that set parameters of the engine, by ``group.name`` of those."""
 
     extra: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the engine, passed on as they are."""

@@ -37,9 +37,14 @@ class TensorrtLlmOptions(
     ENGINE: ClassVar[str] = "tensorrt_llm"
     OWN: ClassVar[frozenset[str]] = frozenset(KV_CACHE_FIELDS)
     ELSEWHERE: ClassVar[dict[str, str]] = {
-        "model": "model",
-        "revision": "revision",
-        "dtype": "dtype",
-        "tensor_parallel_size": "tensor_parallel_size",
-        "pipeline_parallel_size": "pipeline_parallel_size",
+        "LLM.model": "model",
+        "LLM.revision": "revision",
+        "LLM.dtype": "dtype",
+        "LLM.tensor_parallel_size": "tensor_parallel_size",
+        "LLM.pipeline_parallel_size": "pipeline_parallel_size",
     }
+
+
+LLM_FIELDS = frozenset(TensorrtLlmOptions.model_fields) - frozenset(KV_CACHE_FIELDS) - {"extra"}
+"""Options named as arguments of ``LLM``."""
+TensorrtLlmOptions.GROUPS = {"LLM": LLM_FIELDS}

@@ -54,11 +54,15 @@ class TransformersOptions(Speculation, Logits, Sampling, Caching, Runtime, Loadi
 
     ENGINE: ClassVar[str] = "transformers"
     OWN: ClassVar[frozenset[str]] = frozenset(Runtime.model_fields) - {"extra"}
+    GROUPS: ClassVar[dict[str, frozenset[str]]] = {
+        "from_pretrained": LOADING_FIELDS,
+        "GenerationConfig": GENERATION_FIELDS,
+    }
     ELSEWHERE: ClassVar[dict[str, str]] = {
-        "pretrained_model_name_or_path": "model",
-        "revision": "revision",
-        "dtype": "dtype",
-        "torch_dtype": "dtype",
+        "from_pretrained.pretrained_model_name_or_path": "model",
+        "from_pretrained.revision": "revision",
+        "from_pretrained.dtype": "dtype",
+        "from_pretrained.torch_dtype": "dtype",
         "GenerationConfig.max_length": "output_tokens",
         "GenerationConfig.max_new_tokens": "output_tokens",
         "GenerationConfig.min_length": "output_tokens",

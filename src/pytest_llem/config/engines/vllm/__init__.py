@@ -1,4 +1,4 @@
-"""The ``vllm`` section, in groups; every field but the own ones is named as in ``EngineArgs``."""
+"""The ``vllm`` section, in groups; fields are named as vLLM's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_llem.config.engines.vllm.parallel import (
 from pytest_llem.config.engines.vllm.scheduling import Outputs, Sampling, Scheduling, Speculation
 
 SAMPLING_FIELDS = frozenset(Sampling.model_fields) - {"extra"}
-"""Options that go to ``SamplingParams``; all others but ``extra`` go to ``EngineArgs``."""
+"""Options named as fields of ``SamplingParams``."""
 
 
 class VllmOptions(
@@ -40,17 +40,22 @@ class VllmOptions(
     """Parameters of vLLM that move energy or speed; ``extra`` holds further ``EngineArgs``."""
 
     ENGINE: ClassVar[str] = "vllm"
-    OWN: ClassVar[frozenset[str]] = SAMPLING_FIELDS
+    OWN: ClassVar[frozenset[str]] = frozenset()
     ELSEWHERE: ClassVar[dict[str, str]] = {
-        "model": "model",
-        "revision": "revision",
-        "dtype": "dtype",
-        "quantization": "quantization",
-        "seed": "seed",
-        "tensor_parallel_size": "tensor_parallel_size",
-        "pipeline_parallel_size": "pipeline_parallel_size",
+        "EngineArgs.model": "model",
+        "EngineArgs.revision": "revision",
+        "EngineArgs.dtype": "dtype",
+        "EngineArgs.quantization": "quantization",
+        "EngineArgs.seed": "seed",
+        "EngineArgs.tensor_parallel_size": "tensor_parallel_size",
+        "EngineArgs.pipeline_parallel_size": "pipeline_parallel_size",
         "SamplingParams.max_tokens": "output_tokens",
         "SamplingParams.min_tokens": "output_tokens",
         "SamplingParams.ignore_eos": "output_tokens",
         "SamplingParams.seed": "seed",
     }
+
+
+ENGINE_FIELDS = frozenset(VllmOptions.model_fields) - SAMPLING_FIELDS - {"extra"}
+"""Options named as fields of ``EngineArgs``."""
+VllmOptions.GROUPS = {"EngineArgs": ENGINE_FIELDS, "SamplingParams": SAMPLING_FIELDS}
