@@ -93,6 +93,10 @@ class Untouched:
             return known[attribute]
         return getattr(default_of(self._name), attribute)
 
+    def given(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Untouched):
             return self._name == other._name
