@@ -127,3 +127,5 @@ class MeasurementMarks(Mark):
     """What the engine said of the loaded model, for the floor; set by the supervisor."""
     phases: PhaseChoice = "auto"
     """How prefill and decode were to be told apart."""
+    differences: tuple[str, ...] = ()
+    """What took another effect than was asked of the engine; set by the supervisor."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_llem.engines import ENGINES
+from pytest_llem.engines.effective import differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,8 @@ def open_session(config: ExperimentConfig, link: SupervisorLink) -> Iterator[Ses
     link.phase(f"loading {config.model}")
     session = ENGINES.load(config.backend)().load(config)
     try:
-        link.engine(session.describe())
+        description = session.describe()
+        link.engine({**description, "differences": differences(config, description)})
         if config.measurement.idle_s:
             link.idle(config.measurement.idle_s)
         link.phase("ready")

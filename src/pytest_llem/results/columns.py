@@ -80,6 +80,12 @@ MARKS = (
     ),
     ("phases", "name", "", "How phases were to be told apart; null is auto; of measurements"),
     (
+        "differences",
+        "string",
+        "",
+        "What took another effect than was asked, as JSON; null is nothing; of measurements",
+    ),
+    (
         "output_length",
         "int64",
         "1",

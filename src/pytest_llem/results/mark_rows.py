@@ -35,7 +35,8 @@ def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
     own = {"end_ns": marks.load_end_ns, "read_until_ns": marks.read_until_ns}
     model = None if marks.model is None else marks.model.model_dump_json()
     idle = None if marks.idle is None else marks.idle.model_dump_json()
-    said = {"model": model, "idle": idle, "phases": marks.phases}
+    differences = json.dumps(marks.differences) if marks.differences else None
+    said = {"model": model, "idle": idle, "phases": marks.phases, "differences": differences}
     yield {"record": "measurement", **said, **own}
     if marks.warm_up is not None:
         warm_up = _taken(marks.warm_up, _WARM_UP)
@@ -81,6 +82,7 @@ def _measurement(rows: Sequence[_Row]) -> MeasurementMarks:
         model=_model(head.get("model")),
         idle=_idle(head.get("idle")),
         phases=head.get("phases") or "auto",
+        differences=tuple(json.loads(head.get("differences") or "[]")),
     )
 
 

@@ -155,6 +155,7 @@ class Observation:
             "read_until_ns": self._sampler.read_until_ns(),
             "model": ModelShape.of(engine),
             "idle": self._idle.found if self._idle else None,
+            "differences": (engine or {}).get("differences") or (),
         }
         parsed = MeasurementMarks.model_validate({**marks, **known})
         if self._steady is not None and parsed.warm_up is not None:

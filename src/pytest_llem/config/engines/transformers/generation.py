@@ -80,8 +80,6 @@ class Logits(Section):
     """Tokens that are not generated."""
     begin_suppress_tokens: TokenIds | None = None
     """Tokens that are not generated first."""
-    forced_bos_token_id: Natural | None = None
-    """Token that comes first."""
     forced_eos_token_id: Natural | None = None
     """Token that comes last."""
     renormalize_logits: bool | None = None
