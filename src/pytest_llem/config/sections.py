@@ -74,8 +74,8 @@ def default_of(name: str) -> Section:
 
 def sparse(section: Section, plain: Mapping[str, Any]) -> dict[str, Any]:
     """What of *plain*, the values of *section* in JSON's types, is stored and identifies it."""
-    kept = section.given().keys() | ALWAYS[section.ENGINE].keys()
-    return {name: value for name, value in plain.items() if name in kept}
+    always = ALWAYS[section.ENGINE]
+    return {name: plain[name] for name in (*always, *sorted(section.given().keys() - always.keys()))}
 
 
 class Untouched:

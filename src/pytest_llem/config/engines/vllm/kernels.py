@@ -14,8 +14,8 @@ class Kernels(Section):
 
     enforce_eager: bool = False
     """No CUDA graphs, no compilation."""
-    compilation_config: int | dict[str, Any] | None = None
-    """Compilation's settings as one mapping, or its mode from 0 to 3."""
+    compilation_config: dict[str, Any] | None = None
+    """Compilation's settings as one mapping, ``mode`` among them."""
     cudagraph_capture_sizes: tuple[int, ...] | None = Field(default=None, min_length=1)
     """Numbers of tokens for which CUDA graphs are captured."""
     max_cudagraph_capture_size: Natural | None = None
