@@ -47,7 +47,9 @@ def test_a_list_leaves_out_a_quarter_at_most_and_says_why(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_option_of_a_section_is_a_listed_parameter_that_affects_inference(engine: str) -> None:
+def test_every_option_of_a_section_is_a_listed_parameter_that_affects_inference(
+    engine: str,
+) -> None:
     assert settable(engine) <= listings()[engine].affecting
 
 

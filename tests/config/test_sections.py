@@ -95,7 +95,9 @@ def test_an_option_that_differs_from_its_default_changes_the_identity() -> None:
 
 @pytest.mark.parametrize("engine", list(OPTIONS))
 @given(data=st.data())
-def test_what_is_stored_of_a_section_gives_the_section_again(engine: str, data: st.DataObject) -> None:
+def test_what_is_stored_of_a_section_gives_the_section_again(
+    engine: str, data: st.DataObject
+) -> None:
     options = data.draw(st.fixed_dictionaries({}, optional=OPTIONS[engine]))
     config = ExperimentConfig(backend=engine, **{engine: options})
     stored = config.model_dump_json()
@@ -169,9 +171,11 @@ def test_every_mistake_in_a_section_is_told_with_its_place_and_what_is_allowed()
     assert complaints(
         transformers={"top_p": 2, "attn_implementation": "sdp"}, vllm={"watermark": 1}
     ) == [
-        "transformers.attn_implementation='sdp': must be one of 'eager', 'sdpa', "
-        "'flash_attention_2', 'flash_attention_3', 'flash_attention_4', 'flex_attention' or None. "
-        "Did you mean 'sdpa'?",
+        (
+            "transformers.attn_implementation='sdp': must be one of 'eager', 'sdpa', "
+            "'flash_attention_2', 'flash_attention_3', 'flash_attention_4', 'flex_attention' or None. "
+            "Did you mean 'sdpa'?"
+        ),
         "transformers.top_p=2: must be a number greater than 0 and at most 1 or None.",
         "vllm.watermark=1: must be a number at least 0 and less than 1 or None.",
     ]

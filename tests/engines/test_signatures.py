@@ -144,7 +144,9 @@ def test_the_command_tells_share_target_and_what_is_missing_new_and_gone(vllm: s
     assert done.returncode == 0, done.stderr
     first, second, third, *rest = done.stdout.splitlines()
     assert first == "vllm 9.9, asked of the installed engine"
-    assert second.startswith("  3 of 4 parameters that affect inference: 75.0% (target 90%: missed)")
+    assert second.startswith(
+        "  3 of 4 parameters that affect inference: 75.0% (target 90%: missed)"
+    )
     assert third.startswith("  3 of all 4: 75.0%; 0 left out for a reason: 0.0%")
     assert rest[0] == "  missing: EngineArgs.brand_new"
     assert rest[1] == f"  new since {listings()['vllm'].version}: EngineArgs.brand_new"

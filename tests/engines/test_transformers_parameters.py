@@ -33,8 +33,16 @@ DECODING: dict[str, dict[str, Any]] = {
     "chunked prefill": {"prefill_chunk_size": 8},
     "penalties": {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2},
     "prompt penalties": {"encoder_repetition_penalty": 1.1, "encoder_no_repeat_ngram_size": 3},
-    "logits": {"suppress_tokens": [11], "begin_suppress_tokens": [12], "bad_words_ids": [[5], [6, 7]]},
-    "bias": {"sequence_bias": [[[9], 4.0]], "renormalize_logits": True, "remove_invalid_values": True},
+    "logits": {
+        "suppress_tokens": [11],
+        "begin_suppress_tokens": [12],
+        "bad_words_ids": [[5], [6, 7]],
+    },
+    "bias": {
+        "sequence_bias": [[[9], 4.0]],
+        "renormalize_logits": True,
+        "remove_invalid_values": True,
+    },
     "guidance": {"guidance_scale": 1.5},
     "watermark": {"watermarking_config": {"greenlist_ratio": 0.3, "bias": 2.0}},
     "kept scores": {"output_scores": True, "output_logits": True, "output_hidden_states": True},
@@ -60,7 +68,9 @@ DRAFTING: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def loaded(options: dict[str, Any], **fields: Any) -> Iterator[TransformersSession]:
-    config = ExperimentConfig(**{"device": "cpu", "dtype": "float32", **fields}, transformers=options)
+    config = ExperimentConfig(
+        **{"device": "cpu", "dtype": "float32", **fields}, transformers=options
+    )
     session = TransformersEngine().load(config)
     try:
         yield session
@@ -190,7 +200,11 @@ def test_every_loading_option_is_a_keyword_argument_under_its_name(torch: Any) -
 def test_compiling_takes_its_options(torch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda _, **options: seen.append(options))
-    options = {"torch_compile": True, "torch_compile_backend": "eager", "torch_compile_dynamic": True}
+    options = {
+        "torch_compile": True,
+        "torch_compile_backend": "eager",
+        "torch_compile_dynamic": True,
+    }
     with loaded(options) as session:
         said = differences(session._loaded.config, session.describe())  # type: ignore[union-attr]
     assert seen == [{"backend": "eager", "dynamic": True}]

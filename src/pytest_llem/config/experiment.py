@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
-from pytest_llem.config.sections import SectionOf, Untouched
+from pytest_llem.config.sections import SectionOf, untouched
 
 if TYPE_CHECKING:
     from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
@@ -56,11 +56,11 @@ class ExperimentConfig(Model):
     """Texts to draw prompts from, cut or repeated to ``input_tokens``; ``None`` is synthetic."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the prompts and of the engine."""
-    transformers: TransformersOptions = Field(default_factory=partial(Untouched, "transformers"))
+    transformers: TransformersOptions = Field(default_factory=partial(untouched, "transformers"))
     """Section of the ``transformers`` engine."""
-    vllm: VllmOptions = Field(default_factory=partial(Untouched, "vllm"))
+    vllm: VllmOptions = Field(default_factory=partial(untouched, "vllm"))
     """Section of the ``vllm`` engine."""
-    tensorrt_llm: TensorrtLlmOptions = Field(default_factory=partial(Untouched, "tensorrt_llm"))
+    tensorrt_llm: TensorrtLlmOptions = Field(default_factory=partial(untouched, "tensorrt_llm"))
     """Section of the ``tensorrt_llm`` engine."""
     measurement: MeasurementConfig = MeasurementConfig()
     """How it is measured; no part of the identity."""

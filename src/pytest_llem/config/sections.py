@@ -75,7 +75,9 @@ def default_of(name: str) -> Section:
 def sparse(section: Section, plain: Mapping[str, Any]) -> dict[str, Any]:
     """What of *plain*, the values of *section* in JSON's types, is stored and identifies it."""
     always = ALWAYS[section.ENGINE]
-    return {name: plain[name] for name in (*always, *sorted(section.given().keys() - always.keys()))}
+    return {
+        name: plain[name] for name in (*always, *sorted(section.given().keys() - always.keys()))
+    }
 
 
 class Untouched:
@@ -109,6 +111,11 @@ class Untouched:
 
     def __reduce__(self) -> tuple[type[Untouched], tuple[str]]:
         return Untouched, (self._name,)
+
+
+def untouched(name: str) -> Any:
+    """The section *name* in which nothing is set."""
+    return Untouched(name)
 
 
 class SectionOf:

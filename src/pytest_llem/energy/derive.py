@@ -55,7 +55,9 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
         warm_up=marks.warm_up,
         steady_state_window=(whole[0].start_ns, whole[-1].end_ns) if whole else None,
         valid=figures["energy_j"] is not None,
-        warnings=tuple(dict.fromkeys((*marks.differences, *_warnings(samples, marks.warm_up, beside)))),
+        warnings=tuple(
+            dict.fromkeys((*marks.differences, *_warnings(samples, marks.warm_up, beside)))
+        ),
         floor=floor_of(marks.kind, figures, decode, devices, marks.model),
         idle=marks.idle,
         beside=beside,

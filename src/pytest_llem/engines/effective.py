@@ -40,7 +40,7 @@ def asked(config: ExperimentConfig) -> dict[str, Any]:
     wanted = {name: value for name, value in fields.items() if value not in _AUTO}
     section = getattr(config, config.backend, None)
     given = section.given() if section is not None else {}
-    return wanted | {name: _plain(value) for name, value in given.items() if value not in ("auto",)}
+    return wanted | {name: _plain(value) for name, value in given.items() if value != "auto"}
 
 
 def differences(config: ExperimentConfig, description: Mapping[str, Any]) -> list[str]:

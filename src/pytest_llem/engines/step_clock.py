@@ -63,16 +63,15 @@ class RequestEnds:
         heed: Sequence[bool],
         ends: Sequence[int],
         at: Any,
-        width: int,
     ) -> None:
+        """*lengths* are those of whole sequences, prompts and padding included."""
         self._isin = torch.isin
         self._lengths = torch.tensor(lengths, device=at)
         self._heed = torch.tensor(heed, device=at)
         self._ends = torch.tensor(ends, dtype=torch.long, device=at)
-        self._width = width
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         """Which rows are over after this step, a boolean tensor of shape (batch,)."""
         del scores, kwargs
         ended = self._heed & self._isin(input_ids[:, -1], self._ends)
-        return ended | (self._lengths <= input_ids.shape[1] - self._width)
+        return ended | (self._lengths <= input_ids.shape[1])

@@ -87,7 +87,9 @@ def _met(need: str, given: Mapping[str, Any]) -> bool:
     if need == NEEDS["max_cache_len"]:
         return "static" in str(given.get("cache_implementation"))
     if need == NEEDS["num_assistant_tokens"]:
-        return any(given.get(name) for name in ("assistant_model", "assistant_early_exit", "use_mtp"))
+        return any(
+            given.get(name) for name in ("assistant_model", "assistant_early_exit", "use_mtp")
+        )
     return bool(given.get(need))
 
 

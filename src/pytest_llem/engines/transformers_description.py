@@ -81,7 +81,9 @@ def effective(loaded: Loaded) -> dict[str, Any]:
     if experts is not None:
         found["experts_implementation"] = experts
     given = loaded.config.transformers.given()
-    return found | {name: _json(getattr(generation, name)) for name in given if name in vars(generation)}
+    return found | {
+        name: _json(getattr(generation, name)) for name in given if name in vars(generation)
+    }
 
 
 def _quantization(model: Any) -> str | None:

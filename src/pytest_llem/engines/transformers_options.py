@@ -29,9 +29,9 @@ def check_supported(config: ExperimentConfig) -> None:
                 "model with transformers.device_map='auto', or another backend such as vllm."
             )
     for key in config.transformers.extra:
-        if field := _field_of(key):
+        if own := _field_of(key):
             raise ConfigError(
-                f"transformers.extra[{key!r}] has a field of its own: set {field} instead."
+                f"transformers.extra[{key!r}] has a field of its own: set {own} instead."
             )
     if config.quantization and "quantization_config" in config.transformers.given():
         raise ConfigError(
@@ -112,7 +112,11 @@ def location(config: ExperimentConfig, source: ResolvedModel) -> dict[str, Any]:
         "revision": source.revision,
         "local_files_only": source.offline,
         "trust_remote_code": config.transformers.trust_remote_code,
-        **{name: given[name] for name in ("subfolder", "gguf_file", "code_revision") if name in given},
+        **{
+            name: given[name]
+            for name in ("subfolder", "gguf_file", "code_revision")
+            if name in given
+        },
     }
 
 

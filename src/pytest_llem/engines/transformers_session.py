@@ -177,11 +177,10 @@ def _ends(loaded: Loaded, batch: Prepared) -> RequestEnds:
         )
     return RequestEnds(
         loaded.torch,
-        [request.output_tokens for request in batch.requests],
+        [batch.width + request.output_tokens for request in batch.requests],
         [not request.ignore_eos for request in batch.requests],
         loaded.end_ids,
         loaded.device,
-        batch.width,
     )
 
 

@@ -13,7 +13,9 @@ class Loading(Section):
     tokenizer: Text | None = None
     """Tokenizer's folder or hub id, where it is not the model's own."""
     tokenizer_mode: (
-        Literal["auto", "hf", "mistral", "deepseek_v32", "deepseek_v4", "inkling", "kimi_k3", "cohere"]
+        Literal[
+            "auto", "hf", "mistral", "deepseek_v32", "deepseek_v4", "inkling", "kimi_k3", "cohere"
+        ]
         | None
     ) = None
     """Implementation of the tokenizer."""

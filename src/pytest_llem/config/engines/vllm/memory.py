@@ -28,7 +28,9 @@ class Memory(Section):
     """Layers, by index or kind, whose cache keeps the model's data type."""
     enable_prefix_caching: bool = False
     """Reuse of cached prefixes; off, so that repeated prompts do repeated work."""
-    prefix_caching_hash_algo: Literal["sha256", "sha256_cbor", "xxhash", "xxhash_cbor"] | None = None
+    prefix_caching_hash_algo: Literal["sha256", "sha256_cbor", "xxhash", "xxhash_cbor"] | None = (
+        None
+    )
     """How prefixes are recognized."""
     prefix_cache_retention_interval: Natural | None = None
     """Tokens between checkpoints that sliding-window and Mamba layers keep for reuse."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pytest_llem.config.engines.section import Count, NotNegative, Section, Text
 from pydantic import Field
+
+from pytest_llem.config.engines.section import Count, NotNegative, Section, Text
 
 
 class Multimodal(Section):
