@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,5 +69,5 @@ def test_another_effect_than_asked_is_a_warning_of_the_result_and_recomputed(
     (result,) = results()
     assert result["engine"]["differences"] == [SAID]
     assert SAID in result["measurements"][0]["warnings"]
-    again = pytester.run("llem", "recompute", result["run_id"])
+    again = pytester.run(sys.executable, "-m", "pytest_llem", "recompute", result["run_id"])
     assert again.ret == 0, again.stdout.str()

@@ -92,7 +92,7 @@ def _listed(name: object, names: Sequence[str]) -> str:
         return f"Known: {', '.join(names)}."
     near = difflib.get_close_matches(str(name), names, n=5, cutoff=0.4)
     shown = f", such as {', '.join(near)}" if near else ""
-    return f"{len(names)} are known{shown}; docs/engines.md lists them."
+    return f"{len(names)} are known{shown}; docs/options.md lists them."
 
 
 def nearest(name: object, known: Sequence[str]) -> str | None:
