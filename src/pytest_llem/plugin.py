@@ -116,7 +116,7 @@ def _configure_collection(config: pytest.Config) -> None:
     from pytest_llem.plan.only import OnlyPoint, only_point
 
     config.addinivalue_line("markers", MARKER_HELP)
-    collection = ExperimentCollection(config, known_backends=_engine_names)
+    collection = ExperimentCollection(config, known_backends=lambda: _engine_names(config))
     config.pluginmanager.register(collection, "llem-collection")
     only = only_point(config)
     if only is not None:
@@ -134,10 +134,17 @@ def _baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[
     return baseline_states(config, points)
 
 
-def _engine_names() -> Collection[str]:
+def _engine_names(config: pytest.Config) -> Collection[str]:
+    """Engines that are installed here, and those for which another environment is configured."""
+    from pytest_llem.config.homes import read_homes
     from pytest_llem.engines import ENGINES
+    from pytest_llem.errors import ConfigError
 
-    return ENGINES.names()
+    try:
+        elsewhere = read_homes(config.rootpath, os.environ, ()).engines
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
+    return {*ENGINES.names(), *elsewhere}
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

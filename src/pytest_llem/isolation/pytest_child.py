@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llem._compat import QuietTerminal
+from pytest_llem.errors import IsolationError
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.child import connect
 from pytest_llem.plan.only import ONLY_POINT
@@ -46,8 +47,15 @@ CHILD = pytest.StashKey[Child]()
 
 
 def enter(config: pytest.Config) -> None:
-    """Turn this pytest into a child that runs the one item of its job."""
-    channel, job = connect()
+    """Turn this pytest into a child that runs the one item of its job.
+
+    Raises:
+        pytest.UsageError: the supervisor is of another version, or is gone.
+    """
+    try:
+        channel, job = connect()
+    except IsolationError as error:
+        raise pytest.UsageError(str(error)) from None
     config.stash[CHILD] = Child(channel, job)
     config.workerinput = job["workerinput"]  # type: ignore[attr-defined] # as xdist does
     config.args = [job["argument"]]

@@ -18,7 +18,7 @@ from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, Command, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 REAP_S = 5.0
 THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -68,8 +68,11 @@ class SpawnedProcess:
 class SpawnLauncher:
     """Starts children with ``subprocess``, each in a session of its own."""
 
-    def __init__(self, python: str = sys.executable) -> None:
+    def __init__(
+        self, python: str = sys.executable, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._python = python
+        self._variables = dict(environment or {})
 
     def launch(self, command: Command) -> Launched:
         here, there = socket.socketpair()
@@ -79,7 +82,7 @@ class SpawnLauncher:
                 popen = subprocess.Popen(  # noqa: S603 - the command is ours
                     [self._python, *command.arguments],
                     cwd=command.directory,
-                    env=_environment(command, there.fileno(), token),
+                    env=self._environment(command, there.fileno(), token),
                     stdin=None if command.terminal else subprocess.DEVNULL,
                     stdout=output,
                     stderr=None if output is None else subprocess.STDOUT,
@@ -94,6 +97,16 @@ class SpawnLauncher:
             ) from error
         return Launched(Channel(here), SpawnedProcess(popen, token))
 
+    def _environment(self, command: Command, descriptor: int, token: str) -> dict[str, str]:
+        return {
+            **THREADS,
+            **os.environ,
+            **self._variables,
+            **command.environment,
+            CHANNEL_VARIABLE: str(descriptor),
+            TOKEN_VARIABLE: token,
+        }
+
 
 @contextlib.contextmanager
 def _output(command: Command) -> Iterator[IO[bytes] | None]:
@@ -102,13 +115,3 @@ def _output(command: Command) -> Iterator[IO[bytes] | None]:
     else:
         with command.output.open("wb") as file:
             yield file
-
-
-def _environment(command: Command, descriptor: int, token: str) -> dict[str, str]:
-    return {
-        **THREADS,
-        **os.environ,
-        **command.environment,
-        CHANNEL_VARIABLE: str(descriptor),
-        TOKEN_VARIABLE: token,
-    }

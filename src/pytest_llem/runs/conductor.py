@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem._version import __version__
 from pytest_llem.config.identity import config_hash
 from pytest_llem.devices.nvml.meter import driver_facts
-from pytest_llem.isolation.spawn import SpawnLauncher
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment
 from pytest_llem.results.manifest import PlannedExperiment
 from pytest_llem.results.raw import RawData
 from pytest_llem.results.schema import ExperimentResult
 from pytest_llem.runs.books import open_or_create
+from pytest_llem.runs.launchers import Launchers
 from pytest_llem.runs.observation import Instruments
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Conductor:
         self.settings = settings
         self.instruments = Instruments(settings)
         self.environment = collect_environment(settings.project, driver_facts())
-        self._launcher = launcher or SpawnLauncher()
+        self.launchers = Launchers(settings, launcher)
         self._store: RunStore | None = None
 
     @property
@@ -107,7 +107,7 @@ class Conductor:
         assert task.point.config is not None  # noqa: S101 - invalid points are never conducted
         instrument = self.instruments.for_experiment(task.point.config)
         started_at = wall_clock()
-        launched = self._launcher.launch(task.command)
+        launched = self.launchers.of(task.point.config.backend).launcher.launch(task.command)
         observation = instrument.observe(launched.process.tree)
         observer = observation.observer(launched.channel.send)
         supervisor = Supervisor(
@@ -155,6 +155,7 @@ class Conductor:
             steady_state_window=measured[0].steady_state_window if measured else None,
             measurements=tuple(measured),
             engine=conducted.engine,
+            elsewhere=self.launchers.of(point.config.backend).elsewhere,
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem._compat import base_temp, run_phases, teardown_exact, terminal_lent
 from pytest_llem.errors import LlemError
+from pytest_llem.isolation.arguments import arguments_for
 from pytest_llem.isolation.inprocess import OwnProcess, observed
 from pytest_llem.isolation.launcher import Command
 from pytest_llem.isolation.pytest_child import CHILD, Child
@@ -24,6 +25,7 @@ from pytest_llem.isolation.reports import (
     restore_warning,
 )
 from pytest_llem.isolation.worker_input import worker_input
+from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.runs.conductor import Account, Conducted, Task, wall_clock
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.isolation.channel import Message
     from pytest_llem.isolation.observer import Progress
+    from pytest_llem.isolation.surroundings import Surroundings
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import Outcome
     from pytest_llem.runs.conductor import Conductor
@@ -92,7 +95,7 @@ class ItemConductor:
         heard = Heard(self._config)
         output = self._output_file()
         deadline_s = None if self._debugging else self._conductor.settings.timeout_s
-        command, job = self._command(output), self._job(item, point)
+        command, job = self._command(point, output), self._job(item, point)
         task = Task(point, command, job, heard.listen, on_progress, deadline_s)
         try:
             with terminal_lent(self._config) if self._debugging else nullcontext():
@@ -138,20 +141,37 @@ class ItemConductor:
             return None
         return Path(self._output.name) / f"{self._count}.log"
 
-    def _command(self, output: Path | None) -> Command:
+    def _command(self, point: Point, output: Path | None) -> Command:
         config = self._config
         directory = config.invocation_params.dir
-        arguments = [str(argument) for argument in config.invocation_params.args]
-        if config.pluginmanager.has_plugin("pytest_cov"):
-            arguments.append("--no-cov")  # a worker's coverage needs a master; see docs
+        arguments, environment = self._arguments(point)
         here_is_importable = {"", str(directory)} & set(sys.path)
         safe_path = [] if here_is_importable else ["-P"]
         return Command(
             [*safe_path, "-m", "pytest", *arguments],
             directory,
+            environment,
             output=output,
             terminal=self._debugging,
         )
+
+    def _there(self, point: Point) -> Surroundings | None:
+        assert point.config is not None  # noqa: S101 - as above
+        return self._conductor.launchers.of(point.config.backend).surroundings
+
+    def _arguments(self, point: Point) -> tuple[list[str], dict[str, str]]:
+        """Our own, as far as they mean something where *point* runs; variables beside them."""
+        config = self._config
+        environment: dict[str, str] = {}
+        arguments = [str(argument) for argument in config.invocation_params.args]
+        there = self._there(point)
+        if there is not None:
+            arguments, environment = arguments_for(config, arguments, there)
+        if config.pluginmanager.has_plugin("pytest_cov") and (
+            there is None or there.has("pytest-cov")
+        ):
+            arguments.append("--no-cov")  # a worker's coverage needs a master; see docs
+        return arguments, environment
 
     def _job(self, item: pytest.Item, point: Point) -> dict[str, Any]:
         assert point.config is not None  # noqa: S101 - as above
@@ -178,6 +198,8 @@ class ItemConductor:
         text = _tail(output) if output else ""
         if heard.uncollected:
             text = "\n".join(heard.uncollected) + "\n" + text
+        if (there := self._there(item.stash[POINT_KEY])) is not None:
+            text = f"It ran under {there.executable} ({there.python}).\n{text}"
         heard.reports.append(owed_report(item, phase, conducted.ending, deadline_s, text))
 
 

@@ -79,11 +79,14 @@ def run_study(
 
     Raises:
         MeterError: no meter answers what *settings* ask for.
+        ConfigError, IsolationError: an engine has nowhere to run; nothing was started.
         StoreError: a result cannot be written; those before it are kept.
     """
     conductor = Conductor(settings or default_settings())
     points = [_point(study.name, config) for config in study.experiments]
     results = []
+    engines = {config.backend for config in study.experiments}
+    conductor.launchers.prepare(engines, engines)
     with _begun(conductor, points):
         for repeat, point in itertools.product(range(study.repeats), points):
             results.append(_conduct(conductor, point, repeat, on_progress))

@@ -148,6 +148,18 @@ def _interrupt(said: dict[str, Any]) -> None:
     raise KeyboardInterrupt
 
 
+def engines_of(items: Sequence[pytest.Item]) -> tuple[set[str], set[str]]:
+    """Engines that the experiments among *items* name, and those whose model is loaded."""
+    named, loaded = set(), set()
+    for item in items:
+        point = item.stash.get(POINT_KEY, None)
+        if point is not None and point.config is not None:
+            named.add(point.config.backend)
+            if "model" in getattr(item, "fixturenames", ()):
+                loaded.add(point.config.backend)
+    return named, loaded
+
+
 def prepare(session: pytest.Session) -> None:
     """Register an :class:`ExperimentSession` for the experiments that *session* collected.
 
@@ -159,6 +171,7 @@ def prepare(session: pytest.Session) -> None:
     is_worker = hasattr(config, "workerinput")
     try:
         experiments = ExperimentSession(config, points, settings_of(config), may_wait=not is_worker)
+        experiments.conductor.launchers.prepare(*engines_of(session.items))
     except LlemError as error:
         raise pytest.UsageError(str(error)) from None
     if not is_worker:

@@ -1,0 +1,128 @@
+"""Where each engine's experiments run: in pytest's interpreter, or elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llem.config.homes import FILE, read_homes, variable
+from pytest_llem.errors import ConfigError
+from pytest_llem.isolation.spawn import SpawnLauncher
+from pytest_llem.isolation.surroundings import (
+    Surroundings,
+    ask_interpreter,
+    interpreter_environment,
+)
+from pytest_llem.results.environment import recorded
+from pytest_llem.results.schema import Elsewhere
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pytest_llem.config.homes import Home
+    from pytest_llem.isolation.launcher import Launcher
+    from pytest_llem.runs.settings import RunSettings
+
+PACKAGES = {"transformers": "transformers", "vllm": "vllm", "tensorrt_llm": "tensorrt_llm"}
+"""Modules without which an engine cannot run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the experiments of one engine run."""
+
+    launcher: Launcher
+    surroundings: Surroundings | None = None
+    """What the interpreter there has; ``None`` for pytest's own."""
+    elsewhere: Elsewhere | None = None
+    """What results say of it; ``None`` for pytest's own."""
+
+
+class Launchers:
+    """A place for each engine, found when it is first needed."""
+
+    def __init__(self, settings: RunSettings, own: Launcher | None = None) -> None:
+        self._settings = settings
+        self._own = Place(own or SpawnLauncher())
+        self._places: dict[str, Place] = {}
+
+    def prepare(self, engines: Collection[str], loaded: Collection[str] = ()) -> None:
+        """Refuse a run some of whose experiments have nowhere to run, before the first.
+
+        Args:
+            engines: engines that the run's experiments name.
+            loaded: those of which a model is certain to be loaded.
+
+        Raises:
+            ConfigError: an engine is neither here nor has a home of its own.
+            IsolationError: the home of an engine cannot run its experiments.
+        """
+        for engine in engines:
+            self.of(engine)
+        if len(engines) > 1:
+            self._check_engines_are_somewhere(loaded)
+
+    def of(self, engine: str) -> Place:
+        """The place of *engine*.
+
+        Raises:
+            ConfigError: what is configured cannot be.
+            IsolationError: the home of the engine cannot run its experiments.
+        """
+        if engine not in self._places:
+            self._places[engine] = self._find(engine)
+        return self._places[engine]
+
+    def _find(self, engine: str) -> Place:
+        if self._settings.isolation == "none":
+            return self._own
+        home = self._home(engine)
+        return self._own if home.python is None else self._interpreter(engine, home.python)
+
+    def _home(self, engine: str) -> Home:
+        return read_homes(self._settings.project, os.environ, [engine]).of(engine)
+
+    def _interpreter(self, engine: str, python: str) -> Place:
+        there = ask_interpreter(engine, python, self._settings.project)
+        launcher = SpawnLauncher(python, interpreter_environment(python, os.environ))
+        return Place(launcher, there, _elsewhere(there))
+
+    def _check_engines_are_somewhere(self, loaded: Collection[str]) -> None:
+        nowhere = [engine for engine in sorted(loaded) if not self._is_somewhere(engine)]
+        if nowhere:
+            raise ConfigError(
+                "engines that cannot run, so nothing was started: "
+                + "; ".join(map(_what_helps, nowhere))
+            )
+
+    def _is_somewhere(self, engine: str) -> bool:
+        package = PACKAGES.get(engine)
+        return package is None or self.of(engine) is not self._own or is_installed(package)
+
+
+def is_installed(module: str) -> bool:
+    """Whether *module* can be imported here; nothing is."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _what_helps(engine: str) -> str:
+    return (
+        f"{engine} is not installed in this environment and has none of its own. Set python or "
+        f"image in [tool.llem.engines.{engine}] of {FILE}, or {variable(engine, 'python')} or "
+        f"{variable(engine, 'image')}"
+    )
+
+
+def _elsewhere(there: Surroundings) -> Elsewhere:
+    plugins = {plugin.distribution for plugin in there.plugins}
+    return Elsewhere(
+        executable=there.executable,
+        python=there.python,
+        os=there.os,
+        packages=recorded(there.packages, plugins),
+    )
