@@ -42,9 +42,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-dry-run", action="store_true", help="show the grid; load and measure nothing")
     add(
         "--llem-isolation",
-        choices=["spawn", "none"],
+        choices=["spawn", "container", "none"],
         default="spawn",
-        help="a fresh process per experiment (default), or none, for debugging",
+        help="a fresh process per experiment (default), one in a container of the engine's image, "
+        "or none, for debugging",
+    )
+    add(
+        "--llem-container-runtime",
+        choices=["auto", "podman", "docker"],
+        help="what runs containers (default: that of the configuration file, or auto)",
     )
     add(
         "--llem-timeout",

@@ -16,6 +16,7 @@ from pytest_llem._compat import QuietTerminal
 from pytest_llem.errors import IsolationError
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.child import connect
+from pytest_llem.isolation.worker_input import localized
 from pytest_llem.plan.only import ONLY_POINT
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def enter(config: pytest.Config) -> None:
     except IsolationError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[CHILD] = Child(channel, job)
-    config.workerinput = job["workerinput"]  # type: ignore[attr-defined] # as xdist does
+    given = localized(job["workerinput"], config) if job.get("contained") else job["workerinput"]
+    config.workerinput = given  # type: ignore[attr-defined] # as xdist does
     config.args = [job["argument"]]
     config.stash[ONLY_POINT] = job["node_id"]
     for name, value in RESET_OPTIONS.items():

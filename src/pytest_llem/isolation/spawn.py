@@ -78,7 +78,7 @@ class SpawnLauncher:
         here, there = socket.socketpair()
         token = uuid.uuid4().hex
         try:
-            with there, _output(command) as output:
+            with there, output_of(command) as output:
                 popen = subprocess.Popen(  # noqa: S603 - the command is ours
                     [self._python, *command.arguments],
                     cwd=command.directory,
@@ -109,7 +109,8 @@ class SpawnLauncher:
 
 
 @contextlib.contextmanager
-def _output(command: Command) -> Iterator[IO[bytes] | None]:
+def output_of(command: Command) -> Iterator[IO[bytes] | None]:
+    """The file that takes what *command* prints, opened; ``None`` for this process's own."""
     if command.output is None:
         yield None
     else:

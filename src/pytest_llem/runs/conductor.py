@@ -15,14 +15,16 @@ from pytest_llem.results.manifest import PlannedExperiment
 from pytest_llem.results.raw import RawData
 from pytest_llem.results.schema import ExperimentResult
 from pytest_llem.runs.books import open_or_create
+from pytest_llem.runs.contained import for_container
 from pytest_llem.runs.launchers import Launchers
 from pytest_llem.runs.observation import Instruments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.isolation.channel import Message
-    from pytest_llem.isolation.launcher import Command, Launcher
+    from pytest_llem.isolation.launcher import Command, Launched, Launcher
     from pytest_llem.isolation.observer import Progress
     from pytest_llem.isolation.supervisor import Ending
     from pytest_llem.plan.point import Point
@@ -107,7 +109,7 @@ class Conductor:
         assert task.point.config is not None  # noqa: S101 - invalid points are never conducted
         instrument = self.instruments.for_experiment(task.point.config)
         started_at = wall_clock()
-        launched = self.launchers.of(task.point.config.backend).launcher.launch(task.command)
+        launched = self._launch(task.point.config, task.command)
         observation = instrument.observe(launched.process.tree)
         observer = observation.observer(launched.channel.send)
         supervisor = Supervisor(
@@ -123,6 +125,12 @@ class Conductor:
         finally:
             observation.close()
         return Conducted(observation, observer.engine, started_at, ending)
+
+    def _launch(self, config: ExperimentConfig, command: Command) -> Launched:
+        place = self.launchers.of(config.backend)
+        if place.contained:
+            command = for_container(command, config, self.instruments.devices())
+        return place.launcher.launch(command)
 
     def keep(self, conducted: Conducted, result: ExperimentResult) -> str:
         """Write the result and its raw data; they are on disk when this returns.

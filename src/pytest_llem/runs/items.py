@@ -153,6 +153,7 @@ class ItemConductor:
             environment,
             output=output,
             terminal=self._debugging,
+            directories=(base_temp(config), config.rootpath),
         )
 
     def _there(self, point: Point) -> Surroundings | None:
@@ -181,6 +182,7 @@ class ItemConductor:
             "argument": f"{item.path}{separator}{names}",
             "basetemp": str(base_temp(self._config) / f"llem-{self._count}"),
             "workerinput": self._worker_input,
+            "contained": self._conductor.launchers.of(point.config.backend).contained,
             "config": point.config.model_dump(mode="json"),
         }
 

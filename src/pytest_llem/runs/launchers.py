@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llem.config.homes import FILE, read_homes, variable
+from pytest_llem.engines import ENGINES
 from pytest_llem.errors import ConfigError
+from pytest_llem.isolation.container.arguments import Box
+from pytest_llem.isolation.container.launcher import ContainerLauncher
+from pytest_llem.isolation.container.runtime import find_runtime
 from pytest_llem.isolation.spawn import SpawnLauncher
 from pytest_llem.isolation.surroundings import (
     Surroundings,
@@ -21,7 +25,8 @@ from pytest_llem.results.schema import Elsewhere
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pytest_llem.config.homes import Home
+    from pytest_llem.config.homes import Containers, Home
+    from pytest_llem.isolation.container.runtime import Image, Runtime
     from pytest_llem.isolation.launcher import Launcher
     from pytest_llem.runs.settings import RunSettings
 
@@ -39,6 +44,11 @@ class Place:
     elsewhere: Elsewhere | None = None
     """What results say of it; ``None`` for pytest's own."""
 
+    @property
+    def contained(self) -> bool:
+        """Whether it is a container, which sees of this machine what it is shown."""
+        return self.elsewhere is not None and self.elsewhere.image is not None
+
 
 class Launchers:
     """A place for each engine, found when it is first needed."""
@@ -47,6 +57,7 @@ class Launchers:
         self._settings = settings
         self._own = Place(own or SpawnLauncher())
         self._places: dict[str, Place] = {}
+        self._runtime: Runtime | None = None
 
     def prepare(self, engines: Collection[str], loaded: Collection[str] = ()) -> None:
         """Refuse a run some of whose experiments have nowhere to run, before the first.
@@ -78,11 +89,43 @@ class Launchers:
     def _find(self, engine: str) -> Place:
         if self._settings.isolation == "none":
             return self._own
-        home = self._home(engine)
-        return self._own if home.python is None else self._interpreter(engine, home.python)
+        homes = read_homes(self._settings.project, os.environ, [engine])
+        home = homes.of(engine)
+        if self._settings.isolation == "container":
+            return self._container(engine, home, homes.container)
+        if home.python is not None:
+            return self._interpreter(engine, home.python)
+        if home.image is not None and not is_here(engine):
+            return self._container(engine, home, homes.container)
+        return self._own
 
-    def _home(self, engine: str) -> Home:
-        return read_homes(self._settings.project, os.environ, [engine]).of(engine)
+    def _container(self, engine: str, home: Home, common: Containers) -> Place:
+        if home.image is None:
+            raise ConfigError(
+                f"--llem-isolation=container, but {engine} has no image. Set image in "
+                f"[tool.llem.engines.{engine}] of {FILE}, or {variable(engine, 'image')}."
+            )
+        runtime = self._working_runtime(common)
+        image = runtime.image(home.image, pull=common.pull)
+        box = _box(image, home, common)
+        launcher = ContainerLauncher(runtime, box, self._settings.project)
+        there = launcher.ask(engine)
+        elsewhere = _elsewhere(there).model_copy(
+            update={
+                "image": image.name,
+                "image_digest": image.digest,
+                "image_id": image.id,
+                "runtime": runtime.name,
+            }
+        )
+        return Place(launcher, there, elsewhere)
+
+    def _working_runtime(self, common: Containers) -> Runtime:
+        if self._runtime is None:
+            wanted = self._settings.container_runtime or common.runtime
+            self._runtime = find_runtime(wanted, common.runtime_arguments)
+            self._runtime.remove_orphans()
+        return self._runtime
 
     def _interpreter(self, engine: str, python: str) -> Place:
         there = ask_interpreter(engine, python, self._settings.project)
@@ -98,8 +141,13 @@ class Launchers:
             )
 
     def _is_somewhere(self, engine: str) -> bool:
-        package = PACKAGES.get(engine)
-        return package is None or self.of(engine) is not self._own or is_installed(package)
+        return self.of(engine) is not self._own or is_here(engine)
+
+
+def is_here(engine: str) -> bool:
+    """Whether *engine* can run in this interpreter, as far as can be told without importing it."""
+    package = PACKAGES.get(engine)
+    return engine in ENGINES.names() if package is None else is_installed(package)
 
 
 def is_installed(module: str) -> bool:
@@ -115,6 +163,18 @@ def _what_helps(engine: str) -> str:
         f"{engine} is not installed in this environment and has none of its own. Set python or "
         f"image in [tool.llem.engines.{engine}] of {FILE}, or {variable(engine, 'python')} or "
         f"{variable(engine, 'image')}"
+    )
+
+
+def _box(image: Image, home: Home, common: Containers) -> Box:
+    return Box(
+        image=image,
+        python=home.image_python,
+        network=common.network if home.network is None else home.network,
+        shm_size=home.shm_size or common.shm_size,
+        mounts=(*common.mounts, *home.mounts),
+        environment=(*common.environment, *home.environment),
+        arguments=(*common.arguments, *home.arguments),
     )
 
 

@@ -48,6 +48,10 @@ class Instruments:
         """The meter of the headline."""
         return self.choices[0]
 
+    def devices(self) -> tuple[Device, ...]:
+        """All devices of all meters."""
+        return tuple(device for choice in self.choices for device in choice.devices)
+
     def for_experiment(self, config: ExperimentConfig) -> Instrument:
         """The devices that *config* uses; those of a CPU for one that runs there alone.
 

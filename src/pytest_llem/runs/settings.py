@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-Isolation = Literal["spawn", "none"]
+Isolation = Literal["spawn", "container", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class RunSettings:
     cpu_watts: float | None = None
     """Declared watts per busy core for estimates; ``None`` takes the meter's default."""
     isolation: Isolation = "spawn"
+    container_runtime: str | None = None
+    """``auto``, ``podman`` or ``docker``; ``None`` takes the project's configuration."""
     timeout_s: float | None = None
     """Limit of one experiment in seconds; ``None`` is none."""
     gates: tuple[str, ...] = ()

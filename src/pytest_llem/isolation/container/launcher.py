@@ -1,0 +1,179 @@
+"""The container launcher: a fresh container for every experiment."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llem.errors import IsolationError
+from pytest_llem.isolation.channel import Channel
+from pytest_llem.isolation.container.arguments import (
+    Mount,
+    Needs,
+    model_caches,
+    passed_on,
+    run_arguments,
+)
+from pytest_llem.isolation.container.init import TERMINAL_VARIABLE
+from pytest_llem.isolation.container.owner import own_name
+from pytest_llem.isolation.container.process import ContainerProcess
+from pytest_llem.isolation.container.runtime import LABEL, OWNER_LABEL
+from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, SOCKET_VARIABLE, Launched
+from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
+from pytest_llem.isolation.spawn import THREADS, output_of
+from pytest_llem.isolation.surroundings import ABOUT, Whose, understood
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_llem.isolation.container.arguments import Box
+    from pytest_llem.isolation.container.runtime import Runtime
+    from pytest_llem.isolation.launcher import Command
+    from pytest_llem.isolation.surroundings import Surroundings
+
+INIT = ["-m", "pytest_llem.isolation.container.init"]
+INSIDE = "/run/pytest-llem"
+START_S = 600.0
+"""The first container of a large image may take minutes: its files get the user's ids."""
+LOOK_AGAIN_S = 0.2
+SAID = 2000
+
+
+class ContainerLauncher:
+    """Starts each child in a container of its own."""
+
+    def __init__(self, runtime: Runtime, box: Box, project: Path) -> None:
+        self._runtime = runtime
+        self._box = box
+        self._project = project
+
+    def ask(self, engine: str) -> Surroundings:
+        """What the interpreter in the image has.
+
+        Raises:
+            IsolationError: it cannot run our children; the message says what to install.
+        """
+        box = self._box
+        whose = Whose(engine, f"image {box.image.name}", f"RUN {box.python} -m pip install")
+        needs = Needs(self._project, (Mount(self._project),))
+        arguments = run_arguments(self._runtime, box, needs)
+        done = self._runtime.run(*arguments, "-c", ABOUT.read_text(encoding="utf-8"))
+        if done.returncode:
+            raise IsolationError(
+                f"{engine}: {box.python} cannot be run in image {box.image.name}: "
+                f"{done.stderr.strip()[-SAID:] or f'status {done.returncode}'}"
+            )
+        return understood(done.stdout, whose)
+
+    def launch(self, command: Command) -> Launched:
+        token = uuid.uuid4().hex
+        folder = Path(tempfile.mkdtemp(prefix="llem-"))
+        listening = socket.socket(socket.AF_UNIX)
+        popen: subprocess.Popen[bytes] | None = None
+        name = f"pytest-llem-{token}"
+        try:
+            listening.bind(str(folder / "s"))
+            listening.listen(2)
+            popen = self._start(command, name, token, folder)
+            leash = self._accept(listening, popen, command)
+            tree = ProcessTree(_peer(leash), token)
+            channel = Channel(self._accept(listening, popen, command))
+        except BaseException:
+            if popen is not None:
+                self._runtime.remove([name])
+                popen.kill()
+                popen.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finally:
+            listening.close()
+        process = ContainerProcess(popen, leash, tree, lambda: self._runtime.remove([name]), folder)
+        return Launched(channel, process)
+
+    def _start(
+        self, command: Command, name: str, token: str, folder: Path
+    ) -> subprocess.Popen[bytes]:
+        network = self._box.network
+        mounts, caches = model_caches(os.environ, network=network)
+        inherited = {**THREADS, **os.environ, **command.environment}
+        inherited.pop(CHANNEL_VARIABLE, None)
+        variables = {
+            **passed_on(inherited, network=network),
+            **caches,
+            TOKEN_VARIABLE: token,
+            SOCKET_VARIABLE: f"{INSIDE}/s",
+            **({TERMINAL_VARIABLE: "1"} if command.terminal else {}),
+        }
+        mounts += [Mount(folder, INSIDE), Mount(self._project), Mount(command.directory)]
+        mounts += [Mount(path) for path in command.directories]
+        needs = Needs(command.directory, tuple(mounts), command.gpus, tuple(variables))
+        arguments = run_arguments(self._runtime, self._box, needs)
+        own = ["--name", name, "--label", f"{LABEL}={token}", "--label", _owner()]
+        own += ["--interactive", "--tty"] if command.terminal else ["--sig-proxy=false"]
+        line = [*self._runtime.command, arguments[0], *own, *arguments[1:], *INIT]
+        return self._popen([*line, *command.arguments], command, variables)
+
+    @staticmethod
+    def _popen(
+        line: list[str], command: Command, variables: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        with output_of(command) as output:
+            return subprocess.Popen(  # noqa: S603 - the command is ours
+                line,
+                env={**os.environ, **variables},
+                stdin=None if command.terminal else subprocess.DEVNULL,
+                stdout=output,
+                stderr=None if output is None else subprocess.STDOUT,
+                start_new_session=not command.terminal,
+            )
+
+    def _accept(
+        self, listening: socket.socket, popen: subprocess.Popen[bytes], command: Command
+    ) -> socket.socket:
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            ready, _, _ = select.select([listening], [], [], LOOK_AGAIN_S)
+            if ready:
+                return listening.accept()[0]
+            if popen.poll() is not None:
+                raise IsolationError(self._why_not(popen.returncode, command))
+        raise IsolationError(
+            f"the container of {self._box.image.name} did not start within {START_S:g} s."
+        )
+
+    def _why_not(self, status: int, command: Command) -> str:
+        said = "" if command.output is None else command.output.read_text(errors="replace")
+        return (
+            f"the container of {self._box.image.name} could not be started by "
+            f"{self._runtime.name} (status {status}): {said.strip()[-SAID:] or 'it said nothing'}"
+        )
+
+
+def _owner() -> str:
+    return f"{OWNER_LABEL}={own_name()}"
+
+
+def _peer(leash: socket.socket) -> int:
+    """The number of the container's first process here (``unix(7)``, ``SO_PEERCRED``).
+
+    Raises:
+        IsolationError: it cannot be seen from here.
+    """
+    credentials = leash.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    pid: int = struct.unpack("3i", credentials)[0]
+    if pid == 0:
+        raise IsolationError(
+            "the container's processes cannot be seen from here, so neither their CPU time nor "
+            "their end could be known. Run pytest where the runtime runs, in the host's "
+            "process-id namespace (--pid=host if it is in a container itself)."
+        )
+    return pid
