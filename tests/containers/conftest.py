@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from instruments.boxes import Boxed, boxed
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def box() -> Boxed:
+def machine() -> Boxed:
+    """How containers are started here."""
     found = boxed()
     if isinstance(found, str):
         pytest.skip(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import subprocess
 import sys
@@ -99,7 +98,7 @@ def _root() -> bytes:
         for name in ("bin", "lib", "lib64", "sbin"):
             if Path("/", name).is_symlink():
                 entry = tarfile.TarInfo(name)
-                entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(f"/{name}")
+                entry.type, entry.linkname = tarfile.SYMTYPE, str(Path("/", name).readlink())
                 tar.addfile(entry)
     return archive.getvalue()
 

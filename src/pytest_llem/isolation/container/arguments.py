@@ -121,18 +121,17 @@ def _gpus(runtime: Runtime, uuids: Sequence[str]) -> Iterator[str]:
 
 
 def outermost(mounts: Iterable[Mount]) -> list[Mount]:
-    """*mounts* without those that lie within another one that allows as much."""
-    kept: list[Mount] = []
+    """*mounts* without those that change nothing; of a directory asked for twice, the writable."""
+    kept: dict[tuple[Path, str | None], Mount] = {}
     for mount in sorted(mounts, key=lambda mount: (len(mount.source.parts), mount.read_only)):
-        if not any(_covers(outer, mount) for outer in kept):
-            kept.append(mount)
-    return kept
-
-
-def _covers(outer: Mount, mount: Mount) -> bool:
-    same_path = outer.target is None and mount.target is None
-    writable_enough = mount.read_only or not outer.read_only
-    return same_path and writable_enough and mount.source.is_relative_to(outer.source)
+        place = (mount.source, mount.target)
+        around = [kept[parent, None] for parent in mount.source.parents if (parent, None) in kept]
+        changes_nothing = (
+            mount.target is None and around[:1] and (around[0].read_only == mount.read_only)
+        )
+        if place not in kept and not changes_nothing:
+            kept[place] = mount
+    return list(kept.values())
 
 
 def passed_on(environ: Mapping[str, str], *, network: bool) -> dict[str, str]:

@@ -91,9 +91,10 @@ class Runtime:
 
     def remove(self, containers: Sequence[str]) -> None:
         """End *containers* and remove them; those that are gone already are no error."""
-        if containers:
+        at_once = ("--time", "0") if self.kind == "podman" else ()
+        for container in containers:
             with contextlib.suppress(IsolationError):
-                self.run("rm", "--force", *containers)
+                self.run("rm", "--force", *at_once, container)
 
     def remove_orphans(self) -> list[str]:
         """Remove what dead pytest processes of this machine left; the ids of it."""
