@@ -122,16 +122,15 @@ def _gpus(runtime: Runtime, uuids: Sequence[str]) -> Iterator[str]:
 
 def outermost(mounts: Iterable[Mount]) -> list[Mount]:
     """*mounts* without those that change nothing; of a directory asked for twice, the writable."""
-    kept: dict[tuple[Path, str | None], Mount] = {}
-    for mount in sorted(mounts, key=lambda mount: (len(mount.source.parts), mount.read_only)):
-        place = (mount.source, mount.target)
-        around = [kept[parent, None] for parent in mount.source.parents if (parent, None) in kept]
-        changes_nothing = (
-            mount.target is None and around[:1] and (around[0].read_only == mount.read_only)
-        )
-        if place not in kept and not changes_nothing:
-            kept[place] = mount
-    return list(kept.values())
+    asked: dict[tuple[Path, str | None], Mount] = {}
+    for mount in sorted(mounts, key=lambda mount: mount.read_only):
+        asked.setdefault((mount.source, mount.target), mount)
+    kept: dict[Path, Mount] = {}
+    for mount in sorted(asked.values(), key=lambda mount: len(mount.source.parts)):
+        around = next((kept[path] for path in mount.source.parents if path in kept), None)
+        if mount.target is None and (around is None or around.read_only != mount.read_only):
+            kept[mount.source] = mount
+    return [*kept.values(), *(mount for mount in asked.values() if mount.target is not None)]
 
 
 def passed_on(environ: Mapping[str, str], *, network: bool) -> dict[str, str]:
