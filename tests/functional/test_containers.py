@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instruments.boxes import IMAGE
+from instruments.boxes import IMAGE, Boxed, boxed
 from pytest_llem.isolation.container.owner import own_name
 from pytest_llem.isolation.container.runtime import LABEL, OWNER_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from instruments.boxes import Boxed
 
     Run = Callable[..., pytest.RunResult]
     Stored = Callable[[], list[dict[str, Any]]]
@@ -35,6 +33,15 @@ import pytest
 quick = pytest.mark.llem(measurement={QUICK})
 """
 PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="session")
+def machine() -> Boxed:
+    """How containers are started here."""
+    found = boxed()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
 
 
 @pytest.fixture
