@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_llem import __version__
 from pytest_llem.isolation.launcher import Command
 from pytest_llem.isolation.spawn import SpawnLauncher
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_child_refuses_the_job_of_another_version_and_names_both(tmp_path: Path) -> None:

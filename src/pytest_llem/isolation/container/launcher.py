@@ -92,11 +92,11 @@ class ContainerLauncher:
                 self._runtime.remove([name])
                 popen.kill()
                 popen.wait()
-            shutil.rmtree(folder, ignore_errors=True)
             raise
-        finally:
+        finally:  # who is connected needs no name any more
             listening.close()
-        process = ContainerProcess(popen, leash, tree, lambda: self._runtime.remove([name]), folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        process = ContainerProcess(popen, leash, tree, lambda: self._runtime.remove([name]))
         return Launched(channel, process)
 
     def _start(
@@ -105,20 +105,20 @@ class ContainerLauncher:
         network = self._box.network
         mounts, caches = model_caches(os.environ, network=network)
         inherited = {**THREADS, **os.environ, **command.environment}
-        inherited.pop(CHANNEL_VARIABLE, None)
-        variables = {
-            **passed_on(inherited, network=network),
-            **caches,
-            TOKEN_VARIABLE: token,
-            SOCKET_VARIABLE: f"{INSIDE}/s",
-            **({TERMINAL_VARIABLE: "1"} if command.terminal else {}),
-        }
+        variables = {**passed_on(inherited, network=network), **caches}
+        # The token is for those inside, not for the runtime: whoever bears it is killed in the end.
+        for private in (TOKEN_VARIABLE, CHANNEL_VARIABLE, SOCKET_VARIABLE):
+            variables.pop(private, None)
         mounts += [Mount(folder, INSIDE), Mount(self._project), Mount(command.directory)]
         mounts += [Mount(path) for path in command.directories]
         needs = Needs(command.directory, tuple(mounts), command.gpus, tuple(variables))
         arguments = run_arguments(self._runtime, self._box, needs)
         own = ["--name", name, "--label", f"{LABEL}={token}", "--label", _owner()]
-        own += ["--interactive", "--tty"] if command.terminal else ["--sig-proxy=false"]
+        own += ["--env", f"{TOKEN_VARIABLE}={token}", "--env", f"{SOCKET_VARIABLE}={INSIDE}/s"]
+        if command.terminal:
+            own += ["--interactive", "--tty", "--env", f"{TERMINAL_VARIABLE}=1"]
+        else:
+            own.append("--sig-proxy=false")
         line = [*self._runtime.command, arguments[0], *own, *arguments[1:], *INIT]
         return self._popen([*line, *command.arguments], command, variables)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import select
-import shutil
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from pytest_llem.isolation.container.init import INTERRUPT
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from pathlib import Path
 
     from pytest_llem.isolation.process_tree import ProcessTree
 
@@ -32,12 +30,10 @@ class ContainerProcess:
         leash: socket.socket,
         tree: ProcessTree,
         remove: Callable[[], None],
-        folder: Path,
     ) -> None:
         self._popen = popen
         self._leash = leash
         self._remove = remove
-        self._folder = folder
         self._said = b""
         self._status: int | None = None
         self.tree = tree
@@ -80,7 +76,6 @@ class ContainerProcess:
             self._remove()
             self._popen.kill()
             self._end_of_command()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _as_exit_code(status: int | None) -> int:
