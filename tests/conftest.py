@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Read when the hub's library is imported, so it has to be set before any test module is.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -15,3 +20,11 @@ settings.register_profile(
     "pytest-llem", deadline=None, print_blob=True, derandomize="CI" in os.environ
 )
 settings.load_profile("pytest-llem")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let tests wait neither for other workers' tests nor for what else runs on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLEM_LOCK_DIR", str(tmp_path_factory.mktemp("locks")))
+        yield

@@ -61,6 +61,12 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         str | None, typer.Option(metavar="measured", help="Refuse estimates.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Limit in seconds; 0 is none.")] = 1800.0,
+    lock_timeout: Annotated[
+        float, typer.Option(min=0, help="How long to wait for devices in use; 0 does not.")
+    ] = 14400.0,
+    allow_shared: Annotated[
+        bool, typer.Option("--allow-shared", help="Measure also where others use the devices.")
+    ] = False,
 ) -> None:
     """Measure one experiment and keep its result under .llem/."""
     from dataclasses import replace
@@ -81,6 +87,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         meter=meter,
         require_measured=_required(require),
         timeout_s=timeout or None,
+        lock_timeout_s=lock_timeout,
+        allow_shared=allow_shared,
     )
     result = run_experiment(config, settings=settings)
     _show(result)

@@ -45,6 +45,10 @@ class IsolationError(LlemError):
     """A child process could not be started, spoken with or ended."""
 
 
+class LockError(LlemError):
+    """A device could not be had for an experiment alone."""
+
+
 class StoreError(LlemError):
     """A result, trace or manifest could not be written or read."""
 

@@ -60,6 +60,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="end an experiment that takes longer (default: 1800; 0 never)",
     )
     add(
+        "--llem-lock-timeout",
+        type=float,
+        default=14400.0,
+        metavar="SECONDS",
+        help="how long an experiment waits for devices that another one measures "
+        "(default: 14400; 0 fails at once and says who has them)",
+    )
+    add(
+        "--llem-allow-shared",
+        action="store_true",
+        help="measure also where others use the same devices, and mark the results",
+    )
+    add(
         "--llem-meter",
         default="auto",
         metavar="NAME[,NAME]",

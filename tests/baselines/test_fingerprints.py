@@ -68,6 +68,7 @@ def differ(
             "window estimator refresh-edges → trapezoid",
         ),
         ({"methodology": {"meter": "zeus"}}, "meter nvml → zeus"),
+        ({"methodology": {"shared": True}}, "devices used alone → shared with others"),
         ({"config": {"backend": "vllm"}}, "engine transformers → vllm"),
         ({"measured": {"output_tokens": 32}}, "output tokens per pass of 'workload' 64 → 32"),
         ({"measured": {"input_tokens": None}}, "input tokens per pass of 'workload' 128 → unknown"),
@@ -79,6 +80,14 @@ def test_what_changes_the_meaning_of_a_figure_forbids_a_comparison(
     differ: Callable[..., Differences], result: dict[str, Any], said: str
 ) -> None:
     assert any(said in reason for reason in differ(result).refuse)
+
+
+def test_figures_of_shared_devices_compare_with_each_other(
+    differ: Callable[..., Differences],
+) -> None:
+    assert differ(both={"methodology": {"shared": True}}).refuse == []
+    apart = differ({"methodology": {"shared": False}}, both={"methodology": {"shared": True}})
+    assert any("(--llem-allow-shared) → used alone" in reason for reason in apart.refuse)
 
 
 @pytest.mark.parametrize(

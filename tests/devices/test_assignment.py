@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llem.config.experiment import ExperimentConfig
-from pytest_llem.devices.assignment import devices_for
+from pytest_llem.devices.assignment import devices_for, interchangeable, showing
 from pytest_llem.devices.estimate import cpu_estimate
 from pytest_llem.devices.meter import Capability, Device
 from pytest_llem.errors import ConfigError, MeterError
@@ -178,3 +178,69 @@ def test_one_numbered_gpu_and_several_at_once_contradict_each_other() -> None:
 def test_a_device_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"device='gpu0' is no device. Write auto, cpu"):
         used(device="gpu0")
+
+
+def pool(
+    environ: dict[str, str] | None = None, gpus: list[Device] | None = None, **config: object
+) -> tuple[list[int | None], int]:
+    """NVML indices of the GPUs to choose from, and how many are chosen."""
+    experiment = ExperimentConfig.model_validate(config)
+    found, count = interchangeable(experiment, LIKE if gpus is None else gpus, environ or {})
+    return [device.index for device in found], count
+
+
+def test_any_visible_gpus_will_do_unless_some_are_named() -> None:
+    assert pool() == ([0, 1, 2, 3], 1)
+    assert pool(device="cuda", backend="vllm", tensor_parallel_size=2) == ([0, 1, 2, 3], 2)
+    assert pool(visible("3,1")) == ([3, 1], 1)
+    assert pool(device="cuda:1") == ([], 0)
+    assert pool(transformers={"device_map": "auto"}) == ([], 0)
+    assert pool(device="cpu") == ([], 0)
+    assert pool(visible("")) == ([], 0)
+
+
+def test_only_gpus_of_one_model_stand_for_each_other() -> None:
+    by_bus = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    assert pool(by_bus, UNLIKE) == ([0], 1)
+    assert pool(by_bus | visible("2,0,1"), UNLIKE) == ([2, 1], 1)
+    assert pool(by_bus, UNLIKE, backend="vllm", tensor_parallel_size=2) == ([], 0)
+    with pytest.raises(ConfigError, match="unlike GPUs"):
+        pool(gpus=UNLIKE)
+
+
+def test_what_cannot_be_measured_or_shown_alone_is_not_chosen() -> None:
+    refused = [gpu(0), gpu(1, refusal=MIG), gpu(2)]
+    assert pool(visible("GPU-00,GPU-01,GPU-02"), refused) == ([0, 2], 1)
+    assert pool(gpus=[Device("pci-1", "A card", COUNTER), Device("pci-2", "A card", COUNTER)]) == (
+        [],
+        0,
+    )
+    estimate = [cpu_estimate()]
+    assert interchangeable(ExperimentConfig(), estimate, {}) == ([], 0)
+
+
+@given(st.permutations(range(4)), st.integers(1, 4), st.sampled_from(["GPU-", "AMD-"]))
+def test_a_process_that_is_shown_some_gpus_is_assigned_those(
+    order: list[int], count: int, vendor: str
+) -> None:
+    gpus = [Device(f"{vendor}{n}0-bb", "A card", COUNTER, index=n) for n in range(4)]
+    chosen = [gpus[n] for n in order[:count]]
+    before = {"CUDA_VISIBLE_DEVICES": "3,2,1,0"}
+    for environ in ({}, before):
+        shown = environ | showing(chosen, gpus, environ)
+        config = ExperimentConfig(backend="vllm", device="cuda", tensor_parallel_size=count)
+        assert devices_for(config, gpus, shown) == chosen
+        if count < 4:
+            more = ExperimentConfig(backend="vllm", device="cuda", tensor_parallel_size=count + 1)
+            with pytest.raises(ConfigError, match=rf"{count} (is|are) visible"):
+                devices_for(more, gpus, shown)
+
+
+def test_programs_for_cuda_and_for_hip_are_told_the_same() -> None:
+    gpus = [Device(f"AMD-{n}", "MI300X", COUNTER, index=n) for n in range(4)]
+    chosen = [gpus[3], gpus[1]]
+    assert showing(chosen, gpus, {}) == {"HIP_VISIBLE_DEVICES": "3,1"}
+    assert showing(chosen, gpus, visible("0,1")) == {
+        "HIP_VISIBLE_DEVICES": "3,1",
+        "CUDA_VISIBLE_DEVICES": "3,1",
+    }

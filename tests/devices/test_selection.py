@@ -82,7 +82,7 @@ def test_auto_takes_what_can_be_measured(bench: type[Bench]) -> None:
 def test_auto_estimates_where_nothing_can_be_measured_and_says_why(bench: type[Bench]) -> None:
     choice = choose_meter(MeterRequest(cpu_watts=10.0))
     assert (choice.name, choice.measured, choice.watts_per_core) == ("estimate", False, 10.0)
-    assert choice.why == "it finds no device; CPU time × 10 W per core (declared)"
+    assert choice.why == "it finds no device; CPU time × 10 W per core, declared"
     meter = choice.open(Clock())
     assert meter.read(choice.devices[0]).energy_j == 20.0
 
@@ -136,7 +136,7 @@ def test_declared_watts_must_be_positive(watts: float) -> None:
 
 def test_the_default_watts_are_called_assumed() -> None:
     choice = choose_meter(MeterRequest("estimate"))
-    assert choice.why == "asked for; CPU time × 6 W per core (assumed)"
+    assert choice.why == "asked for; CPU time × 6 W per core, assumed"
 
 
 def test_the_library_stays_started_as_long_as_the_choice(bench: type[Bench]) -> None:
@@ -174,7 +174,7 @@ def test_why_nvml_cannot_be_used_is_the_reason(tmp_path: Path, init: int, reason
     code = 'show([choose().why, error(lambda: choose(name="nvml"))])'
     why, error = with_gpus(tmp_path, [], CHOOSE + code, init=init)
     assert why.startswith(reason)
-    assert why.endswith("; CPU time × 6 W per core (assumed)")
+    assert why.endswith("; CPU time × 6 W per core, assumed")
     assert error.startswith(f"MeterError: the meter 'nvml' has nothing to read: {reason}")
 
 

@@ -1,4 +1,4 @@
-"""What was stored before warm-ups said what they looked at."""
+"""What was stored before warm-ups said what they looked at, and before devices were locked."""
 
 from __future__ import annotations
 
@@ -48,3 +48,16 @@ def test_criteria_are_kept_with_the_marks_and_may_be_missing() -> None:
     assert read.warm_up is not None
     assert read.warm_up.criteria == ()
     assert read.warm_up.reason == "not steady"
+
+
+def test_a_result_that_does_not_say_whether_devices_were_shared_is_read(
+    store: RunStore, make_result: Callable[..., ExperimentResult]
+) -> None:
+    result = make_result()
+    store.write_result(result, None)
+    (path,) = (store.path / "results").glob("*.json")
+    stored = json.loads(path.read_text())
+    assert stored["measurement_methodology"].pop("shared") is False
+    path.write_text(json.dumps(stored))
+    (read,) = store.results()
+    assert read == result

@@ -55,9 +55,16 @@ def _how(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[str]:
         yield from _changed(
             "power limit", _watts(baseline.power_limits_w), _watts(candidate.power_limits_w)
         )
+    if baseline.shared != candidate.shared:
+        had = [_had(side) for side in (baseline, candidate)]
+        yield f"devices {' → '.join(had)}, so that one side may hold a neighbour's energy"
     declared = (baseline.declared_w_per_core, candidate.declared_w_per_core)
     if not _same_numbers(declared[:1], declared[1:]):
         yield from _changed("declared watts per core", *declared)
+
+
+def _had(of: Fingerprint) -> str:
+    return "shared with others (--llem-allow-shared)" if of.shared else "used alone"
 
 
 def _machine(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[str]:

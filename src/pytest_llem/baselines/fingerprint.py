@@ -38,6 +38,8 @@ class Fingerprint(Stored):
     estimator: str
     """Name of the window estimator, without its version."""
     declared_w_per_core: float | None
+    shared: bool = False
+    """Whether others could use the devices meanwhile."""
     devices: tuple[str, ...]
     """Model names of what was read, sorted."""
     device_uuids: tuple[str, ...]
@@ -98,6 +100,7 @@ def fingerprint(result: ExperimentResult, environment: Mapping[str, Any]) -> Fin
         method=how.method,
         estimator=re.sub(r"[\s/@_-]*v?\d+(\.\d+)*$", "", how.estimator),
         declared_w_per_core=how.declared_w_per_core,
+        shared=how.shared,
         devices=tuple(device.name for device in devices),
         device_uuids=tuple(device.uuid for device in devices),
         power_limits_w=tuple(device.power_limit_w for device in devices),

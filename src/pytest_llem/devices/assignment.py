@@ -6,8 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from pytest_llem.devices.hip import AMD, visible_to_hip
-from pytest_llem.devices.visibility import visible_gpus
+from pytest_llem.devices.hip import AMD, showing_to_hip, visible_to_hip
+from pytest_llem.devices.visibility import NVIDIA, VISIBLE, visible_gpus
 from pytest_llem.errors import ConfigError, MeterError
 
 if TYPE_CHECKING:
@@ -47,6 +47,57 @@ def devices_for(
     gpus = [device for device in devices if device.capability.scope in GPU_SCOPES]
     others = [device for device in devices if device not in gpus and not device.refusal]
     return [*(_gpus_for(config, gpus, environ) if gpus else ()), *others]
+
+
+def interchangeable(
+    config: ExperimentConfig, devices: Sequence[Device], environ: Mapping[str, str]
+) -> tuple[list[Device], int]:
+    """GPUs of which any so many would do as well as those that :func:`devices_for` gives.
+
+    They are the visible ones of the same model, in the order of CUDA or HIP. There are none
+    where the GPUs are no matter of choice: ``device="cuda:N"`` names one, a ``device_map``
+    takes all, GPUs of several models are taken together, or a process could not be shown
+    single ones of them.
+
+    Returns:
+        The GPUs, and how many of them the experiment uses; ``[], 0`` without a choice.
+
+    Raises:
+        ConfigError, MeterError: as :func:`devices_for`.
+    """
+    used = [one for one in devices_for(config, devices, environ) if is_single_gpu(one)]
+    gpus = [one for one in devices if one.capability.scope in GPU_SCOPES]
+    if not used or not _is_choice(_placement(config)) or len({gpu.name for gpu in used}) > 1:
+        return [], 0
+    if not all(gpu.uuid.startswith((AMD, NVIDIA)) for gpu in gpus):
+        return [], 0
+    seen = _visible(gpus, environ).gpus
+    alike = [gpu for gpu in seen if gpu.name == used[0].name and not gpu.refusal]
+    return alike, len(used)
+
+
+def showing(
+    used: Sequence[Device], devices: Sequence[Device], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """What a process's environment has to say so that it sees *used* only, in that order.
+
+    Args:
+        used: what :func:`interchangeable` gave, or some of it.
+        devices: all devices of the meter.
+        environ: the environment that this is added to.
+    """
+    if not used[0].uuid.startswith(AMD):
+        return {VISIBLE: ",".join(gpu.uuid for gpu in used)}
+    return showing_to_hip(used, [gpu for gpu in devices if gpu.uuid.startswith(AMD)], environ)
+
+
+def _is_choice(placement: str) -> bool:
+    return placement in {"auto", "cuda"}
+
+
+def is_single_gpu(device: Device) -> bool:
+    """Whether what is read of *device* is one GPU's, rather than a whole machine's."""
+    return device.capability.scope in GPU_SCOPES and not device.covers_all
 
 
 def _gpus_for(

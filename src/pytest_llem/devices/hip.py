@@ -51,6 +51,18 @@ def visible_to_hip(gpus: Sequence[Device], environ: Mapping[str, str]) -> Visibi
     return Visibility(tuple(gpus[number] for number in _numbers(entries, gpus, how)), None, how)
 
 
+def showing_to_hip(
+    used: Sequence[Device], gpus: Sequence[Device], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """What has to be added to *environ* for HIP to show *used* only, in that order.
+
+    Where ``CUDA_VISIBLE_DEVICES`` is set too it is made to say the same: programs differ in
+    which of the two they look at.
+    """
+    numbers = ",".join(str(gpus.index(gpu)) for gpu in used)
+    return {name: numbers for name in VISIBLE if name == VISIBLE[0] or name in environ}
+
+
 def _numbers(entries: Sequence[str], gpus: Sequence[Device], how: str) -> list[int]:
     numbers = [int(entry) if re.fullmatch(r"[0-9]+", entry) else len(gpus) for entry in entries]
     if len(set(numbers)) < len(numbers) or max(numbers) >= len(gpus):

@@ -70,7 +70,7 @@ class RaplMeter:
             for memory, _ in self._named(r"[\w-]+-rapl:\d+:\d+", path, "dram"):
                 self._zones[f"rapl:{name}:dram"] = _zone(memory)
         if not self._zones:
-            self.absence = f"the kernel shows no CPU package below {self._root}"
+            self.absence = f"no CPU package in {self._root}"
         return [_device(uuid, index) for index, uuid in enumerate(self._zones)]
 
     def _named(self, pattern: str, below: Path, name: str) -> Iterator[tuple[Path, str]]:

@@ -200,7 +200,7 @@ def _estimate(request: MeterRequest, because: str) -> MeterChoice:
     source = "assumed" if request.cpu_watts is None else "declared"
     return MeterChoice(
         name=ESTIMATE,
-        why=f"{because}; CPU time × {watts:g} W per core ({source})",
+        why=f"{because}; CPU time × {watts:g} W per core, {source}",
         measured=False,
         devices=(cpu_estimate(),),
         open=lambda clock: EstimateMeter(clock, watts),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ORDER = "CUDA_DEVICE_ORDER"
+NVIDIA = "GPU-"
+"""How UUIDs of NVIDIA's GPUs begin."""
 
 
 @dataclass(frozen=True, slots=True)

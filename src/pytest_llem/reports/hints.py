@@ -49,6 +49,8 @@ def _hints(
         yield estimates, "yellow"
     if replays := _replayed_text(rows):
         yield replays, "yellow"
+    if shared := _shared_text(rows):
+        yield shared, "yellow"
 
 
 def _baseline_hints(rows: Sequence[SummaryRow]) -> Iterator[tuple[str, Style]]:
@@ -89,6 +91,23 @@ def _replayed_text(rows: Sequence[SummaryRow]) -> str:
     )
 
 
+def count_shared(rows: Sequence[SummaryRow]) -> int:
+    """How many experiments were measured on devices that others could use meanwhile."""
+    methods = [row.result.measurement_methodology for row in rows]
+    return sum(how is not None and how.shared for how in methods)
+
+
+def _shared_text(rows: Sequence[SummaryRow]) -> str:
+    """One sentence that says which figures may hold others' energy; empty if none does."""
+    count = count_shared(rows)
+    if not count:
+        return ""
+    return (
+        f"SHARED devices (--llem-allow-shared): the energy of {_counted(count, 'experiment')} may "
+        "hold what others used meanwhile. It is compared only with energy of shared devices."
+    )
+
+
 def _how(row: SummaryRow) -> str:
     methodology = row.result.measurement_methodology
     if methodology is None:
@@ -103,14 +122,18 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def summary_line(entries: Iterable[Entry], view: View, *, estimated: bool) -> list[Line]:
+def summary_line(
+    entries: Iterable[Entry], view: View, *, estimated: bool, shared: bool = False
+) -> list[Line]:
     """How many experiments there were and how they came out, the worst first.
 
-    One line, or as many as a narrow terminal needs.
+    Where little else is shown it also says that devices were *shared*. One line, or as many as a narrow terminal needs.
     """
     words = Counter(entry.word for entry in entries)
     found = [word for word in _IN_ORDER if words[word]]
-    about = f" ({ESTIMATED_MARK} energy estimated)" if estimated else ""
+    marks = [f"{ESTIMATED_MARK} energy estimated"] if estimated else []
+    marks += ["devices SHARED"] if shared and view.verbosity < 0 else []
+    about = f" ({', '.join(marks)})" if marks else ""
     spans = [Span(f"{_counted(words.total(), 'experiment')}{about}:", "bold")]
     for word in found:
         comma = "" if word == found[-1] else ","

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.reports import notes
 from pytest_llem.reports.columns import summary_columns
 from pytest_llem.reports.groups import grouped, labels_at, natural_width, with_headings
-from pytest_llem.reports.hints import estimated_text, hint_lines, summary_line
+from pytest_llem.reports.hints import count_shared, estimated_text, hint_lines, summary_line
 from pytest_llem.reports.ink import Line, line, painted
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.rows import SummaryRow, entry_of, name_of
@@ -57,7 +57,8 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
     failures = notes.note_lines(notes.failures(rows, view), view)
     body = failures if verbosity < 0 else _in_full(rows, failures, view)
     entries = [entry_of(row, view) for row in rows]
-    last = summary_line(entries, view, estimated=bool(estimated_text(rows)))
+    estimated, shared = bool(estimated_text(rows)), bool(count_shared(rows))
+    last = summary_line(entries, view, estimated=estimated, shared=shared)
     return [
         painted(spans, width=view.width, signs=view.signs, colour=colour)
         for spans in [*body, *last]

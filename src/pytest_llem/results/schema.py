@@ -45,6 +45,8 @@ class Methodology(Reading):
 
     beside: tuple[Reading, ...] = ()
     """How other scopes and meters were read, which nothing is compared by."""
+    shared: bool = False
+    """Whether other experiments could use the devices meanwhile: their locks were lifted."""
 
 
 class DeviceFacts(Stored):

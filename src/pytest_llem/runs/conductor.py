@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem._version import __version__
@@ -17,10 +18,12 @@ from pytest_llem.results.schema import ExperimentResult
 from pytest_llem.runs.books import open_or_create
 from pytest_llem.runs.contained import for_container
 from pytest_llem.runs.launchers import Launchers
+from pytest_llem.runs.leasing import Leasing
 from pytest_llem.runs.observation import Instruments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.isolation.channel import Message
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import Outcome
     from pytest_llem.results.store import RunStore
-    from pytest_llem.runs.observation import Observation
+    from pytest_llem.runs.leasing import Leased
+    from pytest_llem.runs.observation import Instrument, Observation
     from pytest_llem.runs.settings import RunSettings
 
 
@@ -74,6 +78,7 @@ class Conductor:
     def __init__(self, settings: RunSettings, launcher: Launcher | None = None) -> None:
         self.settings = settings
         self.instruments = Instruments(settings)
+        self.leasing = Leasing(settings, self.instruments)
         self.environment = collect_environment(settings.project, driver_facts())
         self.launchers = Launchers(settings, launcher)
         self._store: RunStore | None = None
@@ -104,10 +109,25 @@ class Conductor:
 
         Raises:
             ConfigError, MeterError: its devices are not there, or cannot be measured.
+            LockError: others use them.
             IsolationError: no child could be started.
         """
-        assert task.point.config is not None  # noqa: S101 - invalid points are never conducted
-        instrument = self.instruments.for_experiment(task.point.config)
+        environ = {**os.environ, **task.command.environment}
+        what = task.job.get("node_id") or task.point.label
+        with self.leased(task.point, what, environ) as leased:
+            environment = {**task.command.environment, **leased.environment}
+            command = replace(task.command, environment=environment)
+            return self._observed(replace(task, command=command), leased.instrument)
+
+    def leased(
+        self, point: Point, what: str, environ: Mapping[str, str]
+    ) -> AbstractContextManager[Leased]:
+        """The devices of *point*, for it alone; see :meth:`Leasing.leased`."""
+        assert point.config is not None  # noqa: S101 - invalid points are never conducted
+        return self.leasing.leased(point.config, environ, what, self.store.run_id)
+
+    def _observed(self, task: Task, instrument: Instrument) -> Conducted:
+        assert task.point.config is not None  # noqa: S101 - as above
         started_at = wall_clock()
         launched = self._launch(task.point.config, task.command)
         observation = instrument.observe(launched.process.tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from contextlib import ExitStack, nullcontext
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import Outcome
     from pytest_llem.runs.conductor import Conductor
+    from pytest_llem.runs.observation import Instrument
 
 
 @dataclass(slots=True)
@@ -111,9 +113,20 @@ class ItemConductor:
         self, item: pytest.Item, point: Point, nextitem: pytest.Item | None
     ) -> ConductedItem:
         """Run *item* here, for debugging."""
+        with ExitStack() as stack:
+            leased = self._conductor.leased(point, item.nodeid, os.environ)
+            try:
+                instrument = stack.enter_context(leased).instrument
+            except LlemError as error:
+                finish_item(item, nextitem)
+                return not_conducted(item, point, error)
+            return self._observed_here(item, point, nextitem, instrument)
+
+    def _observed_here(
+        self, item: pytest.Item, point: Point, nextitem: pytest.Item | None, instrument: Instrument
+    ) -> ConductedItem:
         assert point.config is not None  # noqa: S101 - invalid points are never conducted
         started_at = wall_clock()
-        instrument = self._conductor.instruments.for_experiment(point.config)
         observation = instrument.observe(OwnProcess())
         observers = []
 

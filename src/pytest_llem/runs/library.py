@@ -62,6 +62,7 @@ def run_experiment(
 
     Raises:
         MeterError: no meter answers what *settings* ask for.
+        LockError: others use its devices for longer than *settings* allow.
         StoreError: the result cannot be written.
     """
     study = StudyConfig(name="experiment", experiments=(config,))
@@ -80,6 +81,7 @@ def run_study(
     Raises:
         MeterError: no meter answers what *settings* ask for.
         ConfigError, IsolationError: an engine has nowhere to run; nothing was started.
+        LockError: others use its devices for longer than *settings* allow; as below.
         StoreError: a result cannot be written; those before it are kept.
     """
     conductor = Conductor(settings or default_settings())

@@ -23,7 +23,7 @@ from pytest_llem.isolation.observer import Observer
 from pytest_llem.results.schema import DeviceFacts, Methodology, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.devices.meter import Device, Meter
@@ -52,22 +52,29 @@ class Instruments:
         """All devices of all meters."""
         return tuple(device for choice in self.choices for device in choice.devices)
 
-    def for_experiment(self, config: ExperimentConfig) -> Instrument:
+    def for_experiment(
+        self, config: ExperimentConfig, environ: Mapping[str, str] | None = None
+    ) -> Instrument:
         """The devices that *config* uses; those of a CPU for one that runs there alone.
+
+        Args:
+            config: the experiment.
+            environ: environment of the experiment's process; by default this one's.
 
         Raises:
             ConfigError: the devices that it asks for are not there.
             MeterError: they cannot be measured, or an estimate will not do.
         """
+        environ = os.environ if environ is None else environ
         sources = [
-            Source(choice, tuple(devices_for(config, choice.devices, os.environ)))
+            Source(choice, tuple(devices_for(config, choice.devices, environ)))
             for choice in self.choices
         ]
         sources = [source for source in sources if source.devices]
         if not sources:
             choice = choose_cpu_meter(self._request("auto"))
             sources = [Source(choice, choice.devices)]
-        return Instrument(tuple(sources), self._idle)
+        return Instrument(tuple(sources), self._idle, shared=self._settings.allow_shared)
 
     def _request(self, name: str) -> MeterRequest:
         settings = self._settings
@@ -89,6 +96,8 @@ class Instrument:
     sources: tuple[Source, ...]
     idle: dict[tuple[str, ...], Idle] = field(default_factory=dict)
     """What is known of idling devices in this run, by their UUIDs."""
+    shared: bool = False
+    """Whether others may use the devices meanwhile."""
 
     def observe(self, clock: Processes) -> Observation:
         """Begin to read the devices; *clock* knows the experiment's processes."""
@@ -188,7 +197,7 @@ class Observation:
         if not self.measured:
             return None
         first, *beside = (self._reading(group) for group in groups_of(self._sampler.traces))
-        return Methodology(**dict(first), beside=tuple(beside))
+        return Methodology(**dict(first), beside=tuple(beside), shared=self._instrument.shared)
 
     def _reading(self, group: Sequence[Trace]) -> Reading:
         meter, capability = group[0].meter, group[0].device.capability

@@ -30,6 +30,10 @@ def settings_of(config: pytest.Config) -> RunSettings:
     timeout_s = config.getoption("llem_timeout")
     if timeout_s < 0:
         raise ConfigError(f"--llem-timeout={timeout_s:g}: seconds, or 0 for no limit.")
+    lock_timeout_s = config.getoption("llem_lock_timeout")
+    if not lock_timeout_s >= 0:
+        raise ConfigError(f"--llem-lock-timeout={lock_timeout_s:g}: seconds, or 0 to not wait.")
+    worker = getattr(config, "workerinput", {})
     return RunSettings(
         project=config.rootpath,
         runs=_directory(config, "llem_dir", ".llem"),
@@ -43,7 +47,10 @@ def settings_of(config: pytest.Config) -> RunSettings:
         gates=tuple(config.getoption("llem_gate")),
         strict=config.getoption("llem_strict"),
         update_baselines=config.getoption("llem_update_baselines"),
-        run_id=getattr(config, "workerinput", {}).get(RUN_ID),
+        allow_shared=config.getoption("llem_allow_shared"),
+        lock_timeout_s=lock_timeout_s,
+        parallel=worker.get("workercount", 1) > 1,
+        run_id=worker.get(RUN_ID),
     )
 
 

@@ -15,7 +15,7 @@ from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.options import settings_of
 from pytest_llem.runs.release import Kept, release
-from pytest_llem.runs.terminal import header, watcher
+from pytest_llem.runs.terminal import header, teller, watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -42,6 +42,7 @@ class ExperimentSession:
         self._points = points
         self._settings = settings
         self.conductor = Conductor(settings)
+        self.conductor.leasing.tell = teller(config, lambda: self.conductor.store.run_id)
         self._items = ItemConductor(config, self.conductor)
         self._gatekeeper = Gatekeeper(settings, self.conductor.environment, len(points))
         self._may_wait = may_wait

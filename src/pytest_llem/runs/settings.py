@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Isolation = Literal["spawn", "container", "none"]
+LOCK_TIMEOUT_S = 14400.0
+"""Four hours: as the last of eight that queue for one device, each of them using up the
+default limit of an experiment (1800 s), one waits for three and a half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +36,12 @@ class RunSettings:
     gates: tuple[str, ...] = ()
     strict: bool = False
     update_baselines: bool = False
+    allow_shared: bool = False
+    """Take no locks: others may use the devices meanwhile, and results are marked."""
+    lock_timeout_s: float | None = LOCK_TIMEOUT_S
+    """How long an experiment waits for its devices; 0 does not wait, ``None`` waits for ever."""
+    parallel: bool = False
+    """Whether other processes of this run measure at the same time, so that each experiment
+    takes GPUs that are free rather than the first ones."""
     run_id: str | None = None
     """Name of the run; ``None`` makes one up."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from pytest_llem._compat import Terminal
+from pytest_llem._compat import Terminal, terminal_lent
 from pytest_llem.devices.several import described
 from pytest_llem.reports.header import header_lines
 from pytest_llem.reports.progress import Progress as ProgressLine
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_llem.isolation.exclusive.leases import Obstacle
     from pytest_llem.isolation.observer import Progress
     from pytest_llem.runs.conductor import Conductor
     from pytest_llem.runs.session import ExperimentSession
@@ -59,6 +60,28 @@ def write_summary(summary: Summary, reporter: pytest.TerminalReporter) -> None:
     added = reporter.config.hook.pytest_llem_report(config=reporter.config, results=summary.results)
     for line in (*lines, *itertools.chain.from_iterable(added)):
         reporter.write_line(line)
+
+
+def teller(config: pytest.Config, run_id: Callable[[], str]) -> Callable[[str, Obstacle], None]:
+    """Says whom an experiment waits for, on a line of its own.
+
+    A worker has the error stream to say it. It does not say that it waits for another worker
+    of its run: that they take turns is what was asked for.
+    """
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    is_worker = hasattr(config, "workerinput")
+
+    def tell(text: str, obstacle: Obstacle) -> None:
+        if is_worker or reporter is None:
+            if obstacle.holder is None or obstacle.holder.run != run_id():
+                with terminal_lent(config):
+                    sys.stderr.write(f"llem: {text}\n")
+                    sys.stderr.flush()
+            return
+        reporter.ensure_newline()
+        reporter.write_line(f"llem: {text}")
+
+    return tell
 
 
 Show = Callable[["Progress"], None]

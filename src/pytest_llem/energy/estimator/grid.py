@@ -17,7 +17,7 @@ FEW = 3
 """The same where the period is known from elsewhere."""
 TOLERANCE = 0.15
 """By how much of its half-width a bracket may miss the grid, as clocks and drivers jitter."""
-FINEST_NS = 5_000.0
+FINEST_NS = 2_000.0
 """No grid is taken to be known better than this, nor to be more regular."""
 STEEPEST = 0.02
 """The period is known beforehand to this share."""
@@ -51,6 +51,8 @@ class Grid(NamedTuple):
     """Standard deviation of the instant of the middle."""
     unsure_period_ns: float
     """Standard deviation of the period."""
+    jitter_ns: float = FINEST_NS
+    """Standard deviation of a refresh about the grid."""
 
     def last_before(self, t_ns: float) -> int:
         """Number of the last refresh at or before an instant."""
@@ -121,7 +123,7 @@ def regular_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
     low_ns, high_ns = (
         _limit_ns(widened, best_ns, period_ns * (1 + sign * STEEPEST)) for sign in (-1, 1)
     )
-    return _mean_grid(widened, low_ns, high_ns, origin_ns)
+    return _mean_grid(widened, low_ns, high_ns, origin_ns)._replace(jitter_ns=slack_ns)
 
 
 def phase_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:

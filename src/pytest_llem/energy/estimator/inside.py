@@ -22,7 +22,7 @@ DRIFTS, BENDS, STEPS = 4.0, 0.5, 0.0
 smoothly over several refreshes; back and forth; or it stands still and jumps."""
 BELIEF = {DRIFTS: 0.0, BENDS: 0.0, STEPS: -5.0}
 """Log of what each is believed beforehand."""
-TRUST = {DRIFTS: 1.0, BENDS: 3.0, STEPS: 1.0}
+TRUST = {DRIFTS: 1.0, BENDS: 1.7, STEPS: 1.0}
 """Factors on standard deviations, found by simulation over many curves."""
 SAMPLED, WHOLE, LONG = 0.25, 1.0, 10.0
 """What power readings may average over, in periods of their own. Known cards: 25 of 100 ms
@@ -32,13 +32,11 @@ AVERAGING = {SAMPLED: 0.0, WHOLE: -0.3, LONG: -8.0}
 """Log of what each is believed beforehand; the shortest claims the least."""
 HERE, AROUND = 12.5, 2.0
 """Weights of the mean log evidence of a reading, near an edge and near both."""
-HIDDEN = {DRIFTS: 0.12, BENDS: 1.3, STEPS: 0.12}
+HIDDEN = {DRIFTS: 0.2, BENDS: 2.0, STEPS: 0.2}
 """Factors on the variance of what fluctuates unseen; the better a shape explains the
 readings, the less of them is left to fluctuations."""
 FAR = 2.5
 """A way of averaging is dropped that explains readings worse by so much, in log each."""
-OWN_NS = 10_000.0
-"""Standard deviation of a refresh about its grid, in nanoseconds."""
 
 
 class Shape(NamedTuple):
@@ -95,8 +93,8 @@ class Inside:
         (_, before, _), (_, after, _) = (self._around.interval(t) for t in self._edges_ns)
         start, end = (self._edge(i) for i in (0, 1))
         energy_j = after.value - before.value + end.energy_j - start.energy_j
-        together = self._around.likeness(*self._edges_ns)
         both_j2 = math.sqrt(start.variance_j2 * end.variance_j2)
+        together = self._around.likeness(*self._edges_ns, both_j2)
         variance = start.variance_j2 + end.variance_j2 - 2 * together * both_j2
         return energy_j, math.sqrt(max(variance, 0.0) + self._timing_variance_j2())
 
@@ -198,5 +196,5 @@ class Inside:
             each = ((s * n.half_ns) ** 2 for s, n in zip(values, nodes, strict=True))
             return sum(each) / 3
         together_j = (math.fsum(map(mul, values, column)) for column in zip(*shared, strict=True))
-        own_j2 = sum((slope * OWN_NS) ** 2 for slope in values)
+        own_j2 = sum((s * node.jitter_ns) ** 2 for s, node in zip(values, nodes, strict=True))
         return sum(one**2 for one in together_j) + own_j2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from itertools import pairwise
+from math import hypot, sqrt
 from statistics import fmean, median, quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,11 @@ CLOSE = 6.5
 """In longer gaps than so many periods a guess of the period is too far off to be tried."""
 JITTER = 0.005
 """Refreshes of a regular device may be off by so much of a period."""
+MIDDLE = 0.5
+"""Share of a poll, in its middle, in which its value is taken: it takes time to reach the driver
+and to come back."""
+USUAL_CALL = 2.0
+"""Polls that took longer than usual by more than this factor were held up somewhere."""
 ALMOST_ALL = 0.99
 """Share of gaps that are whole numbers of periods where a period goes into all."""
 
@@ -41,6 +47,10 @@ class Refresh(NamedTuple):
     latest_ns: int
     """End of the first poll that gave this value."""
     value: float
+    earliest_call_ns: int = 0
+    """How long the former poll took, at some instant of which the value was taken."""
+    latest_call_ns: int = 0
+    """How long the latter took."""
 
     @property
     def middle_ns(self) -> float:
@@ -49,6 +59,15 @@ class Refresh(NamedTuple):
     @property
     def width_ns(self) -> int:
         return self.latest_ns - self.earliest_ns
+
+    def span_ns(self, usual_ns: float) -> tuple[int, int]:
+        """From the middle of the one poll to that of the other, but for polls that took longer."""
+        first, last = self.earliest_ns, self.latest_ns
+        if self.earliest_call_ns <= usual_ns:
+            first += self.earliest_call_ns // 2
+        if self.latest_call_ns <= usual_ns:
+            last -= self.latest_call_ns // 2
+        return first, last
 
 
 class Placed(NamedTuple):
@@ -61,6 +80,8 @@ class Placed(NamedTuple):
     misplaced_ns: tuple[float, float] | None = None
     """Standard deviations of the instant that it shares with all others on a regular grid,
     each with a sign; ``None`` if it lies on none."""
+    jitter_ns: float = 0.0
+    """Standard deviation of its own about the grid."""
 
 
 def observe(
@@ -68,13 +89,13 @@ def observe(
 ) -> list[Refresh]:
     """The changes among readings, in order; NaN readings are passed over."""
     seen: list[Refresh] = []
-    last: tuple[int, float] | None = None
+    last: tuple[int, int, float] | None = None
     for before, after, value in zip(before_ns, after_ns, values, strict=True):
         if math.isnan(value):
             continue
-        if last is not None and value != last[1]:
-            seen.append(Refresh(last[0], after, value))
-        last = (before, value)
+        if last is not None and value != last[2]:
+            seen.append(Refresh(last[0], after, value, last[1] - last[0], after - before))
+        last = (before, after, value)
     return seen
 
 
@@ -171,12 +192,7 @@ class Refreshes:
         self._middles = [refresh.middle_ns for refresh in self._refreshes]
         self._placed: dict[int, Placed] = {}
         if self.period_ns is not None:
-            spans = [(seen.earliest_ns, seen.latest_ns) for seen in self._refreshes]
-            brackets = numbered(spans, self.period_ns)
-            grid = regular_grid(brackets, self.period_ns)
-            if grid is None and exact:
-                grid = phase_grid(brackets, self.period_ns)
-            self._snap(grid)
+            self._snap(self._grid(self.period_ns, exact=exact))
 
     def __len__(self) -> int:
         return len(self._refreshes)
@@ -194,6 +210,24 @@ class Refreshes:
             self._placed[number] = self._place(number)
         return self._placed[number]
 
+    def _grid(self, period_ns: float, *, exact: bool) -> Grid | None:
+        """The grid that all brackets allow.
+
+        Polls of the same length are taken to read the value at the same share of their time.
+        Where all brackets then allow a grid, that share is the only thing unknown of the
+        polls, and it misplaces all refreshes alike.
+        """
+        calls_ns = [seen.latest_call_ns for seen in self._refreshes]
+        usual_ns = median(calls_ns) if calls_ns else 0.0
+        spans = [seen.span_ns(USUAL_CALL * usual_ns) for seen in self._refreshes]
+        grid = regular_grid(numbered(spans, period_ns), period_ns)
+        if grid is not None:
+            return grid._replace(unsure_ns=hypot(grid.unsure_ns, MIDDLE * usual_ns / sqrt(12)))
+        spans = [seen.span_ns(0) for seen in self._refreshes]
+        brackets = numbered(spans, period_ns)
+        grid = regular_grid(brackets, period_ns)
+        return phase_grid(brackets, period_ns) if grid is None and exact else grid
+
     def _snap(self, grid: Grid | None) -> None:
         """Place each refresh on the last instant of its grid that its own bracket holds."""
         if grid is None:
@@ -204,7 +238,8 @@ class Refreshes:
             number = grid.last_before(own.latest_ns + half_ns)
             time_ns = grid.instant_ns(number)
             if (taken is None or number > taken) and time_ns >= own.earliest_ns - half_ns:
-                self._placed[i] = Placed(time_ns, half_ns, own.value, grid.misplaced_ns(number))
+                shared_ns = grid.misplaced_ns(number)
+                self._placed[i] = Placed(time_ns, half_ns, own.value, shared_ns, grid.jitter_ns)
                 taken = number
 
     def _without_stray(self, refreshes: Sequence[Refresh]) -> list[Refresh]:
@@ -227,7 +262,9 @@ class Refreshes:
         """A value that came in a long pause between polls came with the pause's last refresh."""
         if self.period_ns is None or refresh.width_ns <= CUT * self.period_ns:
             return refresh
-        return refresh._replace(earliest_ns=round(refresh.latest_ns - CUT * self.period_ns))
+        return refresh._replace(
+            earliest_ns=round(refresh.latest_ns - CUT * self.period_ns), earliest_call_ns=0
+        )
 
     def _place(self, number: int) -> Placed:
         own = self._refreshes[number]
@@ -276,8 +313,8 @@ def _apart(refreshes: list[Refresh]) -> list[Refresh]:
     for i, (a, b) in enumerate(pairwise(refreshes)):
         if b.earliest_ns < a.latest_ns:
             middle_ns = (b.earliest_ns + a.latest_ns) // 2
-            refreshes[i] = refreshes[i]._replace(latest_ns=middle_ns)
-            refreshes[i + 1] = b._replace(earliest_ns=middle_ns)
+            refreshes[i] = refreshes[i]._replace(latest_ns=middle_ns, latest_call_ns=0)
+            refreshes[i + 1] = b._replace(earliest_ns=middle_ns, earliest_call_ns=0)
     return refreshes
 
 

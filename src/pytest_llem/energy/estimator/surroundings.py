@@ -170,24 +170,31 @@ class Surroundings:
             )
         return self._hidden_j2[averaging_s]
 
-    def likeness(self, start_ns: float, end_ns: float) -> float:
+    def likeness(self, start_ns: float, end_ns: float, variance_j2: float) -> float:
         """How far errors at two instants go together, from -1 to 1.
 
         What repeats itself is misjudged alike: readings around both instants are
         correlated, and errors are the more so the more alike the instants lie in their
-        refreshes (as the values of a Brownian bridge are).
+        refreshes (as the values of a Brownian bridge are, but that power is finite).
+
+        Args:
+            start_ns: one instant.
+            end_ns: the other.
+            variance_j2: of the energy at either of them.
         """
         found = self._pattern(start_ns), self._pattern(end_ns)
         if len(found[0]) != len(found[1]):
             return 0.0
         first, second = ([value - self.levels.middle_w for value in one] for one in found)
         scale = math.hypot(*first) * math.hypot(*second)
-        if not scale:
+        if not scale or not variance_j2:
             return 0.0
         alike = math.fsum(map(mul, first, second)) / scale
         low, high = sorted(min(max(self._share(t), 0.01), 0.99) for t in (start_ns, end_ns))
         bridge = low * (1 - high) / math.sqrt(low * (1 - low) * high * (1 - high))
-        return math.copysign(abs(alike) ** STRICT, alike) * bridge
+        most_j = self.levels.spread_w * (high - low) * self.period_s
+        apart = min(1 - bridge, most_j**2 / (2 * variance_j2))
+        return math.copysign(abs(alike) ** STRICT, alike) * (1 - apart)
 
     def node(self, number: int) -> Placed:
         """The node of a number."""
