@@ -125,12 +125,27 @@ def terminal_lent(config: pytest.Config) -> Iterator[None]:
         manager.resume_global_capture()
 
 
-class QuietTerminal:
-    """What pytest's debugger needs of the terminal reporter: its writer, and no hooks."""
+def speak_of(config: pytest.Config, item: pytest.Item) -> None:
+    """Let a worker of pytest-xdist report on *item* though it is not the latest one it ran.
 
-    def __init__(self, config: pytest.Config, reporter: Any) -> None:
-        self.config = config
-        self._tw = reporter._tw  # noqa: SLF001
+    It sends the latest one's index with every report, and insists that they belong together.
+    """
+    for plugin in config.pluginmanager.get_plugins():
+        if hasattr(plugin, "run_one_test") and hasattr(plugin, "item_index"):
+            plugin.item_index = item.session.items.index(item)
+
+
+class QuietTerminal:
+    """The terminal reporter without its hooks, so that it reports nothing by itself.
+
+    pytest's debugger and plugins such as pytest-timeout need it for its writer.
+    """
+
+    def __init__(self, reporter: Any) -> None:
+        self._reporter = reporter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reporter, name)
 
 
 def run_phases(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
@@ -170,3 +185,19 @@ class Terminal:
     def write(self, text: str) -> None:
         self._writer._file.write(text)  # noqa: SLF001
         self._writer.flush()
+
+
+def set_base_temp(config: pytest.Config, path: Path) -> None:
+    """Have temporary directories made below *path* from now on."""
+    factory: Any = config._tmp_path_factory  # type: ignore[attr-defined] # noqa: SLF001
+    factory._given_basetemp = path  # noqa: SLF001
+    factory._basetemp = None  # noqa: SLF001
+
+
+def restart_capture(config: pytest.Config) -> None:
+    """Capture output in files of this process's own, suspended as between tests."""
+    manager: Any = config.pluginmanager.get_plugin("capturemanager")
+    if manager is not None:
+        manager.stop_global_capturing()
+        manager.start_global_capturing()
+        manager.suspend_global_capture()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llem.fixtures import energy, model
-from pytest_llem.isolation.launcher import CHANNEL_VARIABLE
+from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["energy", "model"]
 IS_CHILD = pytest.StashKey[bool]()
+RANDOM = -1
+"""Stands for a seed that is yet to be drawn."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,15 +45,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-dry-run", action="store_true", help="show the grid; load and measure nothing")
     add(
         "--llem-isolation",
-        choices=["spawn", "container", "none"],
+        choices=["auto", "fork-server", "spawn", "container", "none"],
         default="spawn",
-        help="a fresh process per experiment (default), one in a container of the engine's image, "
-        "or none, for debugging",
+        help="a process per experiment: started afresh (spawn, the default), forked from a warm "
+        "one where that is safe (auto, fork-server), in a container of the engine's image, or "
+        "none, for debugging",
     )
     add(
         "--llem-container-runtime",
         choices=["auto", "podman", "docker"],
         help="what runs containers (default: that of the configuration file, or auto)",
+    )
+    add(
+        "--llem-memory-limit",
+        metavar="SIZE",
+        help="end an experiment whose processes together take more memory (8GiB)",
+    )
+    add(
+        "--llem-repeats",
+        type=int,
+        default=1,
+        metavar="K",
+        help="run each experiment in K fresh processes, interleaved, and judge them as one",
+    )
+    add(
+        "--llem-shuffle",
+        nargs="?",
+        type=_seed,
+        const=RANDOM,
+        metavar="SEED",
+        help="shuffle the experiments within each round; without SEED one is drawn and shown",
     )
     add(
         "--llem-timeout",
@@ -107,6 +131,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no seed. Write --llem-shuffle=SEED with a whole number, or "
+            "--llem-shuffle alone as the last argument or before another option"
+        )
+    return int(text)
+
+
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from pytest_llem import hookspecs
 
@@ -114,9 +147,23 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """See what conftest files do to the random numbers of a fork server."""
+    if HOST_VARIABLE in os.environ:
+        from pytest_llem.isolation.fork_fresh import SEEDING
+
+        SEEDING.watch()
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Become a child, if this process was started as one."""
-    if CHANNEL_VARIABLE in os.environ:
+    if HOST_VARIABLE in os.environ:
+        from pytest_llem.isolation.fork_host import become_server
+
+        become_server(config)
+        config.stash[IS_CHILD] = True
+    elif CHANNEL_VARIABLE in os.environ:
         from pytest_llem.isolation.pytest_child import enter
 
         enter(config)
@@ -137,6 +184,8 @@ def _configure_collection(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER_HELP)
     collection = ExperimentCollection(config, known_backends=lambda: _engine_names(config))
     config.pluginmanager.register(collection, "llem-collection")
+    if config.option.llem_shuffle is not None:
+        _shuffle(config)
     only = only_point(config)
     if only is not None:
         config.pluginmanager.register(OnlyPoint(only), "llem-only-point")
@@ -145,6 +194,24 @@ def _configure_collection(config: pytest.Config) -> None:
 
         preview = DryRun(config, collection, lambda points: _baseline_states(config, points))
         config.pluginmanager.register(preview, "llem-dry-run")
+
+
+def _shuffle(config: pytest.Config) -> None:
+    from pytest_llem.runs.order import FirstRound
+
+    if config.option.llem_shuffle == RANDOM:  # before workers of xdist are given the options
+        config.option.llem_shuffle = int.from_bytes(os.urandom(4), "big")
+    config.pluginmanager.register(FirstRound(config.option.llem_shuffle), "llem-first-round")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say in which order experiments run, if not once each as collected."""
+    option, said = config.option, []
+    if option.llem_repeats > 1:
+        said.append(f"{option.llem_repeats} processes each, interleaved")
+    if option.llem_shuffle is not None:
+        said.append(f"shuffled by --llem-shuffle={option.llem_shuffle}")
+    return [f"llem: {', '.join(said)}"] if said else []
 
 
 def _baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[str, str]:

@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+def isolation() -> str | None:
+    """How the runs of a test isolate experiments; ``None`` leaves it to the plugin."""
+    return None
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, isolation: str | None) -> Callable[..., pytest.RunResult]:
     """Run pytest in a process of its own over the given test file."""
 
     def run(source: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile(test_it=source)
-        return pytester.runpytest_subprocess("-p", "no:randomly", *arguments)
+        how = [f"--llem-isolation={isolation}"] if isolation else []
+        return pytester.runpytest_subprocess("-p", "no:randomly", *how, *arguments)
 
     return run
 
@@ -32,3 +39,9 @@ def stored(pytester: pytest.Pytester) -> Callable[[], list[dict[str, object]]]:
         return [json.loads(file.read_text()) for file in files]
 
     return stored
+
+
+@pytest.fixture(scope="session", params=["spawn"])
+def launcher(request: pytest.FixtureRequest) -> str:
+    """How children are started: what has to survive everything does so with each of these."""
+    return str(request.param)

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     Stored = Callable[[], list[dict[str, object]]]
 
 
-def test_each_experiment_runs_in_a_process_of_its_own(run: Run) -> None:
+@pytest.fixture(params=["spawn", "fork-server"])
+def isolation(request: pytest.FixtureRequest) -> str:
+    """Each test holds for both, since it must not matter how a process was started."""
+    how: str = request.param
+    return how
+
+
+def test_each_experiment_runs_in_a_process_of_its_own(run: Run, isolation: str) -> None:
     result = run(
         """
         import os
@@ -36,7 +43,8 @@ def test_each_experiment_runs_in_a_process_of_its_own(run: Run) -> None:
         line.split() for line in Path("pids").read_text().splitlines()
     )
     assert len({one, two, plain}) == 3
-    assert parent_one == parent_two == plain
+    assert parent_one == parent_two
+    assert (parent_one == plain) == (isolation == "spawn")
 
 
 def test_outcomes_are_those_of_a_plain_run(run: Run, stored: Stored) -> None:
@@ -409,6 +417,7 @@ def test_a_test_without_our_fixtures_stays_in_the_parent(run: Run) -> None:
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("isolation", [None])
 def test_no_isolation_runs_in_the_parent(run: Run, stored: Stored) -> None:
     result = run(
         """
@@ -423,6 +432,7 @@ def test_no_isolation_runs_in_the_parent(run: Run, stored: Stored) -> None:
     assert sorted(str(r["outcome"]) for r in stored()) == ["failed", "passed"]
 
 
+@pytest.mark.parametrize("isolation", [None])
 def test_the_plugin_can_be_switched_off(run: Run) -> None:
     result = run("def test_it(energy): pass", "-p", "no:llem")
     result.assert_outcomes(errors=1)
@@ -430,7 +440,7 @@ def test_the_plugin_can_be_switched_off(run: Run) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_ctrl_c_ends_the_run_and_its_children(pytester: pytest.Pytester) -> None:
+def test_ctrl_c_ends_the_run_and_its_children(pytester: pytest.Pytester, isolation: str) -> None:
     import os
     import signal
     import subprocess
@@ -445,7 +455,9 @@ def test_ctrl_c_ends_the_run_and_its_children(pytester: pytest.Pytester) -> None
             time.sleep(600)
         """
     )
-    process = subprocess.Popen([sys.executable, "-m", "pytest", "-p", "no:randomly"])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:randomly", f"--llem-isolation={isolation}"]
+    )
     marker = Path("child")
     for _ in range(300):
         if marker.exists() and marker.read_text():

@@ -184,16 +184,20 @@ def test_an_environment_comes_back_exactly(tmp_path_factory: Any, environment: E
 
 
 @EXAMPLES
-@given(manifest=models(Manifest, unreadable=st.none() | st.integers(0)))
+@given(manifest=models(Manifest, unreadable=st.none() | st.integers(0), repeats=st.integers(1)))
 def test_what_was_planned_comes_back_exactly(tmp_path_factory: Any, manifest: Manifest) -> None:
     store = RunStore.create(
         tmp_path_factory.mktemp("run"),
         command=manifest.command,
         planned=manifest.planned,
+        repeats=manifest.repeats,
+        shuffle_seed=manifest.shuffle_seed,
         environment=Environment(),
     )
     assert store.manifest().planned == manifest.planned
     assert store.manifest().command == manifest.command
+    assert store.manifest().repeats == manifest.repeats
+    assert store.manifest().shuffle_seed == manifest.shuffle_seed
 
 
 def fresh_store(root: Path) -> RunStore:

@@ -16,6 +16,7 @@ from pytest_llem.engines.torch_device import (
 from pytest_llem.engines.torch_faults import explained
 from pytest_llem.engines.transformers_load import load
 from pytest_llem.engines.transformers_options import check_device, check_supported
+from pytest_llem.engines.transformers_preload import preload
 from pytest_llem.engines.transformers_session import TransformersSession
 from pytest_llem.errors import EngineError, MissingExtraError
 
@@ -33,6 +34,7 @@ class TransformersEngine:
 
     name: ClassVar[str] = "transformers"
     api_version: ClassVar[int] = 1
+    preload = staticmethod(preload)
 
     def load(self, config: ExperimentConfig) -> TransformersSession:
         """Load the model that *config* names and put it on its device.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_llem.isolation.surroundings import Surroundings
+    from pytest_llem.isolation.interpreter import Interpreter
 
 ADDOPTS = "PYTEST_ADDOPTS"
 
@@ -54,7 +54,7 @@ class OptionsOf:
 
 
 def arguments_for(
-    config: pytest.Config, arguments: Sequence[str], there: Surroundings
+    config: pytest.Config, arguments: Sequence[str], there: Interpreter
 ) -> tuple[list[str], dict[str, str]]:
     """*arguments* without options of plugins that are absent *there*.
 
@@ -76,7 +76,7 @@ def arguments_for(
     return kept, {}
 
 
-def _absent(config: pytest.Config, there: Surroundings) -> Iterator[tuple[object, set[str]]]:
+def _absent(config: pytest.Config, there: Interpreter) -> Iterator[tuple[object, set[str]]]:
     """Plugins of distributions that are absent *there*, with the names ``-p`` knows them by."""
     manager = config.pluginmanager
     for plugin, distribution in manager.list_plugin_distinfo():

@@ -24,14 +24,14 @@ kind                fields                                          answer
 from __future__ import annotations
 
 import json
+import math
 import select
+import socket
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_llem.errors import IsolationError
-
-if TYPE_CHECKING:
-    import socket
 
 LINE_LIMIT = 256 * 1024 * 1024
 CHUNK = 1 << 16
@@ -52,8 +52,17 @@ class Message:
 class Channel:
     """One end of the control channel. Not for use by several threads at once."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, *, queues: bool = False) -> None:
+        """Speak over *sock*.
+
+        With *queues*, sending never waits: what the other side does not take yet goes
+        out while receiving, and receiving tells when it is gone.
+        """
         self._socket = sock
+        self._queues = queues
+        self._outgoing = bytearray()
+        self._poll = select.poll()  # unlike select.select, knows descriptors beyond 1023
+        self._poll.register(sock, select.POLLIN)
         self._buffer = bytearray()
         self._pending: list[Message] = []
         self.garbage = 0
@@ -63,12 +72,16 @@ class Channel:
         return self._socket.fileno()
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Send one message, waiting while the other side is slow.
+        """Send one message, waiting while the other side is slow unless the channel queues.
 
         Raises:
-            ChannelClosedError: the other side is gone.
+            ChannelClosedError: the other side is gone; never if the channel queues.
         """
         line = json.dumps({"kind": kind, **fields}, default=repr).encode() + b"\n"
+        if self._queues:
+            self._outgoing += line
+            self._flush()
+            return
         try:
             self._socket.sendall(line)
         except OSError as error:
@@ -88,13 +101,41 @@ class Channel:
         self._socket.close()
 
     def _readable(self, timeout_s: float | None) -> bool:
-        ready, _, _ = select.select([self._socket], [], [], timeout_s)
-        return bool(ready)
+        """Wait until there is something to receive; send what waits meanwhile."""
+        until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left_s = None if until_s is None else max(0.0, until_s - time.monotonic())
+            events = self._wait(left_s)
+            if events & ~select.POLLOUT:
+                return True
+            if not events & select.POLLOUT:
+                return False
+            self._flush()
+
+    def _wait(self, timeout_s: float | None) -> int:
+        if self._outgoing:
+            self._poll.modify(self._socket, select.POLLIN | select.POLLOUT)
+        ready = self._poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
+        if self._outgoing:
+            self._poll.modify(self._socket, select.POLLIN)
+        return ready[0][1] if ready else 0
+
+    def _flush(self) -> None:
+        """Send what the other side takes now; drop it all if there is no other side."""
+        try:
+            while self._outgoing:
+                sent = self._socket.send(self._outgoing, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+                del self._outgoing[:sent]
+        except BlockingIOError:
+            if len(self._outgoing) > LINE_LIMIT:
+                self._outgoing.clear()
+        except OSError:
+            self._outgoing.clear()
 
     def _fill(self) -> None:
         try:
             chunk = self._socket.recv(CHUNK)
-        except ConnectionError:
+        except OSError:
             chunk = b""
         if not chunk:
             raise ChannelClosedError("the control channel is closed")

@@ -15,6 +15,7 @@ from typing import Any
 from pytest_llem.errors import IsolationError, LlemError
 from pytest_llem.isolation.channel import Channel
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE
+from pytest_llem.isolation.memory import prefer_as_victim
 
 PR_SET_PDEATHSIG = 1
 
@@ -34,7 +35,8 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     """
     from pytest_llem._version import __version__
 
-    _die_with_parent()
+    die_with_parent()
+    prefer_as_victim()
     sock = socket.socket(fileno=int(os.environ.pop(CHANNEL_VARIABLE)))
     sock.set_inheritable(False)
     channel = Channel(sock)
@@ -52,13 +54,13 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     return channel, job.fields
 
 
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when the supervisor dies (``prctl(2)``)."""
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have the kernel kill this process when its parent dies (``prctl(2)``); 0 undoes it."""
     if sys.platform != "linux":
         return
     import ctypes
 
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def main() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_llem.isolation.channel import Channel
@@ -16,6 +16,23 @@ CHANNEL_VARIABLE = "LLEM_CHANNEL_FD"
 """Environment variable that tells a child which descriptor its control channel is."""
 SOCKET_VARIABLE = "LLEM_CHANNEL_SOCKET"
 """The same where no descriptor can be inherited: the path of a socket to connect to."""
+HOST_VARIABLE = "LLEM_HOST_FD"
+"""The same of a fork server, for the requests to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a fork server prepares before a child is forked from it."""
+
+    file: str
+    """Test file whose item the child will run."""
+    workerinput: Mapping[str, Any]
+    basetemp: str
+    """Beginning of the path for what the server itself may write."""
+    modules: Sequence[str]
+    """Modules that every child imports."""
+    experiment: Mapping[str, Any] | None
+    """Configuration of an experiment that loads a model, as JSON values; else ``None``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +52,8 @@ class Command:
     """What it reads and writes beside *directory*, for a launcher that has to make it visible."""
     gpus: tuple[str, ...] = ()
     """UUIDs of the GPUs it may see, likewise."""
+    preparation: Preparation | None = None
+    """``None`` for a child that only a fresh process can be."""
 
 
 class Process(Protocol):
@@ -64,6 +83,12 @@ class Launched:
 
     channel: Channel
     process: Process
+    how: str = "spawn"
+    """Name of the way in which it was started."""
+    why: str | None = None
+    """Why not in the way that was asked for; ``None`` if it was."""
+    lost: Callable[[], bool] = lambda: False
+    """Whether it died because what it was forked from died."""
 
 
 class Launcher(Protocol):
@@ -75,4 +100,8 @@ class Launcher(Protocol):
         Raises:
             IsolationError: it could not be started.
         """
+        ...
+
+    def close(self) -> None:
+        """End what was kept running to start children from."""
         ...

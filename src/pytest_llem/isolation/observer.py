@@ -31,6 +31,10 @@ WATCHED = frozenset({"idle", "steady"})
 """Conditions that are looked at from the beginning; their least time is for who looks."""
 
 
+ANYTHING = (LlemError, ValueError, TypeError, LookupError, ArithmeticError)
+"""What inferring from marks that make no sense may raise."""
+
+
 class Sampling(Protocol):
     """What the observer needs of ``energy.sampling.sampler.Sampler``."""
 
@@ -93,12 +97,13 @@ class Observer:
     def handle(self, message: Message) -> bool:
         """Act on *message*; whether it was one for the observer.
 
-        One with other fields than its kind has is passed over.
+        One with other fields than its kind has is passed over; who reads from a child
+        lets none through (:mod:`.messages`).
         """
         act = getattr(self, f"_on_{message.kind}", None)
         if act is None:
             return False
-        with contextlib.suppress(TypeError):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
             act(**message.fields)
         return True
 
@@ -150,7 +155,7 @@ class Observer:
     def _on_review(self, windows: list[dict[str, Any]]) -> None:
         try:
             invalid = self.review(windows)
-        except (LlemError, ValueError):  # windows may be anything; figures will say what is wrong
+        except ANYTHING:  # windows may be anything; figures will say what is wrong
             invalid = 0
         self.reply("reviewed", invalid=invalid)
 
@@ -158,5 +163,5 @@ class Observer:
         self.sampling.attend(False)
         try:
             self.reply("measurement", figures=self.infer(marks))
-        except (LlemError, ValueError) as error:  # marks may be anything
-            self.reply("measurement", error=str(error))
+        except ANYTHING as error:  # marks may be anything
+            self.reply("measurement", error=str(error) or type(error).__name__)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "LLEM_EXPERIMENT"  # noqa: S105 - a name, no secret
 SCAN_PERIOD_S = 0.5
+KILL_ROUNDS = 20
 PROC = Path("/proc")
 
 
@@ -64,7 +65,16 @@ class ProcessTree:
                 waiting.extend(_children(pid))
 
     def kill(self) -> None:
-        """Kill every member, also those that left the process group; never raises."""
+        """Kill every member, also those that left the process group; never raises.
+
+        Again and again, since a process may start others while it is looked for.
+        """
+        for _ in range(KILL_ROUNDS):
+            if not self._kill_once():
+                return
+
+    def _kill_once(self) -> bool:
+        """Whether there was anything left to kill but the root, which its parent reaps."""
         doomed = set(self._bearers())
         if self.token is None or self.root in doomed:  # else its number may be another's by now
             doomed |= set(self.members())
@@ -74,6 +84,7 @@ class ProcessTree:
         for pid in doomed - {os.getpid()}:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+        return bool(doomed - {os.getpid(), self.root})
 
     def _bearers(self) -> Iterator[int]:
         if self.token is None:

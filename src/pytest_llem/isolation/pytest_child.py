@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -16,6 +16,7 @@ from pytest_llem._compat import QuietTerminal
 from pytest_llem.errors import IsolationError
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.child import connect
+from pytest_llem.isolation.output import bounded
 from pytest_llem.isolation.worker_input import localized
 from pytest_llem.plan.only import ONLY_POINT
 
@@ -33,6 +34,8 @@ RESET_OPTIONS: dict[str, Any] = {
     "stepwise_skip": False,
     "maxfail": 0,
     "llem_dry_run": False,
+    "llem_repeats": 1,
+    "llem_shuffle": None,
 }
 
 
@@ -47,6 +50,12 @@ class Child:
 CHILD = pytest.StashKey[Child]()
 
 
+class Speaks(Protocol):
+    """Where reports go: a channel, or what keeps them for one."""
+
+    def send(self, kind: str, **fields: Any) -> None: ...
+
+
 def enter(config: pytest.Config) -> None:
     """Turn this pytest into a child that runs the one item of its job.
 
@@ -57,38 +66,59 @@ def enter(config: pytest.Config) -> None:
         channel, job = connect()
     except IsolationError as error:
         raise pytest.UsageError(str(error)) from None
+    if job.get("contained"):
+        job = {**job, "workerinput": localized(job["workerinput"], config)}
+    pose_as_worker(config, job, channel)
     config.stash[CHILD] = Child(channel, job)
-    given = localized(job["workerinput"], config) if job.get("contained") else job["workerinput"]
-    config.workerinput = given  # type: ignore[attr-defined] # as xdist does
-    config.args = [job["argument"]]
-    config.stash[ONLY_POINT] = job["node_id"]
+
+
+def pose_as_worker(config: pytest.Config, job: dict[str, Any], speaks: Speaks) -> ChildReports:
+    """Have plugins that write files stand down, and reports sent away."""
+    config.workerinput = job["workerinput"]  # type: ignore[attr-defined] # as xdist does
+    _take_item(config, job)
     for name, value in RESET_OPTIONS.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
+    reports = ChildReports(config, speaks)
+    config.pluginmanager.register(reports, "llem-child")
+    return reports
+
+
+def take_job(config: pytest.Config, channel: Channel, job: dict[str, Any]) -> None:
+    """Give a pytest that already poses as a worker the one item of its job."""
+    config.stash[CHILD] = Child(channel, job)
+    _take_item(config, job)
+
+
+def _take_item(config: pytest.Config, job: dict[str, Any]) -> None:
+    config.args = [job["argument"]]
+    config.stash[ONLY_POINT] = job["node_id"]
     config.option.basetemp = job["basetemp"]
-    config.pluginmanager.register(ChildReports(config, channel), "llem-child")
 
 
 class ChildReports:
     """Sends what pytest has to say over the control channel."""
 
-    def __init__(self, config: pytest.Config, channel: Channel) -> None:
+    def __init__(self, config: pytest.Config, speaks: Speaks) -> None:
         self._config = config
-        self._channel = channel
+        self._speaks = speaks
+
+    def speak_over(self, speaks: Speaks) -> None:
+        self._speaks = speaks
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         reporter = config.pluginmanager.unregister(name="terminalreporter")
-        if config.getoption("usepdb"):
-            config.pluginmanager.register(QuietTerminal(config, reporter), "terminalreporter")
+        if reporter is not None:
+            config.pluginmanager.register(QuietTerminal(reporter), "terminalreporter")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         hook = self._config.hook.pytest_report_to_serializable
-        self._send("report", data=hook(config=self._config, report=report))
+        self._send("report", data=bounded(hook(config=self._config, report=report)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._send("uncollected", message=report.longreprtext)
+            self._send("uncollected", message=bounded(report.longreprtext))
 
     def pytest_warning_recorded(
         self,
@@ -124,4 +154,4 @@ class ChildReports:
 
     def _send(self, kind: str, **fields: Any) -> None:
         with contextlib.suppress(ChannelClosedError):
-            self._channel.send(kind, **fields)
+            self._speaks.send(kind, **fields)

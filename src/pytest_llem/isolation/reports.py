@@ -15,11 +15,22 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.supervisor import Ending
 
 Phase = Literal["setup", "call", "teardown"]
-TAIL_CHARACTERS = 8000
 
 
-def restore(config: pytest.Config, data: dict[str, Any]) -> pytest.TestReport:
-    """A report as the child's pytest made it; JSON had turned its tuples into lists."""
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
+"""What reading a report raises that no pytest has made."""
+
+
+def restore(config: pytest.Config, data: dict[str, Any]) -> list[pytest.TestReport]:
+    """The report that the child's pytest made, or none if *data* is no report."""
+    try:
+        return [_report(config, data)]
+    except MALFORMED:
+        return []
+
+
+def _report(config: pytest.Config, data: dict[str, Any]) -> pytest.TestReport:
+    """A report from JSON, which had turned its tuples into lists."""
     report: pytest.TestReport = config.hook.pytest_report_from_serializable(
         config=config, data=data
     )
@@ -31,11 +42,24 @@ def restore(config: pytest.Config, data: dict[str, Any]) -> pytest.TestReport:
     report.location = (file, line, domain)
     report.sections = [(name, text) for name, text in report.sections]
     report.user_properties = [(name, value) for name, value in report.user_properties]
+    told: list[object] = [report.when, report.outcome]
+    if not all(isinstance(word, str) for word in told):
+        raise TypeError(f"{told} are not phase and outcome of a report")
     return report
 
 
-def restore_warning(data: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of ``pytest_warning_recorded``; imports nothing to find the category."""
+def restore_warning(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Arguments of ``pytest_warning_recorded``, if *data* has them.
+
+    Imports nothing to find the category.
+    """
+    try:
+        return [_warning(data)]
+    except MALFORMED:
+        return []
+
+
+def _warning(data: dict[str, Any]) -> dict[str, Any]:
     module, name = data["category"]
     category = getattr(sys.modules.get(module), name, UserWarning)
     message = warnings.WarningMessage(
@@ -94,10 +118,15 @@ def describe(ending: Ending, deadline_s: float | None) -> str:
             f"timed out: the experiment took longer than {deadline_s:g} s and was killed. "
             "Raise --llem-timeout, or 0 for no limit"
         )
+    if ending.killed_for is not None:
+        return f"{ending.killed_for}: the experiment was killed"
     if ending.hung_after_closing or ending.status is None:
         return "hung: the child process closed its channel but did not exit, and was killed"
     if ending.status < 0:
-        return f"killed by {signal_name(-ending.status)}"
+        said = f"killed by {signal_name(-ending.status)}"
+        if -ending.status == signal.SIGKILL and ending.kernel_kills > 0:
+            said += ", probably by the kernel, which ran out of memory meanwhile"
+        return said
     return f"exited before finishing, with status {ending.status}"
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
-import uuid
 from typing import IO, TYPE_CHECKING
 
 from pytest_llem.errors import IsolationError
 from pytest_llem.isolation.channel import Channel
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, Command, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
+from pytest_llem.isolation.tokens import TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+    from pathlib import Path
 
 REAP_S = 5.0
 THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -51,7 +53,9 @@ class SpawnedProcess:
         with contextlib.suppress(OSError):
             descriptor = os.pidfd_open(self._popen.pid)
             try:
-                select.select([descriptor], [], [], timeout_s)
+                poll = select.poll()
+                poll.register(descriptor, select.POLLIN)
+                poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
             finally:
                 os.close(descriptor)
 
@@ -68,21 +72,23 @@ class SpawnedProcess:
 class SpawnLauncher:
     """Starts children with ``subprocess``, each in a session of its own."""
 
-    def __init__(
-        self, python: str = sys.executable, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, python: str = sys.executable, why: str | None = None) -> None:
+        """*why* says why children are spawned, if something else was asked for."""
         self._python = python
-        self._variables = dict(environment or {})
+        self._why = why
 
     def launch(self, command: Command) -> Launched:
-        here, there = socket.socketpair()
-        token = uuid.uuid4().hex
+        token = TOKENS.new()
         try:
-            with there, output_of(command) as output:
+            here, there = socket.socketpair()
+        except OSError as error:
+            raise _not_started(self._python, error) from error
+        try:
+            with there, opened_output(command) as output:
                 popen = subprocess.Popen(  # noqa: S603 - the command is ours
                     [self._python, *command.arguments],
                     cwd=command.directory,
-                    env=self._environment(command, there.fileno(), token),
+                    env=_environment(command, there.fileno(), token),
                     stdin=None if command.terminal else subprocess.DEVNULL,
                     stdout=output,
                     stderr=None if output is None else subprocess.STDOUT,
@@ -91,28 +97,41 @@ class SpawnLauncher:
                 )
         except OSError as error:
             here.close()
-            raise IsolationError(
-                f"could not start a child process with {self._python}: {error}. "
-                "Is the interpreter executable, the directory readable, and is there memory left?"
-            ) from error
-        return Launched(Channel(here), SpawnedProcess(popen, token))
+            raise _not_started(self._python, error) from error
+        return Launched(Channel(here, queues=True), SpawnedProcess(popen, token), why=self._why)
 
-    def _environment(self, command: Command, descriptor: int, token: str) -> dict[str, str]:
-        return {
-            **THREADS,
-            **os.environ,
-            **self._variables,
-            **command.environment,
-            CHANNEL_VARIABLE: str(descriptor),
-            TOKEN_VARIABLE: token,
-        }
+    def close(self) -> None:
+        """Nothing is kept running."""
+
+
+def _not_started(python: str, error: OSError) -> IsolationError:
+    return IsolationError(
+        f"could not start a child process with {python}: {error}. Is the interpreter executable, "
+        "the directory readable, are there memory, processes and open files (ulimit -n) left?"
+    )
 
 
 @contextlib.contextmanager
-def output_of(command: Command) -> Iterator[IO[bytes] | None]:
-    """The file that takes what *command* prints, opened; ``None`` for this process's own."""
+def opened_output(command: Command) -> Iterator[IO[bytes] | None]:
+    """The emptied file that takes what *command* prints; ``None`` for this process's own."""
     if command.output is None:
         yield None
     else:
-        with command.output.open("wb") as file:
+        with output_of(command.output) as file:
             yield file
+
+
+def output_of(path: Path) -> IO[bytes]:
+    """The emptied file, open to be appended to, so that it can be cut meanwhile."""
+    path.write_bytes(b"")
+    return path.open("ab")
+
+
+def _environment(command: Command, descriptor: int, token: str) -> dict[str, str]:
+    return {
+        **THREADS,
+        **os.environ,
+        **command.environment,
+        CHANNEL_VARIABLE: str(descriptor),
+        TOKEN_VARIABLE: token,
+    }

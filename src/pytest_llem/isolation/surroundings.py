@@ -1,175 +1,62 @@
-"""What another interpreter has, asked before anything is run under it."""
+"""What a process inherits from the one that starts it."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
+import resource
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_llem._version import __version__
-from pytest_llem.errors import IsolationError
+from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
+from pytest_llem.isolation.process_tree import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ABOUT = Path(__file__).with_name("about.py")
-ANSWER_S = 120.0
-"""An interpreter on a network drive may take long to look through its packages."""
-EXTRAS = frozenset({"transformers", "vllm"})
-
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """A plugin that pytest loads by itself."""
-
-    distribution: str
-    name: str
-    """As ``-p`` takes it."""
-    module: str
+LATE = (
+    "CUDA_VISIBLE_DEVICES",
+    "GPU_DEVICE_ORDINAL",
+    "HIP_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "PYTEST_CURRENT_TEST",
+    "ROCR_VISIBLE_DEVICES",
+    "ZE_AFFINITY_MASK",
+)
+"""Variables that nothing reads before a device is used; they may differ between forks."""
+OWN = frozenset({*LATE, CHANNEL_VARIABLE, HOST_VARIABLE, TOKEN_VARIABLE})
+LIMITS = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """An interpreter that can run our children."""
+    """What is read once, at a process's start: where it differs, a fork is not as a fresh process."""
 
-    executable: str
-    python: str
-    """Implementation and version."""
-    os: str | None
-    packages: Mapping[str, str]
-    """Versions by distribution, all of them."""
-    plugins: tuple[Plugin, ...]
-
-    def has(self, distribution: str) -> bool:
-        """Whether *distribution* with its pytest plugins is installed there."""
-        wanted = _normal(distribution)
-        return any(_normal(plugin.distribution) == wanted for plugin in self.plugins)
+    directory: Path
+    environment: tuple[tuple[str, str], ...]
+    mask: str
+    """Permissions that new files lack."""
+    cores: tuple[int, ...]
+    limits: tuple[tuple[int, int], ...]
 
 
-def _normal(distribution: str) -> str:
-    return distribution.lower().replace("_", "-").replace(".", "-")
-
-
-@dataclass(frozen=True, slots=True)
-class Whose:
-    """For messages: which interpreter, of which engine, and how one installs into it."""
-
-    engine: str
-    place: str
-    """Such as ``the interpreter /x/bin/python``."""
-    install: str
-    """A command that a requirement is appended to."""
-
-    def requirement(self) -> str:
-        """What to install there."""
-        extra = f"[{self.engine}]" if self.engine in EXTRAS else ""
-        return f"'pytest-llem{extra}=={__version__}'"
-
-    def advice(self) -> str:
-        return f"{self.install} {self.requirement()}"
-
-
-def ask_interpreter(engine: str, python: str, directory: Path) -> Surroundings:
-    """What the interpreter of *engine* has.
-
-    Raises:
-        IsolationError: it cannot run our children; the message says what to install.
-    """
-    whose = Whose(engine, f"the interpreter {python}", f"{python} -m pip install")
-    if not Path(python).exists():
-        raise IsolationError(
-            f"{engine}: there is no interpreter {python}. Make an environment with "
-            f"`python -m venv {Path(python).parent.parent}`, then: {whose.advice()}"
-        )
-    command = [python, "-c", ABOUT.read_text(encoding="utf-8")]
-    environment = {**os.environ, **interpreter_environment(python, os.environ)}
-    try:
-        done = subprocess.run(  # noqa: S603 - the interpreter that the user named
-            command,
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ANSWER_S,
-            check=False,
-        )
-    except OSError as error:
-        raise IsolationError(
-            f"{engine}: {python} cannot be started: {error.strerror}. Is it executable, and an "
-            "interpreter of this machine?"
-        ) from error
-    except subprocess.TimeoutExpired:
-        raise IsolationError(f"{engine}: {python} did not answer in {ANSWER_S:g} s.") from None
-    if done.returncode:
-        raise IsolationError(
-            f"{engine}: {python} does not run Python: status {done.returncode}. {_end(done.stderr)}"
-        )
-    return understood(done.stdout, whose)
-
-
-def understood(text: str, whose: Whose) -> Surroundings:
-    """The surroundings that ``about.py`` printed as the last line of *text*.
-
-    Raises:
-        IsolationError: it is too old, lacks something, or has another version of pytest-llem.
-    """
-    try:
-        found = json.loads(text.splitlines()[-1])
-    except (ValueError, IndexError):
-        raise IsolationError(
-            f"{whose.engine}: {whose.place} does not answer as Python would. {_end(text)}"
-        ) from None
-    _check(found, whose)
+def surroundings(directory: Path, environment: Mapping[str, str]) -> Surroundings:
+    """What a process started now in *directory* with *environment* would inherit."""
+    lasting = sorted((name, value) for name, value in environment.items() if name not in OWN)
     return Surroundings(
-        executable=found["executable"],
-        python=found["python"],
-        os=found["os"],
-        packages=found["packages"],
-        plugins=tuple(
-            Plugin(distribution, name, value.partition(":")[0])
-            for distribution, entries in found["plugins"].items()
-            for name, value in entries
-        ),
+        directory,
+        tuple(lasting),
+        _mask(),
+        tuple(sorted(os.sched_getaffinity(0))),
+        tuple(resource.getrlimit(getattr(resource, name)) for name in LIMITS),
     )
 
 
-def _check(found: dict[str, Any], whose: Whose) -> None:
-    subject = f"{whose.engine}: {whose.place}"
-    if not found["supported"]:
-        raise IsolationError(f"{subject} is {found['python']}; pytest-llem needs 3.11 or newer.")
-    if found["version"] is None:
-        raise IsolationError(f"{subject} has no pytest-llem. Install it with: {whose.advice()}")
-    if found["version"] != __version__:
-        raise IsolationError(
-            f"{subject} has pytest-llem {found['version']}, this pytest has {__version__}. "
-            f"Install the same version in both: {whose.advice()}"
-        )
-    if found["problem"] is not None:
-        lacks = f"lacks {found['missing']}" if found.get("missing") else "cannot load pytest-llem"
-        raise IsolationError(
-            f"{subject} {lacks} ({found['problem']}). Install it with: {whose.advice()}"
-        )
+def late(environment: Mapping[str, str]) -> dict[str, str | None]:
+    """The variables that a fork is told; ``None`` for those that are not set."""
+    return {name: environment.get(name) for name in LATE}
 
 
-def interpreter_environment(python: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What activating the environment of *python* would set.
-
-    Engines start tools by their name (vLLM's kernels are built by ``ninja``).
-    """
-    folder = Path(python).parent
-    changed = {"PATH": os.pathsep.join([str(folder), environ.get("PATH", os.defpath)])}
-    if "PYTHONHOME" in environ:
-        changed["PYTHONHOME"] = ""  # empty is as good as unset
-    if (folder.parent / "pyvenv.cfg").exists():
-        changed["VIRTUAL_ENV"] = str(folder.parent)
-    return changed
-
-
-def _end(text: str) -> str:
-    lines = text.strip().splitlines()
-    return f"It said: {lines[-1]}" if lines else "It said nothing."
+def _mask() -> str:
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next((line for line in lines if line.startswith("Umask:")), "")

@@ -66,7 +66,13 @@ class DryRun:
         }
         others = len(session.items) - sum(map(len, groups.values()))
         width = self._config.get_terminal_writer().fullwidth
-        lines = summary(groups, others=others, baselines=self._baselines(groups), width=width)
+        lines = summary(
+            groups,
+            others=others,
+            baselines=self._baselines(groups),
+            width=width,
+            repeats=self._config.option.llem_repeats,
+        )
         encoding = _compat.terminal_encoding(self._config)
         reporter.ensure_newline()
         for line in lines:

@@ -33,16 +33,21 @@ def summary(
     others: int,
     baselines: Mapping[str, Mapping[str, str]] | None = None,
     width: int = 80,
+    repeats: int = 1,
 ) -> list[Line]:
     """Describe *groups* of points, by test function or study.
 
     *others* is the number of tests that are no experiments. *baselines* tells
     for each group the state of the baseline (``have``, ``missing``, ...) by
-    identity; ``None`` says nothing about baselines. Only ids are ever wider
+    identity; ``None`` says nothing about baselines. Every point that can be run has
+    *repeats* processes. Only ids are ever wider
     than *width*, so that they can be copied.
     """
     points = sum(map(len, groups.values()))
     head = f"{counted(points, 'point')} in {counted(len(groups), 'group')}"
+    if repeats > 1:
+        valid = sum(point.invalid is None for members in groups.values() for point in members)
+        head = f"{head}, {repeats} processes each: {valid * repeats} in all"
     lines = [Line(f"dry run: {head}; nothing is loaded, nothing is measured", heading=True)]
     for group, members in groups.items():
         states = None if baselines is None else baselines.get(group, {})

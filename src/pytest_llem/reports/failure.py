@@ -35,6 +35,7 @@ def regression_text(
     *,
     strict: bool = False,
     unicode: bool = True,
+    processes: int = 1,
 ) -> str:
     """The long representation of a failed gate.
 
@@ -43,6 +44,7 @@ def regression_text(
         judgements: All of its judgements; those that do not fail it are left out.
         strict: Whether verdicts that tell nothing fail the run.
         unicode: Whether the text may hold more than ASCII.
+        processes: How many processes the result pools.
 
     Returns:
         Lines of at most 80 columns where words allow; empty if nothing failed.
@@ -53,23 +55,25 @@ def regression_text(
     name = clean(name_of(SummaryRow(result)), unicode=unicode)
     lines = [f"energy gate not passed: {name}"]
     for judgement in failed:
-        lines += ["", *_facts(result, judgement, unicode=unicode)]
+        lines += ["", *_facts(result, judgement, processes, unicode=unicode)]
     lines += ["", *_next_steps(result, failed)]
     return "\n".join(lines)
 
 
-def _facts(result: ExperimentResult, judgement: Judgement, *, unicode: bool) -> Iterator[str]:
+def _facts(
+    result: ExperimentResult, judgement: Judgement, processes: int, *, unicode: bool
+) -> Iterator[str]:
     measured = next((m for m in result.measurements if m.name == judgement.measurement), None)
     where = "" if measured is None or measured is result.headline else f" of {measured.name}"
     yield clean(f"{judgement.metric}{where}: {judgement.verdict}", unicode=unicode)
-    for title, text in _told(judgement, measured, unicode=unicode):
+    for title, text in _told(judgement, measured, processes, unicode=unicode):
         if text:
             said = clean(text, unicode=unicode)
             yield from wrapped(said, WIDTH, first=f"  {title:<10}", indent=" " * 12)
 
 
 def _told(
-    judgement: Judgement, measured: Measured | None, *, unicode: bool
+    judgement: Judgement, measured: Measured | None, processes: int, *, unicode: bool
 ) -> Iterator[tuple[str, str]]:
     is_estimate = measured is not None and measured.estimated and _is_energy(judgement.metric)
     yield "from, to", _from_to(judgement, estimated=is_estimate, unicode=unicode)
@@ -78,7 +82,8 @@ def _told(
         yield "method", "ESTIMATED, not measured"
     if measured is not None:
         counted = len(measured.samples())
-        yield "this run", f"{counted} window{'' if counted == 1 else 's'} in this process"
+        where = "this process" if processes == 1 else f"{processes} processes"
+        yield "this run", f"{counted} window{'' if counted == 1 else 's'} in {where}"
     yield "why", judgement.explanation
 
 

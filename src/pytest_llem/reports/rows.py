@@ -44,7 +44,12 @@ class SummaryRow:
     """One experiment of the summary, with what its gate said about it."""
 
     result: ExperimentResult
+    """All its processes as one."""
     judgements: Sequence[Judgement] = ()
+    processes: Sequence[ExperimentResult] = ()
+    """The processes that ``result`` pools; with fewer than two it says it all."""
+    planned: int = 1
+    """How many processes the experiment was to have."""
 
     @property
     def measured(self) -> Measured | None:
@@ -140,11 +145,28 @@ def entry_of(row: SummaryRow, view: View) -> Entry:
     label = view.clean(row.result.label)
     if row.result.repeat:
         label = f"{label} (repeat {row.result.repeat})".lstrip()
+    if row.planned > 1:
+        label = f"{label} ({_processes(len(row.processes), row.planned)})".lstrip()
     return Entry(label, row.measured, row.judgements, row.result.outcome)
 
 
+def _processes(ended: int, planned: int) -> str:
+    return f"{planned} processes" if ended == planned else f"{ended} of {planned} processes"
+
+
 def further_entries(row: SummaryRow, view: View) -> list[Entry]:
-    """The lines of an experiment's measurements beyond the headline."""
+    """The lines of an experiment's measurements beyond the headline, and of its processes."""
+    processes = row.processes if row.planned > 1 else ()
+    return [
+        *_further_measurements(row, view),
+        *(
+            Entry(f"process {one.repeat + 1}", one.headline, (), one.outcome, is_further=True)
+            for one in processes
+        ),
+    ]
+
+
+def _further_measurements(row: SummaryRow, view: View) -> list[Entry]:
     return [
         Entry(
             view.clean(measured.name),

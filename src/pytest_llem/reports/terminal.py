@@ -23,6 +23,8 @@ from pytest_llem.reports.windows import window_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_llem.energy.measured import Measured
+
 
 __all__ = ["SummaryRow", "summary_lines"]
 
@@ -87,11 +89,18 @@ def _table(rows: Sequence[SummaryRow], view: View) -> tuple[list[Line], list[str
 def _windows(rows: Sequence[SummaryRow], view: View) -> Iterator[Line]:
     """Every window of every measurement, experiment by experiment."""
     for row in rows:
-        for measured in row.result.measurements:
-            name = view.clean(f"{name_of(row)}, {measured.name}")
+        for process, measured in _of_each_process(row):
+            name = view.clean(f"{name_of(row)}{process}, {measured.name}")
             estimated = f" ({ESTIMATED_MARK} estimated)" if measured.estimated else ""
             room = max(view.width - len(estimated), 1)
             yield line("")
             yield line(cut_middle(name, room, view.signs.ellipsis) + estimated, "bold")
             if measured.windows:
                 yield from window_lines(measured, view)
+
+
+def _of_each_process(row: SummaryRow) -> Iterator[tuple[str, Measured]]:
+    """Every measurement, after the process that made it where there were several."""
+    for result in row.processes or (row.result,):
+        process = f", process {result.repeat + 1}" if row.planned > 1 else ""
+        yield from ((process, measured) for measured in result.measurements)

@@ -33,6 +33,10 @@ class Manifest(Stored):
     """The command line, one argument an item."""
     planned: tuple[PlannedExperiment, ...]
     """What the run set out to measure, in order."""
+    repeats: int = Field(default=1, ge=1)
+    """Fresh processes per experiment."""
+    shuffle_seed: int | None = None
+    """Seed of the order within each round; ``None`` if experiments ran as collected."""
     started_at: str
     """Wall clock, ISO 8601 with offset: a label, never used to compute."""
     finished_at: str | None = None

@@ -115,6 +115,10 @@ class ExperimentResult(Stored):
     elsewhere: Elsewhere | None = None
     """The interpreter or container of its own that it ran in; ``None`` if it had neither, so that
     the run's environment holds for it."""
+    isolation: str | None = None
+    """How its process was started, such as ``fork-server`` or ``spawn``; ``none`` is not at all."""
+    isolation_reason: str | None = None
+    """Why not in the way that was asked for; ``None`` if it was."""
 
     @property
     def headline(self) -> Measured | None:

@@ -57,6 +57,8 @@ class RunStore:
         command: Sequence[str],
         environment: Environment,
         planned: Iterable[PlannedExperiment] = (),
+        repeats: int = 1,
+        shuffle_seed: int | None = None,
         now: Callable[[], datetime] = utc_now,
         name_run: Callable[[datetime], str] = new_run_id,
     ) -> RunStore:
@@ -67,6 +69,8 @@ class RunStore:
             command: the command line, one argument an item.
             environment: the snapshot to keep.
             planned: what the run sets out to measure, in order.
+            repeats: fresh processes per experiment.
+            shuffle_seed: seed of their order; ``None`` if they run as planned.
             now: the wall clock.
             name_run: an id for a run begun at that instant; asked again while it is taken.
 
@@ -80,6 +84,8 @@ class RunStore:
             tool_version=__version__,
             command=tuple(command),
             planned=tuple(planned),
+            repeats=repeats,
+            shuffle_seed=shuffle_seed,
             started_at=timestamp(started),
         )
         _write_document(store.path / _MANIFEST, manifest)

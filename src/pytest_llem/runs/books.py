@@ -4,38 +4,50 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.store import BaselineStore
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.results.store import RunStore
+from pytest_llem.runs.pooling import by_experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.manifest import PlannedExperiment, State
+    from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.runs.settings import RunSettings
 
 PATIENCE_S = 5.0
 
 
 def open_or_create(
-    root: Path,
-    run_id: str | None,
+    settings: RunSettings,
     command: Sequence[str],
     environment: Environment,
     planned: Sequence[PlannedExperiment],
 ) -> RunStore:
-    """Begin a run, or join the one called *run_id* that another worker has begun.
+    """Begin a run, or join the one that another worker has begun under the same name.
 
     Raises:
         StoreError: *root* cannot be written.
     """
+    create = partial(
+        RunStore.create,
+        settings.runs,
+        command=command,
+        environment=environment,
+        planned=planned,
+        repeats=settings.repeats,
+        shuffle_seed=settings.shuffle_seed,
+    )
+    run_id = settings.run_id
     if run_id is None:
-        return RunStore.create(root, command=command, environment=environment, planned=planned)
+        return create()
     asked = 0
 
     def name(_: datetime) -> str:
@@ -46,11 +58,9 @@ def open_or_create(
         return run_id
 
     try:
-        return RunStore.create(
-            root, command=command, environment=environment, planned=planned, name_run=name
-        )
+        return create(name_run=name)
     except FileExistsError:
-        return _join(root / "runs" / run_id)
+        return _join(settings.runs / "runs" / run_id)
 
 
 def _join(path: Path) -> RunStore:
@@ -94,9 +104,24 @@ def close_books(store: RunStore, settings: RunSettings, state: State = "finished
 def _update_baselines(store: RunStore, settings: RunSettings, closing: Closing) -> None:
     try:
         environment = store.environment().model_dump(mode="json")
-        update = BaselineStore(settings.baselines).update(list(store.results()), environment)
+        complete, partial_ = _complete(store.results(), settings.repeats)
+        update = BaselineStore(settings.baselines).update(complete, environment)
     except LlemError as error:
         closing.problems.append(str(error))
     else:
         closing.updated = len(update.stored)
-        closing.refused = {refused.experiment_id: refused.reason for refused in update.refused}
+        closing.refused = partial_ | {one.experiment_id: one.reason for one in update.refused}
+
+
+def _complete(
+    results: Iterable[ExperimentResult], repeats: int
+) -> tuple[list[ExperimentResult], dict[str, str]]:
+    """Results of experiments of which all processes ran, and why others are left out."""
+    complete, left_out = [], {}
+    for processes in by_experiment(results).values():
+        first = processes[0]
+        if len(processes) < repeats and all(one.outcome == "passed" for one in processes):
+            left_out[first.experiment_id] = f"{len(processes)} of {repeats} processes ran"
+        else:
+            complete += processes
+    return complete, left_out

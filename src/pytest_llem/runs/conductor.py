@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem._version import __version__
 from pytest_llem.config.identity import config_hash
 from pytest_llem.devices.nvml.meter import driver_facts
+from pytest_llem.isolation.memory import MemoryGuard
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment
 from pytest_llem.results.manifest import PlannedExperiment
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.isolation.channel import Message
-    from pytest_llem.isolation.launcher import Command, Launched, Launcher
+    from pytest_llem.isolation.launcher import Command, Launched
     from pytest_llem.isolation.observer import Progress
+    from pytest_llem.isolation.output import OutputLog
+    from pytest_llem.isolation.process_tree import ProcessTree
     from pytest_llem.isolation.supervisor import Ending
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import Outcome
@@ -36,6 +40,11 @@ if TYPE_CHECKING:
     from pytest_llem.runs.leasing import Leased
     from pytest_llem.runs.observation import Instrument, Observation
     from pytest_llem.runs.settings import RunSettings
+
+
+def log(text: str) -> None:
+    """Tell those who did not say how they want to be told."""
+    logging.getLogger("pytest_llem").warning(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,8 @@ class Task:
     on_message: Callable[[Message], None]
     on_progress: Callable[[Progress], None] | None = None
     deadline_s: float | None = None
+    output: OutputLog | None = None
+    """What the child prints, where that goes into a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,12 @@ class Conducted:
     started_at: str
     ending: Ending | None
     """``None`` if it ran in this process."""
+    isolation: str = "none"
+    """How its process was started."""
+    isolation_reason: str | None = None
+    """Why not in the way that was asked for; ``None`` if it was."""
+    lost: bool = False
+    """Whether it ended because what it was forked from did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +92,13 @@ class Account:
 class Conductor:
     """Conducts the experiments of one run, and keeps what comes of them."""
 
-    def __init__(self, settings: RunSettings, launcher: Launcher | None = None) -> None:
+    def __init__(self, settings: RunSettings, tell: Callable[[str], None] = log) -> None:
+        """*tell* gets what a person should know of how experiments are started."""
         self.settings = settings
         self.instruments = Instruments(settings)
         self.leasing = Leasing(settings, self.instruments)
         self.environment = collect_environment(settings.project, driver_facts())
-        self.launchers = Launchers(settings, launcher)
+        self.launchers = Launchers(settings, tell)
         self._store: RunStore | None = None
 
     @property
@@ -100,9 +118,7 @@ class Conductor:
             )
             for point in points
         ]
-        self._store = open_or_create(
-            self.settings.runs, self.settings.run_id, command_line, self.environment, planned
-        )
+        self._store = open_or_create(self.settings, command_line, self.environment, planned)
 
     def conduct(self, task: Task) -> Conducted:
         """Run one experiment in a child and observe it to its end.
@@ -139,15 +155,40 @@ class Conductor:
             task.deadline_s,
             task.on_message,
             task.on_progress,
+            self._guard(task, launched.process.tree),
         )
         try:
             ending = supervisor.run()
         finally:
             observation.close()
-        return Conducted(observation, observer.engine, started_at, ending)
+        return Conducted(
+            observation,
+            observer.engine,
+            started_at,
+            ending,
+            launched.how,
+            launched.why,
+            lost=launched.lost(),
+        )
+
+    def close(self) -> None:
+        """End what was kept running to start children from."""
+        self.launchers.close()
+
+    def _guard(self, task: Task, tree: ProcessTree) -> Callable[[], str | None]:
+        limit = self.settings.memory_limit_bytes
+        memory = None if limit is None else MemoryGuard(tree, limit)
+
+        def guard() -> str | None:
+            if task.output is not None:
+                task.output.trim()
+            return None if memory is None else memory.check()
+
+        return guard
 
     def _launch(self, config: ExperimentConfig, command: Command) -> Launched:
         place = self.launchers.of(config.backend)
+        command = replace(command, environment={**place.environment, **command.environment})
         if place.contained:
             command = for_container(command, config, self.instruments.devices())
         return place.launcher.launch(command)
@@ -176,7 +217,7 @@ class Conductor:
             run_id=self.store.run_id,
             repeat=account.repeat,
             outcome=account.outcome,
-            message=account.message,
+            message=_storable(account.message),
             started_at=conducted.started_at,
             config=point.config,
             measurement_methodology=conducted.observation.methodology(),
@@ -184,12 +225,19 @@ class Conductor:
             measurements=tuple(measured),
             engine=conducted.engine,
             elsewhere=self.launchers.of(point.config.backend).elsewhere,
+            isolation=conducted.isolation,
+            isolation_reason=conducted.isolation_reason,
         )
 
 
 def experiment_id(point: Point) -> str:
     """Group and configuration hash."""
     return f"{point.group}-{point.identity}"
+
+
+def _storable(text: str | None) -> str | None:
+    """*text* without halves of surrogate pairs, which JSON in UTF-8 cannot hold."""
+    return None if text is None else text.encode(errors="backslashreplace").decode()
 
 
 def wall_clock() -> str:

@@ -37,16 +37,17 @@ class Gatekeeper:
         self._family_size = experiments
         self._family: dict[str, list[Comparison]] = {}
 
-    def judge(self, result: ExperimentResult) -> list[Judgement]:
-        """What can be said of one experiment while others are still to come.
+    def judge(self, results: Sequence[ExperimentResult]) -> list[Judgement]:
+        """What can be said of one experiment, by all its processes, while others are to come.
 
         Raises:
             BaselineError: a baseline cannot be read, or judging failed.
         """
-        if not self._rules or not (result.measurements or result.outcome == "passed"):
+        shown = any(result.measurements or result.outcome == "passed" for result in results)
+        if not self._rules or not shown:
             return []
-        comparisons = _compared(result, self._baselines, self._rules, self._environment)
-        self._family[result.experiment_id] = comparisons
+        comparisons = _compared(results, self._baselines, self._rules, self._environment)
+        self._family[results[0].experiment_id] = comparisons
         return judge_in_helper(comparisons, family_size=self._family_size)
 
     def settle(self) -> By:
@@ -59,9 +60,11 @@ class Gatekeeper:
 
 
 def compare_for_information(
-    results: Sequence[ExperimentResult], environment: Mapping[str, Any], settings: RunSettings
+    experiments: Sequence[Sequence[ExperimentResult]],
+    environment: Mapping[str, Any],
+    settings: RunSettings,
 ) -> By:
-    """How experiments compare with their baselines, by experiment; nothing fails.
+    """How experiments, each by its processes, compare with their baselines; nothing fails.
 
     Raises:
         BaselineError: a baseline cannot be read, or judging failed.
@@ -69,20 +72,22 @@ def compare_for_information(
     baselines = BaselineStore(settings.baselines)
     rules = parse_rules(settings.gates)
     family = {
-        result.experiment_id: _compared(result, baselines, rules, environment)
-        for result in results
-        if result.measurements and baselines.find(result, environment) is not None
+        results[0].experiment_id: _compared(results, baselines, rules, environment)
+        for results in experiments
+        if all(result.measurements for result in results)
+        and baselines.find(results[0], environment) is not None
     }
     return _judged(family, None) if family else {}
 
 
 def _compared(
-    result: ExperimentResult,
+    results: Sequence[ExperimentResult],
     baselines: BaselineStore,
     rules: Sequence[Rule],
     environment: Mapping[str, Any],
 ) -> list[Comparison]:
-    return compare([result], baselines.find(result, environment), rules, environment)
+    measured = next((result for result in results if result.measurements), results[0])
+    return compare(results, baselines.find(measured, environment), rules, environment)
 
 
 def _judged(family: Mapping[str, list[Comparison]], family_size: int | None) -> By:

@@ -14,10 +14,10 @@ from pytest_llem._compat import base_temp, run_phases, teardown_exact, terminal_
 from pytest_llem.errors import LlemError
 from pytest_llem.isolation.arguments import arguments_for
 from pytest_llem.isolation.inprocess import OwnProcess, observed
-from pytest_llem.isolation.launcher import Command
+from pytest_llem.isolation.launcher import Command, Preparation
+from pytest_llem.isolation.output import OutputLog
 from pytest_llem.isolation.pytest_child import CHILD, Child
 from pytest_llem.isolation.reports import (
-    TAIL_CHARACTERS,
     describe,
     failed_report,
     missing_phase,
@@ -35,12 +35,26 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_llem.isolation.channel import Message
+    from pytest_llem.isolation.interpreter import Interpreter
     from pytest_llem.isolation.observer import Progress
-    from pytest_llem.isolation.surroundings import Surroundings
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import Outcome
     from pytest_llem.runs.conductor import Conductor
     from pytest_llem.runs.observation import Instrument
+
+
+MODULES = (
+    "pytest_llem.measure.drive",
+    "pytest_llem.measure.instrument",
+    "pytest_llem.measure.link",
+    "pytest_llem.measure.session",
+    "pytest_llem.measure.work",
+    "pytest_llem.config.experiment",
+    "pytest_llem.config.phases",
+    "pytest_llem.energy.measured",
+    "pytest_llem.workloads.batch",
+)
+"""What every child imports to measure."""
 
 
 @dataclass(slots=True)
@@ -54,11 +68,10 @@ class Heard:
 
     def listen(self, message: Message) -> None:
         if message.kind == "report":
-            self.reports.append(restore(self.config, message.fields["data"]))
+            self.reports.extend(restore(self.config, message.fields["data"]))
         elif message.kind == "warning":
-            self.config.hook.pytest_warning_recorded.call_historic(
-                kwargs=restore_warning(message.fields["data"])
-            )
+            for warning in restore_warning(message.fields["data"]):
+                self.config.hook.pytest_warning_recorded.call_historic(kwargs=warning)
         elif message.kind == "uncollected":
             self.uncollected.append(message.fields["message"])
         elif message.kind == "interrupted":
@@ -88,25 +101,39 @@ class ItemConductor:
         self._output = tempfile.TemporaryDirectory(prefix="llem-output-")
 
     def close(self) -> None:
+        self._conductor.close()
         self._output.cleanup()
 
     def isolated(
-        self, item: pytest.Item, point: Point, on_progress: Callable[[Progress], None] | None
+        self,
+        item: pytest.Item,
+        point: Point,
+        on_progress: Callable[[Progress], None] | None,
+        repeat: int = 0,
     ) -> ConductedItem:
-        """Run *item* in a fresh process."""
-        heard = Heard(self._config)
-        output = self._output_file()
+        """Run *item* in a fresh process, the *repeat*-th one of it from 0."""
         deadline_s = None if self._debugging else self._conductor.settings.timeout_s
-        command, job = self._command(point, output), self._job(item, point)
-        task = Task(point, command, job, heard.listen, on_progress, deadline_s)
-        try:
-            with terminal_lent(self._config) if self._debugging else nullcontext():
-                conducted = self._conductor.conduct(task)
-        except LlemError as error:
-            return not_conducted(item, point, error)
-        self._add_owed_report(item, heard, conducted, deadline_s, output)
+        lost = True
+        while lost:
+            heard = Heard(self._config)
+            output = self._output_file()
+            command, job = self._command(item, point, output), self._job(item, point)
+            log = OutputLog(output) if output else None
+            task = Task(point, command, job, heard.listen, on_progress, deadline_s, log)
+            try:
+                with terminal_lent(self._config) if self._debugging else nullcontext():
+                    conducted = self._conductor.conduct(task)
+            except LlemError as error:
+                return not_conducted(item, point, error)
+            lost = conducted.lost and missing_phase(heard.reports) is not None
+        self._add_owed_report(item, heard, conducted, deadline_s, log)
+        if log is not None:
+            log.remove()
+        if heard.reports and conducted.ending is not None and conducted.ending.garbage:
+            said = f"{conducted.ending.garbage} messages of the process made no sense"
+            heard.reports[-1].sections.append(("llem", f"{said} and were passed over"))
         outcome, message = account_of(heard.reports, conducted)
-        account = Account(point, outcome, message, item.nodeid)
+        account = Account(point, outcome, message, item.nodeid, repeat)
         return ConductedItem(item, account, conducted, heard.reports, heard.interruption)
 
     def in_process(
@@ -154,7 +181,7 @@ class ItemConductor:
             return None
         return Path(self._output.name) / f"{self._count}.log"
 
-    def _command(self, point: Point, output: Path | None) -> Command:
+    def _command(self, item: pytest.Item, point: Point, output: Path | None) -> Command:
         config = self._config
         directory = config.invocation_params.dir
         arguments, environment = self._arguments(point)
@@ -167,11 +194,23 @@ class ItemConductor:
             output=output,
             terminal=self._debugging,
             directories=(base_temp(config), config.rootpath),
+            preparation=self._preparation(item, point),
         )
 
-    def _there(self, point: Point) -> Surroundings | None:
+    def _preparation(self, item: pytest.Item, point: Point) -> Preparation:
+        assert point.config is not None  # noqa: S101 - invalid points are never conducted
+        loads_model = "model" in getattr(item, "fixturenames", ())
+        return Preparation(
+            file=str(item.path),
+            workerinput=self._worker_input,
+            basetemp=str(base_temp(self._config) / "llem-host"),
+            modules=MODULES,
+            experiment=point.config.model_dump(mode="json") if loads_model else None,
+        )
+
+    def _there(self, point: Point) -> Interpreter | None:
         assert point.config is not None  # noqa: S101 - as above
-        return self._conductor.launchers.of(point.config.backend).surroundings
+        return self._conductor.launchers.of(point.config.backend).interpreter
 
     def _arguments(self, point: Point) -> tuple[list[str], dict[str, str]]:
         """Our own, as far as they mean something where *point* runs; variables beside them."""
@@ -205,12 +244,12 @@ class ItemConductor:
         heard: Heard,
         conducted: Conducted,
         deadline_s: float | None,
-        output: Path | None,
+        log: OutputLog | None,
     ) -> None:
         phase = missing_phase(heard.reports)
         if phase is None or conducted.ending is None or heard.interruption:
             return
-        text = _tail(output) if output else ""
+        text = log.end() if log else ""
         if heard.uncollected:
             text = "\n".join(heard.uncollected) + "\n" + text
         if (there := self._there(item.stash[POINT_KEY])) is not None:
@@ -231,7 +270,7 @@ def account_of(
     """The experiment's outcome by its reports and its process's end."""
     ending = conducted.ending
     failed = [report for report in reports if report.failed]
-    if ending is not None and failed and (ending.timed_out or (ending.status or 0) < 0):
+    if ending is not None and failed and (ending.timed_out or ending.was_killed):
         return ("timed_out" if ending.timed_out else "crashed"), said_of(failed[-1])
     if failed:
         return ("failed" if failed[0].when == "call" else "error"), said_of(failed[0])
@@ -256,10 +295,3 @@ def said_of(report: pytest.TestReport) -> str:
 def finish_item(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Tear down what the item before left, as if this one had run here."""
     teardown_exact(item, nextitem)
-
-
-def _tail(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - 4 * TAIL_CHARACTERS))
-        return file.read().decode(errors="replace")[-TAIL_CHARACTERS:]

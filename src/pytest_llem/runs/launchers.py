@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_llem.config.homes import FILE, read_homes, variable
 from pytest_llem.engines import ENGINES
 from pytest_llem.errors import ConfigError
+from pytest_llem.isolation.choice import choose_launcher
 from pytest_llem.isolation.container.arguments import Box
 from pytest_llem.isolation.container.launcher import ContainerLauncher
 from pytest_llem.isolation.container.runtime import find_runtime
-from pytest_llem.isolation.spawn import SpawnLauncher
-from pytest_llem.isolation.surroundings import (
-    Surroundings,
+from pytest_llem.isolation.interpreter import (
+    Interpreter,
     ask_interpreter,
     interpreter_environment,
 )
@@ -23,7 +23,7 @@ from pytest_llem.results.environment import recorded
 from pytest_llem.results.schema import Elsewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from pytest_llem.config.homes import Containers, Home
     from pytest_llem.isolation.container.runtime import Image, Runtime
@@ -39,10 +39,12 @@ class Place:
     """Where the experiments of one engine run."""
 
     launcher: Launcher
-    surroundings: Surroundings | None = None
-    """What the interpreter there has; ``None`` for pytest's own."""
+    interpreter: Interpreter | None = None
+    """The one there; ``None`` for pytest's own."""
     elsewhere: Elsewhere | None = None
     """What results say of it; ``None`` for pytest's own."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that experiments there need."""
 
     @property
     def contained(self) -> bool:
@@ -51,11 +53,23 @@ class Place:
 
 
 class Launchers:
-    """A place for each engine, found when it is first needed."""
+    """Chooses how the experiments of each engine are started, when that is first needed.
 
-    def __init__(self, settings: RunSettings, own: Launcher | None = None) -> None:
+    ========================================  =========================================
+    ``--llem-isolation``, and the engine has  its experiments run
+    ========================================  =========================================
+    ``container``                             in a container of its image
+    else ``python=``                          under that interpreter, forked or spawned
+    else ``image=``, and is not here          in a container
+    else                                      under pytest's own, forked or spawned
+    ========================================  =========================================
+    """
+
+    def __init__(self, settings: RunSettings, tell: Callable[[str], None]) -> None:
+        """*tell* gets what a person should know of how experiments are started."""
         self._settings = settings
-        self._own = Place(own or SpawnLauncher())
+        self._tell = tell
+        self._own = Place(choose_launcher(settings.isolation, tell))
         self._places: dict[str, Place] = {}
         self._runtime: Runtime | None = None
 
@@ -86,6 +100,11 @@ class Launchers:
             self._places[engine] = self._find(engine)
         return self._places[engine]
 
+    def close(self) -> None:
+        """End what was kept running to start children from."""
+        for place in (self._own, *self._places.values()):
+            place.launcher.close()
+
     def _find(self, engine: str) -> Place:
         if self._settings.isolation == "none":
             return self._own
@@ -96,10 +115,13 @@ class Launchers:
         if home.python is not None:
             return self._interpreter(engine, home.python)
         if home.image is not None and not is_here(engine):
-            return self._container(engine, home, homes.container)
+            why = f"{engine} is not installed in pytest's environment"
+            return self._container(engine, home, homes.container, why)
         return self._own
 
-    def _container(self, engine: str, home: Home, common: Containers) -> Place:
+    def _container(
+        self, engine: str, home: Home, common: Containers, why: str | None = None
+    ) -> Place:
         if home.image is None:
             raise ConfigError(
                 f"--llem-isolation=container, but {engine} has no image. Set image in "
@@ -108,7 +130,7 @@ class Launchers:
         runtime = self._working_runtime(common)
         image = runtime.image(home.image, pull=common.pull)
         box = _box(image, home, common)
-        launcher = ContainerLauncher(runtime, box, self._settings.project)
+        launcher = ContainerLauncher(runtime, box, self._settings.project, why)
         there = launcher.ask(engine)
         elsewhere = _elsewhere(there).model_copy(
             update={
@@ -129,8 +151,9 @@ class Launchers:
 
     def _interpreter(self, engine: str, python: str) -> Place:
         there = ask_interpreter(engine, python, self._settings.project)
-        launcher = SpawnLauncher(python, interpreter_environment(python, os.environ))
-        return Place(launcher, there, _elsewhere(there))
+        launcher = choose_launcher(self._settings.isolation, self._tell, python)
+        environment = interpreter_environment(python, os.environ)
+        return Place(launcher, there, _elsewhere(there), environment)
 
     def _check_engines_are_somewhere(self, loaded: Collection[str]) -> None:
         nowhere = [engine for engine in sorted(loaded) if not self._is_somewhere(engine)]
@@ -178,7 +201,7 @@ def _box(image: Image, home: Home, common: Containers) -> Box:
     )
 
 
-def _elsewhere(there: Surroundings) -> Elsewhere:
+def _elsewhere(there: Interpreter) -> Elsewhere:
     plugins = {plugin.distribution for plugin in there.plugins}
     return Elsewhere(
         executable=there.executable,

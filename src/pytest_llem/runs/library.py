@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.identity import config_hash
 from pytest_llem.config.study import StudyConfig
 from pytest_llem.isolation.launcher import Command
-from pytest_llem.isolation.reports import TAIL_CHARACTERS, describe
+from pytest_llem.isolation.output import OutputLog
+from pytest_llem.isolation.reports import describe
 from pytest_llem.plan.point import Point
 from pytest_llem.runs.books import close_books
 from pytest_llem.runs.conductor import Account, Conductor, Task
+from pytest_llem.runs.order import ordered
 from pytest_llem.runs.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class StudyResult:
     run: Path
     """Directory of the run, with results, raw data and environment."""
     results: tuple[ExperimentResult, ...]
-    """One a process: experiments in order, repeated for every repeat."""
+    """One a process, in the order they ran: all experiments once, then all again."""
 
 
 def default_settings(project: Path | None = None) -> RunSettings:
@@ -84,16 +85,18 @@ def run_study(
         LockError: others use its devices for longer than *settings* allow; as below.
         StoreError: a result cannot be written; those before it are kept.
     """
-    conductor = Conductor(settings or default_settings())
+    settings = replace(settings or default_settings(), repeats=study.repeats)
+    conductor = Conductor(settings)
     points = [_point(study.name, config) for config in study.experiments]
     results = []
     engines = {config.backend for config in study.experiments}
     conductor.launchers.prepare(engines, engines)
     with _begun(conductor, points):
-        for repeat, point in itertools.product(range(study.repeats), points):
-            results.append(_conduct(conductor, point, repeat, on_progress))
-            if on_result is not None:
-                on_result(results[-1])
+        for repeat in range(study.repeats):
+            for point in ordered(points, settings.shuffle_seed, repeat):
+                results.append(_conduct(conductor, point, repeat, on_progress))
+                if on_result is not None:
+                    on_result(results[-1])
     return StudyResult(conductor.store.path, tuple(results))
 
 
@@ -103,6 +106,7 @@ def _begun(conductor: Conductor, points: list[Point]) -> Iterator[None]:
     try:
         yield
     finally:
+        conductor.close()
         close_books(conductor.store, conductor.settings)
 
 
@@ -124,25 +128,24 @@ def _conduct(
         if message.kind == "outcome":
             said.update(message.fields)
 
-    output = conductor.store.path / "output.log"
+    log = OutputLog(conductor.store.path / "output.log")
     deadline_s = conductor.settings.timeout_s
-    command = Command(["-m", "pytest_llem.isolation.child"], Path.cwd(), output=output)
+    command = Command(["-m", "pytest_llem.isolation.child"], Path.cwd(), output=log.path)
     job = {"function": FUNCTION, "config": point.config.model_dump(mode="json")}
-    conducted = conductor.conduct(Task(point, command, job, listen, on_progress, deadline_s))
-    outcome, message = _account(said, conducted.ending, deadline_s, output)
+    conducted = conductor.conduct(Task(point, command, job, listen, on_progress, deadline_s, log))
+    outcome, message = _account(said, conducted.ending, deadline_s, log)
     result = conductor.result(conducted, Account(point, outcome, message, None, repeat))
     conductor.keep(conducted, result)
     return result
 
 
 def _account(
-    said: dict[str, Any], ending: Ending | None, deadline_s: float | None, output: Path
+    said: dict[str, Any], ending: Ending | None, deadline_s: float | None, log: OutputLog
 ) -> tuple[Outcome, str | None]:
     if said:
         return said["outcome"], said["message"]
     assert ending is not None  # noqa: S101 - bare experiments always run in a child
-    tail = output.read_text(errors="replace")[-TAIL_CHARACTERS:]
-    message = f"{describe(ending, deadline_s)}\n{tail}".strip()
+    message = f"{describe(ending, deadline_s)}\n{log.end()}".strip()
     if ending.timed_out:
         return "timed_out", message
-    return ("crashed" if (ending.status or 0) < 0 else "error"), message
+    return ("crashed" if ending.was_killed else "error"), message

@@ -10,6 +10,7 @@ from pytest_llem.baselines.rules import parse_rules
 from pytest_llem.devices.selection import MeterRequest
 from pytest_llem.devices.several import choose_meters
 from pytest_llem.errors import ConfigError, LlemError
+from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.settings import RunSettings
 
@@ -34,6 +35,15 @@ def settings_of(config: pytest.Config) -> RunSettings:
     if not lock_timeout_s >= 0:
         raise ConfigError(f"--llem-lock-timeout={lock_timeout_s:g}: seconds, or 0 to not wait.")
     worker = getattr(config, "workerinput", {})
+    repeats = config.getoption("llem_repeats")
+    if repeats < 1:
+        raise ConfigError(f"--llem-repeats={repeats}: a number of processes, 1 or more.")
+    if repeats > 1 and config.getoption("llem_isolation") == "none":
+        raise ConfigError(
+            f"--llem-repeats={repeats} is about fresh processes, of which --llem-isolation=none "
+            "starts none. Leave one of the two out."
+        )
+    limit = config.getoption("llem_memory_limit")
     return RunSettings(
         project=config.rootpath,
         runs=_directory(config, "llem_dir", ".llem"),
@@ -44,12 +54,15 @@ def settings_of(config: pytest.Config) -> RunSettings:
         isolation=config.getoption("llem_isolation"),
         container_runtime=config.getoption("llem_container_runtime"),
         timeout_s=timeout_s or None,
+        memory_limit_bytes=None if limit is None else bytes_of(limit),
         gates=tuple(config.getoption("llem_gate")),
         strict=config.getoption("llem_strict"),
         update_baselines=config.getoption("llem_update_baselines"),
         allow_shared=config.getoption("llem_allow_shared"),
         lock_timeout_s=lock_timeout_s,
         parallel=worker.get("workercount", 1) > 1,
+        repeats=repeats,
+        shuffle_seed=config.getoption("llem_shuffle"),
         run_id=worker.get(RUN_ID),
     )
 

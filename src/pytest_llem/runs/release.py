@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.reports.failure import regression_text
 from pytest_llem.reports.junit import user_properties
+from pytest_llem.runs.pooling import pooled_result
 
 if TYPE_CHECKING:
     import pytest
@@ -25,24 +26,32 @@ ATTRIBUTE = "llem"
 class Kept:
     """What came of an experiment beside its reports."""
 
-    result: ExperimentResult | None = None
+    results: list[ExperimentResult] = field(default_factory=list)
+    """One a process."""
+    planned: int = 1
+    """How many processes it was to have."""
     name: str = ""
-    """Name of its files in the run; empty if they could not be written."""
+    """Name of the latest files in the run; empty if they could not be written."""
     judgements: list[Judgement] = field(default_factory=list)
     problem: LlemError | None = None
     """What kept it from being stored or judged."""
 
+    @property
+    def result(self) -> ExperimentResult | None:
+        """All processes as one; ``None`` if nothing ran."""
+        return pooled_result(self.results) if self.results else None
+
 
 def release(ended: ConductedItem, kept: Kept, store: RunStore, *, strict: bool) -> None:
     """Turn the call report into a failure where the gate says so, and log all reports."""
-    reports = ended.reports
+    reports, result = ended.reports, kept.result
     for report in reports:
         if report.when == "call" and report.passed:
             _fail_if_due(report, kept, strict=strict)
-    if kept.result is not None:
-        _describe(reports, kept, store)
+    if result is not None:
+        _describe(reports, kept, result, store)
         ended.item.ihook.pytest_llem_result(
-            config=ended.item.config, result=kept.result, judgements=kept.judgements
+            config=ended.item.config, result=result, judgements=kept.judgements
         )
     for report in reports:
         ended.item.ihook.pytest_runtest_logreport(report=report)
@@ -52,14 +61,20 @@ def _fail_if_due(report: pytest.TestReport, kept: Kept, *, strict: bool) -> None
     if kept.problem is not None:
         report.outcome = "failed"
         report.longrepr = f"{type(kept.problem).__name__}: {kept.problem}"
-    elif kept.result and any(judgement.failed(strict=strict) for judgement in kept.judgements):
+    elif (result := kept.result) and any(one.failed(strict=strict) for one in kept.judgements):
         report.outcome = "failed"
-        report.longrepr = regression_text(kept.result, kept.judgements, strict=strict)
+        processes = len(kept.results)
+        report.longrepr = regression_text(
+            result, kept.judgements, strict=strict, processes=processes
+        )
 
 
-def _describe(reports: list[pytest.TestReport], kept: Kept, store: RunStore) -> None:
-    assert kept.result is not None  # noqa: S101 - checked by the caller
-    properties = user_properties(kept.result, kept.judgements)
+def _describe(
+    reports: list[pytest.TestReport], kept: Kept, result: ExperimentResult, store: RunStore
+) -> None:
+    properties = user_properties(result, kept.judgements)
+    if kept.planned > 1:
+        properties.append(("llem.processes", len(kept.results)))
     told = False
     for report in reports:
         if report.when == "setup" and len(reports) > 1:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from pytest_llem._compat import speak_of
 from pytest_llem.errors import LlemError
+from pytest_llem.isolation.reports import restore_warning
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.runs.conductor import Conductor
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.options import settings_of
-from pytest_llem.runs.release import Kept, release
-from pytest_llem.runs.terminal import header, teller, watcher
+from pytest_llem.runs.order import ordered
+from pytest_llem.runs.release import release
+from pytest_llem.runs.repeats import Repeated
+from pytest_llem.runs.terminal import header, sayer, teller, watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_llem.plan.point import Point
+    from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.runs.items import ConductedItem
     from pytest_llem.runs.settings import RunSettings
     from pytest_llem.runs.terminal import Show
@@ -41,15 +46,18 @@ class ExperimentSession:
         self._config = config
         self._points = points
         self._settings = settings
-        self.conductor = Conductor(settings)
+        self.conductor = Conductor(settings, self._tell)
         self.conductor.leasing.tell = teller(config, lambda: self.conductor.store.run_id)
         self._items = ItemConductor(config, self.conductor)
         self._gatekeeper = Gatekeeper(settings, self.conductor.environment, len(points))
         self._may_wait = may_wait
-        self._held: list[tuple[ConductedItem, Kept]] = []
+        self._experiments: list[Repeated] = []
+        self._held: list[Repeated] = []
         self._begun = False
         self.watch: Callable[[str], AbstractContextManager[Show | None]] = lambda _: nullcontext()
         """Shows a person how the named experiment gets on."""
+        self.say: Callable[[str, int], object] = lambda _, __: None
+        """Tells a person something, from the given verbosity on."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(
@@ -59,22 +67,25 @@ class ExperimentSession:
         if point is None or point.config is None:
             return None
         self._begin()
+        experiment = Repeated(item, point, self._settings.repeats)
+        self._experiments.append(experiment)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        ended = self._run(item, point, nextitem)
-        self._keep_and_judge(ended)
+        self._conduct(experiment, nextitem)
         if self._settings.isolation != "none":
             finish_item(item, nextitem)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        if ended.interruption is not None:
-            _interrupt(ended.interruption)
         return True
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Repeat the experiments of this process once each has run, round by round."""
         try:
-            return (yield)
+            result = yield
+            for number in range(1, self._settings.repeats):
+                self._repeat(session, number)
         finally:
             self._settle()
+        return result
 
     def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
         """Say on what machine, and with what, energy is read."""
@@ -89,6 +100,13 @@ class ExperimentSession:
     def pytest_unconfigure(self) -> None:
         self._items.close()
 
+    def _tell(self, text: str) -> None:
+        """Warn, even where the project turns warnings into errors."""
+        data = {"text": text, "category": ["pytest", "PytestWarning"], "when": "runtest"}
+        nowhere = {"filename": __file__, "lineno": 1, "nodeid": "", "location": None}
+        for warning in restore_warning({**data, **nowhere}):
+            self._config.hook.pytest_warning_recorded.call_historic(kwargs=warning)
+
     def _begin(self) -> None:
         if self._begun:
             return
@@ -98,37 +116,79 @@ class ExperimentSession:
         except LlemError as error:
             pytest.exit(f"{type(error).__name__}: {error}", pytest.ExitCode.USAGE_ERROR)
 
-    def _run(self, item: pytest.Item, point: Point, nextitem: pytest.Item | None) -> ConductedItem:
+    def _repeat(self, session: pytest.Session, number: int) -> None:
+        going_on = [one for one in self._experiments if one.may_go_on]
+        if going_on:
+            self.say(f"llem: round {number} of {self._settings.repeats} is done", 0)
+        for experiment in ordered(going_on, self._settings.shuffle_seed, number):
+            _stop_if_told(session)
+            self._conduct(experiment, None)
+        _stop_if_told(session)
+
+    def _conduct(self, experiment: Repeated, nextitem: pytest.Item | None) -> None:
+        """Run an experiment once more; report it when its last process has ended, or one failed."""
+        ended = self._run(experiment, nextitem)
+        if ended.interruption is not None:
+            self._report_unfinished(experiment, ended)
+            _interrupt(ended.interruption)
+        experiment.take(ended, *self._keep(ended))
+        if experiment.planned > 1:
+            process = f"process {experiment.ran} of {experiment.planned}"
+            self.say(f"llem: {experiment.item.nodeid}, {process}: {ended.account.outcome}", 1)
+        if experiment.is_decided and not experiment.released:
+            self._judge(experiment)
+
+    def _report_unfinished(self, experiment: Repeated, ended: ConductedItem) -> None:
+        """Report an interrupted process if it had failed by then; others have no result."""
+        if any(report.failed for report in ended.reports) and not experiment.released:
+            experiment.take(ended, *self._keep(ended))
+            self._judge(experiment)
+
+    def _run(self, experiment: Repeated, nextitem: pytest.Item | None) -> ConductedItem:
+        item, point = experiment.item, experiment.point
         if self._settings.isolation == "none":
             return self._items.in_process(item, point, nextitem)
-        with self.watch(item.name) as show:
-            return self._items.isolated(item, point, show)
+        several = experiment.planned > 1
+        name = f"{item.name} ({experiment.ran + 1}/{experiment.planned})" if several else item.name
+        with self.watch(name) as show:
+            return self._items.isolated(item, point, show, experiment.ran)
 
-    def _keep_and_judge(self, ended: ConductedItem) -> None:
-        kept = Kept()
+    def _keep(self, ended: ConductedItem) -> tuple[ExperimentResult | None, str, LlemError | None]:
+        """Store a process's result: it, the name it is stored under, and what went wrong."""
         if ended.conducted is None:
-            self._release(ended, kept)
-            return
+            return None, "", None
+        result = self.conductor.result(ended.conducted, ended.account)
         try:
-            kept.result = self.conductor.result(ended.conducted, ended.account)
-            kept.name = self.conductor.keep(ended.conducted, kept.result)
-            kept.judgements = self._gatekeeper.judge(kept.result)
+            return result, self.conductor.keep(ended.conducted, result), None
         except LlemError as error:
-            kept.problem = error
+            return result, "", error
+
+    def _judge(self, experiment: Repeated) -> None:
+        """Judge an experiment by all its processes, and release it if that is final."""
+        experiment.released = True
+        kept = experiment.kept
+        if kept.results and kept.problem is None:
+            try:
+                kept.judgements = self._gatekeeper.judge(kept.results)
+            except LlemError as error:
+                kept.problem = error
         final = all(judgement.final for judgement in kept.judgements)
         if final or not self._may_wait:
-            self._release(ended, kept)
+            self._release(experiment)
         else:
-            self._held.append((ended, kept))
+            self._held.append(experiment)
 
     def _settle(self) -> None:
-        """Release what waited for the family to be complete."""
+        """Release what waited: for processes that will not come, or for the family."""
+        for experiment in self._experiments:
+            if experiment.ended is not None and not experiment.released:
+                self._judge(experiment)
         held, self._held = self._held, []
         settled = self._settled() if held else {}
-        for ended, kept in held:
-            if kept.name in settled:
-                kept.judgements = settled[kept.name]
-            self._release(ended, kept)
+        for experiment in held:
+            kept = experiment.kept
+            kept.judgements = settled.get(kept.results[0].experiment_id, kept.judgements)
+            self._release(experiment)
 
     def _settled(self) -> dict[str, Any]:
         try:
@@ -139,11 +199,22 @@ class ExperimentSession:
             )
             return {}
 
-    def _release(self, ended: ConductedItem, kept: Kept) -> None:
-        release(ended, kept, self.conductor.store, strict=self._settings.strict)
+    def _release(self, experiment: Repeated) -> None:
+        assert experiment.ended is not None  # noqa: S101 - only what has run is released
+        speak_of(self._config, experiment.item)
+        strict = self._settings.strict
+        release(experiment.ended, experiment.kept, self.conductor.store, strict=strict)
 
 
-def _interrupt(said: dict[str, Any]) -> None:
+def _stop_if_told(session: pytest.Session) -> None:
+    """Do what pytest's own loop does between items."""
+    if session.shouldfail:
+        raise session.Failed(session.shouldfail)
+    if session.shouldstop:
+        raise session.Interrupted(session.shouldstop)
+
+
+def _interrupt(said: dict[str, Any]) -> NoReturn:
     if said["exits"]:
         pytest.exit(said["reason"], said["status"])
     raise KeyboardInterrupt
@@ -177,4 +248,5 @@ def prepare(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from None
     if not is_worker:
         experiments.watch = watcher(experiments, config)
+        experiments.say = sayer(config)
     config.pluginmanager.register(experiments, "llem-experiments")

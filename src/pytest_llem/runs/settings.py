@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Isolation = Literal["spawn", "container", "none"]
+    from pytest_llem.isolation.choice import Isolation
+
 LOCK_TIMEOUT_S = 14400.0
 """Four hours: as the last of eight that queue for one device, each of them using up the
 default limit of an experiment (1800 s), one waits for three and a half."""
@@ -33,6 +34,8 @@ class RunSettings:
     """``auto``, ``podman`` or ``docker``; ``None`` takes the project's configuration."""
     timeout_s: float | None = None
     """Limit of one experiment in seconds; ``None`` is none."""
+    memory_limit_bytes: int | None = None
+    """What one experiment's processes may take together; ``None`` is no limit."""
     gates: tuple[str, ...] = ()
     strict: bool = False
     update_baselines: bool = False
@@ -43,5 +46,9 @@ class RunSettings:
     parallel: bool = False
     """Whether other processes of this run measure at the same time, so that each experiment
     takes GPUs that are free rather than the first ones."""
+    repeats: int = 1
+    """Fresh processes per experiment, interleaved."""
+    shuffle_seed: int | None = None
+    """Seed of the order of experiments within a round; ``None`` keeps them as collected."""
     run_id: str | None = None
     """Name of the run; ``None`` makes one up."""

@@ -13,6 +13,7 @@ from pytest_llem.results.load import load_result
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.books import Closing, close_books
 from pytest_llem.runs.gatekeeper import compare_for_information
+from pytest_llem.runs.pooling import by_experiment, key_of, pooled_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,10 @@ class Summary:
 
     def lines(self, *, width: int, colour: bool, unicode: bool, verbosity: int) -> list[str]:
         """What the terminal says at the end of the run."""
-        rows = [SummaryRow(result, told.judgements) for told, result in self._results()]
+        rows = [
+            SummaryRow(pooled_result(results), told.judgements, results, self.settings.repeats)
+            for told, results in self._experiments()
+        ]
         self.results = [row.result for row in rows]
         return [
             *summary_lines(
@@ -79,23 +83,27 @@ class Summary:
         assert self.store is not None  # noqa: S101 - checked by the caller
         try:
             environment = self.store.environment().model_dump(mode="json")
-            results = {result.experiment_id: told for told, result in self._results()}
+            told = {results[0].experiment_id: told for told, results in self._experiments()}
             judged = compare_for_information(
-                [result for _, result in self._results()], environment, self.settings
+                [results for _, results in self._experiments()], environment, self.settings
             )
         except LlemError as error:
             self.closing.problems.append(str(error))
             return
         for experiment, judgements in judged.items():
-            results[experiment].judgements = judgements
+            told[experiment].judgements = judgements
 
-    def _results(self) -> Iterator[tuple[Told, ExperimentResult]]:
+    def _experiments(self) -> Iterator[tuple[Told, list[ExperimentResult]]]:
+        """The experiments that were told of, each with all its processes."""
         assert self.store is not None  # noqa: S101 - checked by the callers
+        repeated = by_experiment(self.store.results()) if self.settings.repeats > 1 else {}
         for told in self.told:
             try:
-                yield told, load_result(self.store.path / "results" / f"{told.name}.json")
+                result = load_result(self.store.path / "results" / f"{told.name}.json")
             except StoreError as error:
                 self.closing.problems.append(str(error))
+            else:
+                yield told, repeated.get(key_of(result), [result])
 
     def _closing_lines(self) -> Iterator[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller

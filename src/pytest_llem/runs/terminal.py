@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem._compat import Terminal, terminal_lent
 from pytest_llem.devices.several import described
+from pytest_llem.isolation.choice import described as described_isolation
 from pytest_llem.reports.header import header_lines
 from pytest_llem.reports.progress import Progress as ProgressLine
 from pytest_llem.reports.progress import Step, is_live, live_width
@@ -41,7 +42,9 @@ def header(conductor: Conductor, config: pytest.Config) -> list[str]:
         meter_why=why,
         measured=conductor.instruments.choice.measured,
         profile="default",
-        isolation=conductor.settings.isolation,
+        isolation=described_isolation(
+            conductor.settings.isolation, debugging=config.getoption("usepdb")
+        ),
         unicode=reporter is None or Terminal(reporter).unicode,
     )
 
@@ -82,6 +85,18 @@ def teller(config: pytest.Config, run_id: Callable[[], str]) -> Callable[[str, O
         reporter.write_line(f"llem: {text}")
 
     return tell
+
+
+def sayer(config: pytest.Config) -> Callable[[str, int], None]:
+    """Writes a line where pytest reports, if it is as talkative as the line needs."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+
+    def say(text: str, verbosity: int) -> None:
+        if reporter is not None and reporter.verbosity >= verbosity:
+            reporter.ensure_newline()
+            reporter.write_line(text)
+
+    return say
 
 
 Show = Callable[["Progress"], None]

@@ -10,7 +10,6 @@ import struct
 import subprocess
 import tempfile
 import time
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,18 +26,19 @@ from pytest_llem.isolation.container.init import TERMINAL_VARIABLE
 from pytest_llem.isolation.container.owner import own_name
 from pytest_llem.isolation.container.process import ContainerProcess
 from pytest_llem.isolation.container.runtime import LABEL, OWNER_LABEL
+from pytest_llem.isolation.interpreter import ABOUT, Whose, understood
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, SOCKET_VARIABLE, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
-from pytest_llem.isolation.spawn import THREADS, output_of
-from pytest_llem.isolation.surroundings import ABOUT, Whose, understood
+from pytest_llem.isolation.spawn import THREADS, opened_output
+from pytest_llem.isolation.tokens import TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llem.isolation.container.arguments import Box
     from pytest_llem.isolation.container.runtime import Runtime
+    from pytest_llem.isolation.interpreter import Interpreter
     from pytest_llem.isolation.launcher import Command
-    from pytest_llem.isolation.surroundings import Surroundings
 
 INIT = ["-m", "pytest_llem.isolation.container.init"]
 INSIDE = "/run/pytest-llem"
@@ -51,12 +51,14 @@ SAID = 2000
 class ContainerLauncher:
     """Starts each child in a container of its own."""
 
-    def __init__(self, runtime: Runtime, box: Box, project: Path) -> None:
+    def __init__(self, runtime: Runtime, box: Box, project: Path, why: str | None = None) -> None:
+        """*why* says why children are contained, if something else was asked for."""
         self._runtime = runtime
         self._box = box
         self._project = project
+        self._why = why
 
-    def ask(self, engine: str) -> Surroundings:
+    def ask(self, engine: str) -> Interpreter:
         """What the interpreter in the image has.
 
         Raises:
@@ -75,7 +77,7 @@ class ContainerLauncher:
         return understood(done.stdout, whose)
 
     def launch(self, command: Command) -> Launched:
-        token = uuid.uuid4().hex
+        token = TOKENS.new()
         folder = Path(tempfile.mkdtemp(prefix="llem-"))
         listening = socket.socket(socket.AF_UNIX)
         popen: subprocess.Popen[bytes] | None = None
@@ -86,7 +88,7 @@ class ContainerLauncher:
             popen = self._start(command, name, token, folder)
             leash = self._accept(listening, popen, command)
             tree = ProcessTree(_peer(leash), token)
-            channel = Channel(self._accept(listening, popen, command))
+            channel = Channel(self._accept(listening, popen, command), queues=True)
         except BaseException:
             if popen is not None:
                 self._runtime.remove([name])
@@ -97,7 +99,10 @@ class ContainerLauncher:
             listening.close()
             shutil.rmtree(folder, ignore_errors=True)
         process = ContainerProcess(popen, leash, tree, lambda: self._runtime.remove([name]))
-        return Launched(channel, process)
+        return Launched(channel, process, "container", self._why)
+
+    def close(self) -> None:
+        """Nothing is kept running."""
 
     def _start(
         self, command: Command, name: str, token: str, folder: Path
@@ -126,7 +131,7 @@ class ContainerLauncher:
     def _popen(
         line: list[str], command: Command, variables: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
-        with output_of(command) as output:
+        with opened_output(command) as output:
             return subprocess.Popen(  # noqa: S603 - the command is ours
                 line,
                 env={**os.environ, **variables},

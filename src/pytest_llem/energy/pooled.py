@@ -1,0 +1,130 @@
+"""One measurement of several fresh processes, as one: the process is the unit of replication."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_llem.energy.figures import UNKNOWN, WORK, completed
+from pytest_llem.energy.student import mean_and_half_width_95
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llem.energy.measured import (
+        Figures,
+        Floor,
+        FloorFigures,
+        Measured,
+        Phase,
+        ScopeFigures,
+    )
+
+Kind = TypeVar("Kind", bound="Figures")
+TIMES = ("duration_s", "ttft_s", "itl_s")
+
+
+def pooled(measured: Sequence[Measured]) -> Measured:
+    """The mean over *measured*, the same measurement in each of several processes.
+
+    Every process counts the same, however many windows it has. The uncertainty is the
+    t interval of that mean over processes, in which the windows are nested, or what the
+    processes state of themselves where that is larger. What is unknown in one is unknown.
+    """
+    first = measured[0]
+    if len(measured) == 1:
+        return first
+    net_j, net_u_j = _mean_of(measured, "net_energy_j", "net_energy_uncertainty_j")
+    return first.model_copy(
+        update={
+            **_figures(measured),
+            "prefill": _phase([one.prefill for one in measured]),
+            "decode": _phase([one.decode for one in measured]),
+            "windows": tuple(window for one in measured for window in one.windows),
+            "steady_state_window": None,
+            "valid": all(one.valid for one in measured),
+            "warnings": tuple(dict.fromkeys(text for one in measured for text in one.warnings)),
+            "floor": _floor([one.floor for one in measured]),
+            "net_energy_j": net_j,
+            "net_energy_uncertainty_j": net_u_j,
+            "beside": tuple(_beside(measured)),
+            "total": _alike([one.total for one in measured]),
+        }
+    )
+
+
+def _figures(figures: Sequence[Figures]) -> dict[str, Any]:
+    energy_j, uncertainty_j = _mean_of(figures, "energy_j", "energy_uncertainty_j")
+    if energy_j is None:
+        return dict(UNKNOWN)
+    works = {name: _mean([getattr(one, name) for one in figures]) for name in WORK}
+    return completed(
+        {
+            "energy_j": energy_j,
+            "energy_uncertainty_j": uncertainty_j,
+            **{name: _mean([getattr(one, name) for one in figures]) for name in TIMES},
+            **{name: None if work is None else round(work) for name, work in works.items()},
+        }
+    )
+
+
+def _mean_of(
+    holders: Sequence[object], name: str, uncertainty: str
+) -> tuple[float | None, float | None]:
+    """Mean over processes of a figure, and the half-width of its 95 % interval."""
+    values = [getattr(one, name) for one in holders]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None, None
+    mean, spread = mean_and_half_width_95(known)
+    stated = [getattr(one, uncertainty) for one in holders]
+    own = None if None in stated else math.hypot(*stated) / len(stated)
+    return mean, max((one for one in (spread, own) if one is not None), default=None)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if len(known) == len(values) else None
+
+
+def _phase(phases: Sequence[Phase]) -> Phase:
+    """The phase, told apart as in the first process; by several ways it is not resolved."""
+    methods = list(dict.fromkeys(phase.method for phase in phases))
+    if len(methods) > 1:
+        reason = f"the processes told it apart by different methods: {', '.join(methods)}"
+        return phases[0].model_copy(update={**UNKNOWN, "method": "unresolved", "reason": reason})
+    return _of_kind(phases)
+
+
+def _of_kind(figures: Sequence[Kind]) -> Kind:
+    return figures[0].model_copy(update=_figures(figures))
+
+
+def _alike(figures: Sequence[Kind | None]) -> Kind | None:
+    known = [one for one in figures if one is not None]
+    return _of_kind(known) if known and len(known) == len(figures) else None
+
+
+def _beside(measured: Sequence[Measured]) -> list[ScopeFigures]:
+    """What every process read beside the headline, by meter and scope."""
+    found = [{(one.meter, one.scope): one for one in each.beside} for each in measured]
+    return [
+        _of_kind([each[kind] for each in found])
+        for kind in found[0]
+        if all(kind in each for each in found)
+    ]
+
+
+def _floor(floors: Sequence[Floor | None]) -> Floor | None:
+    """The floor is the same for all; how far above it they lie is the mean."""
+    known = [floor for floor in floors if floor is not None]
+    if not known or len(known) < len(floors):
+        return None
+    decodes = [floor.decode for floor in known if floor.decode is not None]
+    decode = _above(decodes) if len(decodes) == len(known) else {}
+    changed = {"decode": decodes[0].model_copy(update=decode)} if decode else {}
+    return known[0].model_copy(update={**_above(known), **changed})
+
+
+def _above(floors: Sequence[FloorFigures]) -> dict[str, float | None]:
+    return {"times_reference": _mean([floor.times_reference for floor in floors])}

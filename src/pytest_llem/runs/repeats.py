@@ -1,0 +1,67 @@
+"""An experiment of a session, and what its processes have come to so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pytest_llem.runs.release import Kept
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_llem.errors import LlemError
+    from pytest_llem.plan.point import Point
+    from pytest_llem.results.schema import ExperimentResult
+    from pytest_llem.runs.items import ConductedItem
+
+
+@dataclass(slots=True)
+class Repeated:
+    """One experiment, run in several processes and released as one test."""
+
+    item: pytest.Item
+    point: Point
+    planned: int
+    """How many processes it is to have."""
+    kept: Kept = field(default_factory=Kept)
+    ended: ConductedItem | None = None
+    """The latest process, with the reports that stand for all; what it observed is let go."""
+    ran: int = 0
+    released: bool = False
+    _spent_s: dict[str, float] = field(default_factory=dict)
+
+    def take(
+        self,
+        ended: ConductedItem,
+        result: ExperimentResult | None,
+        name: str,
+        problem: LlemError | None,
+    ) -> None:
+        """Add a process that has ended: its result, the name it is stored under, what went wrong."""
+        self.ran += 1
+        self.kept.planned = self.planned
+        if result is not None:
+            self.kept.results.append(result)
+        self.kept.name = name or self.kept.name
+        self.kept.problem = self.kept.problem or problem
+        self.ended = replace(ended, conducted=None)
+        for report in ended.reports:
+            when = str(report.when)
+            report.duration += self._spent_s.get(when, 0.0)
+            self._spent_s[when] = report.duration
+            if report.failed and self.planned > 1:
+                report.sections.append(("llem", f"process {self.ran} of {self.planned}"))
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether another process makes sense: one that was skipped would be skipped again."""
+        skipped = any(result.outcome == "skipped" for result in self.kept.results)
+        return self.ran < self.planned and bool(self.kept.results) and not skipped
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it can be reported: nothing is to come, or it has failed whatever comes."""
+        assert self.ended is not None  # noqa: S101 - asked of what has run
+        broken = self.kept.problem or any(report.failed for report in self.ended.reports)
+        return bool(broken) or not self.may_go_on

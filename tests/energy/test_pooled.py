@@ -1,0 +1,107 @@
+"""A measurement that several processes made, as one."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llem.energy.figures import UNKNOWN, completed
+from pytest_llem.energy.measured import Measured, Phase, ScopeFigures
+from pytest_llem.energy.pooled import pooled
+from pytest_llem.energy.student import student_95
+
+ENERGIES = st.lists(st.floats(0.1, 1e6), min_size=2, max_size=6)
+
+
+def figures(energy_j: float | None, uncertainty_j: float | None = None) -> dict[str, Any]:
+    if energy_j is None:
+        return dict(UNKNOWN)
+    known = {
+        **UNKNOWN,
+        "energy_j": energy_j,
+        "energy_uncertainty_j": uncertainty_j,
+        "duration_s": energy_j / 100,
+        "output_tokens": 5,
+        "requests": 1,
+    }
+    return completed(known)
+
+
+def measured(energy_j: float | None, uncertainty_j: float | None = None, **known: Any) -> Measured:
+    phase = Phase(**figures(None), method="unresolved", reason="no tokens")
+    fields: dict[str, Any] = {
+        "name": "workload",
+        "meter": "nvml",
+        "scope": "gpu",
+        "method": "counter",
+        "devices": ("GPU-1",),
+        "prefill": phase,
+        "decode": phase,
+        "windows": (),
+        "warm_up": None,
+        "steady_state_window": (1, 2),
+        "valid": True,
+        "warnings": (),
+    }
+    return Measured(**{**figures(energy_j, uncertainty_j), **fields, **known})
+
+
+@given(energies=ENERGIES)
+def test_every_process_counts_the_same(energies: list[float]) -> None:
+    found = pooled([measured(energy_j) for energy_j in energies])
+    mean = math.fsum(energies) / len(energies)
+    assert found.energy_j == pytest.approx(mean)
+    assert found.energy_per_output_token_j == pytest.approx(mean / 5)
+    assert found.power_w == pytest.approx(100)
+    spread = student_95(len(energies) - 1) * statistics.stdev(energies) / math.sqrt(len(energies))
+    assert found.energy_uncertainty_j == pytest.approx(spread, abs=1e-9 * mean)
+
+
+@given(energies=ENERGIES, own=st.floats(0, 1e3))
+def test_the_uncertainty_is_never_below_what_the_processes_state(
+    energies: list[float], own: float
+) -> None:
+    found = pooled([measured(energy_j, own) for energy_j in energies])
+    assert found.energy_uncertainty_j is not None
+    assert found.energy_uncertainty_j >= own / math.sqrt(len(energies)) * (1 - 1e-9)
+
+
+def test_one_process_is_itself() -> None:
+    one = measured(3.0, 0.1)
+    assert pooled([one]) is one
+
+
+def test_what_one_process_does_not_know_is_unknown() -> None:
+    found = pooled([measured(3.0), measured(None, valid=False, warnings=("lost",))])
+    assert found.energy_j is None
+    assert not found.valid
+    assert found.warnings == ("lost",)
+
+
+def test_phases_told_apart_differently_are_not_resolved() -> None:
+    phases = [
+        Phase(**figures(2.0), method=method, reason="") for method in ("measured", "regressed")
+    ]
+    both = pooled([measured(4.0, decode=phase) for phase in phases])
+    assert (both.decode.energy_j, both.decode.method) == (None, "unresolved")
+    same = pooled([measured(4.0, decode=phases[0]), measured(4.0, decode=phases[0])])
+    assert (same.decode.energy_j, same.decode.method) == (2.0, "measured")
+
+
+def test_scopes_that_every_process_read_are_pooled_too() -> None:
+    def beside(scope: str, energy_j: float) -> ScopeFigures:
+        kind: dict[str, Any] = {"meter": "rapl", "scope": scope, "method": "counter"}
+        return ScopeFigures(**figures(energy_j), **kind, devices=("cpu",), warnings=())
+
+    found = pooled(
+        [
+            measured(4.0, beside=(beside("package", 1.0), beside("dram", 1.0))),
+            measured(4.0, beside=(beside("package", 2.0),)),
+        ]
+    )
+    assert [(one.scope, one.energy_j) for one in found.beside] == [("package", 1.5)]

@@ -1,0 +1,93 @@
+"""Experiments among the plugins that people have installed, all of them at once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SOURCE = """
+import os, pathlib, time
+
+import pytest
+
+import measured_code
+
+@pytest.mark.parametrize("n", range(2))
+def test_passes(energy, n):
+    assert measured_code.twice(n) == 2 * n
+
+def test_fails(energy): assert 0
+
+def test_crashes(energy): os._exit(3)
+
+@pytest.mark.timeout(1)
+def test_is_too_slow(energy):
+    time.sleep(30)
+
+@pytest.mark.flaky(reruns=1)
+def test_is_flaky(energy):
+    marker = pathlib.Path("tried")
+    tried = marker.exists()
+    marker.touch()
+    assert tried
+
+def test_plain(): pass
+"""
+OUTCOMES = {
+    "test_passes[0]": "passed",
+    "test_passes[1]": "passed",
+    "test_fails": "failed",
+    "test_crashes": "failed",
+    "test_is_too_slow": "failed",
+    "test_is_flaky": "passed",
+    "test_plain": "passed",
+}
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "workers"])
+def test_all_plugins_at_once(pytester: pytest.Pytester, launcher: str, workers: list[str]) -> None:
+    for name in ("xdist", "pytest_cov", "pytest_timeout", "pytest_randomly", "pytest_jsonreport"):
+        pytest.importorskip(name)
+    pytester.makepyfile(test_it=SOURCE, measured_code="def twice(n):\n    return 2 * n\n")
+    result = pytester.runpytest_subprocess(
+        *workers,
+        *("-p", "randomly", "--randomly-seed=5"),
+        *("--cov=measured_code", "--cov-report=json:coverage.json"),
+        *("--timeout=60", "--junitxml=junit.xml", "--json-report", "--report-log=log.jsonl"),
+        *("--json-report-file=report.json", f"--llem-isolation={launcher}"),
+    )
+    text = result.stdout.str() + result.stderr.str()
+    assert "INTERNALERROR" not in text
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "exited before finishing, with status 3 (during call)" in text
+    found = Counter(dict(in_junit(pytester.path)).items())
+    assert found == Counter(OUTCOMES.items())
+    assert "Timeout (>1.0s) from pytest-timeout" in text
+    assert in_json_report(pytester.path) == {**OUTCOMES, "test_is_flaky": "rerun"}
+    assert in_report_log(pytester.path).keys() == OUTCOMES.keys()
+    assert (pytester.path / "coverage.json").exists()
+
+
+def in_junit(path: Path) -> Iterator[tuple[str, str]]:
+    for case in ET.parse(path / "junit.xml").getroot().iter("testcase"):  # noqa: S314 - our own
+        broken = case.find("failure") is not None or case.find("error") is not None
+        yield str(case.get("name")), "failed" if broken else "passed"
+
+
+def in_json_report(path: Path) -> dict[str, str]:
+    tests = json.loads((path / "report.json").read_text())["tests"]
+    return {test["nodeid"].partition("::")[2]: test["outcome"] for test in tests}
+
+
+def in_report_log(path: Path) -> dict[str, str]:
+    lines = map(json.loads, (path / "log.jsonl").read_text().splitlines())
+    calls = (line for line in lines if line.get("when") == "call")
+    return {line["nodeid"].partition("::")[2]: line["outcome"] for line in calls}
