@@ -11,6 +11,7 @@ import pytest
 
 import pytest_llem
 from instruments.environments import lean_environment, other_pythons, other_version
+from instruments.printed import text_of
 from pytest_llem.runs.launchers import is_installed
 
 if TYPE_CHECKING:
@@ -44,10 +45,6 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def no_inherited_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our package is found as it is installed, not by a path that all interpreters inherit."""
     monkeypatch.delenv("PYTHONPATH", raising=False)
-
-
-def text_of(result: pytest.RunResult) -> str:
-    return f"{result.stdout.str()}\n{result.stderr.str()}"
 
 
 def test_each_engine_runs_in_its_own_environment(

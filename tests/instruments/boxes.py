@@ -35,6 +35,12 @@ class Boxed:
             command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
         )
 
+    def containers(self) -> list[str]:
+        """Ids of the containers with our last label, ended ones too."""
+        label = self.arguments[-1].removeprefix("--label=")
+        done = self.podman("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}")
+        return done.stdout.split()
+
     def table(self, *engines: str, **options: object) -> str:
         """Sections of ``pyproject.toml`` by which these engines run in the image."""
         container = {

@@ -85,6 +85,7 @@ def run_arguments(runtime: Runtime, box: Box, needs: Needs) -> list[str]:
     so that no secret stands in a list of processes.
     """
     arguments = ["run", "--rm", "--pull=never", f"--shm-size={box.shm_size}"]
+    arguments.append("--log-driver=none")  # else the runtime keeps all that is printed as well
     arguments += _user(runtime)
     arguments += ["--security-opt", "label=disable"]  # SELinux: what is mounted is not relabelled
     if not box.network:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import socket
 import struct
@@ -24,7 +23,7 @@ from pytest_llem.isolation.container.arguments import (
 )
 from pytest_llem.isolation.container.init import TERMINAL_VARIABLE
 from pytest_llem.isolation.container.owner import own_name
-from pytest_llem.isolation.container.process import ContainerProcess
+from pytest_llem.isolation.container.process import ContainerProcess, readable
 from pytest_llem.isolation.container.runtime import LABEL, OWNER_LABEL
 from pytest_llem.isolation.interpreter import ABOUT, Whose, understood
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, SOCKET_VARIABLE, Launched
@@ -67,8 +66,14 @@ class ContainerLauncher:
         box = self._box
         whose = Whose(engine, f"image {box.image.name}", f"RUN {box.python} -m pip install")
         needs = Needs(self._project, (Mount(self._project),))
-        arguments = run_arguments(self._runtime, box, needs)
-        done = self._runtime.run(*arguments, "-c", ABOUT.read_text(encoding="utf-8"))
+        token = TOKENS.new()
+        arguments = labelled(run_arguments(self._runtime, box, needs), token)
+        try:
+            text = ABOUT.read_text(encoding="utf-8")
+            done = self._runtime.run(*arguments, "-c", text, timeout_s=START_S)
+        except BaseException:
+            self._runtime.remove([name_of(token)])
+            raise
         if done.returncode:
             raise IsolationError(
                 f"{engine}: {box.python} cannot be run in image {box.image.name}: "
@@ -81,11 +86,11 @@ class ContainerLauncher:
         folder = Path(tempfile.mkdtemp(prefix="llem-"))
         listening = socket.socket(socket.AF_UNIX)
         popen: subprocess.Popen[bytes] | None = None
-        name = f"pytest-llem-{token}"
+        name = name_of(token)
         try:
             listening.bind(str(folder / "s"))
             listening.listen(2)
-            popen = self._start(command, name, token, folder)
+            popen = self._start(command, token, folder)
             leash = self._accept(listening, popen, command)
             tree = ProcessTree(_peer(leash), token)
             channel = Channel(self._accept(listening, popen, command), queues=True)
@@ -104,9 +109,7 @@ class ContainerLauncher:
     def close(self) -> None:
         """Nothing is kept running."""
 
-    def _start(
-        self, command: Command, name: str, token: str, folder: Path
-    ) -> subprocess.Popen[bytes]:
+    def _start(self, command: Command, token: str, folder: Path) -> subprocess.Popen[bytes]:
         network = self._box.network
         mounts, caches = model_caches(os.environ, network=network)
         inherited = {**THREADS, **os.environ, **command.environment}
@@ -118,13 +121,13 @@ class ContainerLauncher:
         mounts += [Mount(path) for path in command.directories]
         needs = Needs(command.directory, tuple(mounts), command.gpus, tuple(variables))
         arguments = run_arguments(self._runtime, self._box, needs)
-        own = ["--name", name, "--label", f"{LABEL}={token}", "--label", _owner()]
-        own += ["--env", f"{TOKEN_VARIABLE}={token}", "--env", f"{SOCKET_VARIABLE}={INSIDE}/s"]
+        own = ["--env", f"{TOKEN_VARIABLE}={token}", "--env", f"{SOCKET_VARIABLE}={INSIDE}/s"]
         if command.terminal:
             own += ["--interactive", "--tty", "--env", f"{TERMINAL_VARIABLE}=1"]
         else:
             own.append("--sig-proxy=false")
-        line = [*self._runtime.command, arguments[0], *own, *arguments[1:], *INIT]
+        run, *options = labelled(arguments, token)
+        line = [*self._runtime.command, run, *own, *options, *INIT]
         return self._popen([*line, *command.arguments], command, variables)
 
     @staticmethod
@@ -146,8 +149,7 @@ class ContainerLauncher:
     ) -> socket.socket:
         until = time.monotonic() + START_S
         while time.monotonic() < until:
-            ready, _, _ = select.select([listening], [], [], LOOK_AGAIN_S)
-            if ready:
+            if readable(listening, LOOK_AGAIN_S):
                 return listening.accept()[0]
             if popen.poll() is not None:
                 raise IsolationError(self._why_not(popen.returncode, command))
@@ -163,8 +165,16 @@ class ContainerLauncher:
         )
 
 
-def _owner() -> str:
-    return f"{OWNER_LABEL}={own_name()}"
+def name_of(token: str) -> str:
+    """The name of the container with the experiment that bears *token*."""
+    return f"pytest-llem-{token}"
+
+
+def labelled(arguments: list[str], token: str) -> list[str]:
+    """Arguments of ``run`` by whose labels the container is known to be ours, and whose."""
+    run, *options = arguments
+    labels = ["--label", f"{LABEL}={token}", "--label", f"{OWNER_LABEL}={own_name()}"]
+    return [run, "--name", name_of(token), *labels, *options]
 
 
 def _peer(leash: socket.socket) -> int:
