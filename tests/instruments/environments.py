@@ -21,14 +21,17 @@ NOT_NEEDED = frozenset({"scipy", "numpy", "pyarrow", "typer", "rich"})
 
 
 def lean_environment(folder: Path, more: Iterable[str] = (), without: Iterable[str] = ()) -> Path:
-    """The interpreter of a new venv that has pytest-llem, what it needs, and *more*.
+    """The interpreter of a new venv that has pytest-llem and *more*, and what they need.
 
     It has no other plugins of pytest than those named.
     """
     venv.create(folder, with_pip=False, symlinks=True)
     (site,) = folder.glob("lib/python*/site-packages")
     left_out = {*NOT_NEEDED, *without}
-    for name in {*_needed("pytest-llem", left_out), *more}:
+    wanted = _needed("pytest-llem", left_out)
+    for name in more:
+        wanted |= _needed(name, {*without})
+    for name in wanted:
         _link(name, site)
     return folder / "bin" / "python"
 
@@ -41,6 +44,19 @@ def other_version(python: Path, version: str) -> None:
     original = Path(pytest_llem.__file__).parent
     shutil.copytree(original, package, ignore=shutil.ignore_patterns("__pycache__"))
     (package / "_version.py").write_text(f"__version__ = {version!r}\n")
+
+
+def add_engine(python: Path, name: str) -> None:
+    """Give an environment an engine that only it has: that of transformers by another *name*."""
+    (site,) = python.parent.parent.glob("lib/python*/site-packages")
+    (site / f"{name}.py").write_text(
+        "from pytest_llem.engines.transformers import TransformersEngine\n\n\n"
+        f"class Engine(TransformersEngine):\n    name = {name!r}\n"
+    )
+    info = site / f"{name}-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[pytest_llem.engines]\n{name} = {name}:Engine\n")
 
 
 def other_pythons() -> Iterator[str]:
@@ -59,10 +75,10 @@ def _needed(name: str, left_out: set[str]) -> set[str]:
     found: set[str] = set()
     waiting = [name]
     while waiting:
-        name = waiting.pop()
-        if name.lower() in found | left_out:
+        name = waiting.pop().lower().replace("_", "-")
+        if name in found | left_out:
             continue
-        found.add(name.lower())
+        found.add(name)
         plain = [needed for needed in _requirements(name) if "extra ==" not in needed]
         waiting.extend(re.split(r"[^\w.-]", needed, maxsplit=1)[0] for needed in plain)
     return found

@@ -7,6 +7,7 @@ container image of its own.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Model)
 FILE = "pyproject.toml"
+VARIABLE = re.compile(r"LLEM_([A-Z0-9_]+)_(?:PYTHON|IMAGE)")
 SIZE = r"^[1-9][0-9]*[bkmgBKMG]?$"
 
 
@@ -71,7 +73,7 @@ class Homes(Model):
 
     def of(self, engine: str) -> Home:
         """Where *engine* runs."""
-        return self.engines.get(engine, Home())
+        return self.engines.get(_key(engine), Home())
 
 
 def read_homes(project: Path, environ: Mapping[str, str], engines: Iterable[str]) -> Homes:
@@ -80,7 +82,8 @@ def read_homes(project: Path, environ: Mapping[str, str], engines: Iterable[str]
     Args:
         project: directory of ``pyproject.toml``, which need not exist.
         environ: environment of this process.
-        engines: engines whose variables are looked for, beside those in the file.
+        engines: engines whose variables are looked for, beside those in the file and those
+            that only a variable names.
 
     Raises:
         ConfigError: the file cannot be read, or says what cannot be.
@@ -88,7 +91,7 @@ def read_homes(project: Path, environ: Mapping[str, str], engines: Iterable[str]
     file = project / FILE
     homes = _parse(_table(file), file)
     of_file = {name: _located(home, project) for name, home in homes.engines.items()}
-    names = {*of_file, *engines}
+    names = {*of_file, *map(_key, engines), *_named_by(environ)}
     known = {name: _with_variables(of_file.get(name, Home()), name, environ) for name in names}
     return homes.model_copy(update={"engines": known})
 
@@ -96,6 +99,17 @@ def read_homes(project: Path, environ: Mapping[str, str], engines: Iterable[str]
 def variable(engine: str, what: Literal["python", "image"]) -> str:
     """Name of the environment variable, such as ``LLEM_VLLM_PYTHON``."""
     return f"LLEM_{engine}_{what}".upper().replace("-", "_")
+
+
+def _key(engine: str) -> str:
+    """An engine's name with underscores; tables may have dashes, as distributions have."""
+    return engine.replace("-", "_")
+
+
+def _named_by(environ: Mapping[str, str]) -> set[str]:
+    """Engines that variables give a home."""
+    found = (VARIABLE.fullmatch(name) for name in environ)
+    return {match[1].lower() for match in found if match}
 
 
 def _table(file: Path) -> dict[str, Any]:
@@ -117,7 +131,7 @@ def _parse(table: dict[str, Any], file: Path) -> Homes:
     if not isinstance(engines, dict):
         raise ConfigError(f"[tool.llem] in {file}: engines must be a table with one for each.")
     homes = {  # as distributions, so engines: either spelling
-        name.replace("-", "_"): _model(Home, table, f"[tool.llem.engines.{name}] in {file}")
+        _key(name): _model(Home, table, f"[tool.llem.engines.{name}] in {file}")
         for name, table in engines.items()
     }
     return _model(Homes, {**table, "engines": homes}, f"[tool.llem] in {file}")
