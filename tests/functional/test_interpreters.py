@@ -56,6 +56,7 @@ def test_each_engine_runs_in_its_own_environment(
     result = run(SOURCE, "--junitxml=junit.xml")
     result.assert_outcomes(passed=2)
     ours, theirs = sorted(stored(), key=lambda one: one["config"]["backend"])
+    result.stdout.fnmatch_lines(["llem: vllm runs in the interpreter */.venvs/vllm/bin/python (*)"])
     assert ours["elsewhere"] is None
     assert theirs["elsewhere"]["executable"].endswith(".venvs/vllm/bin/python")
     assert theirs["elsewhere"]["packages"]["pytest-llem"] == pytest_llem.__version__
@@ -171,6 +172,24 @@ def test_an_interpreter_that_lacks_something_says_how_to_install_it(
     text = text_of(result)
     assert lacks in text
     assert f"{python} -m pip install 'pytest-llem[vllm]=={pytest_llem.__version__}'" in text
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ("transformers", "has no transformers. Install it with: {python} -m pip install"),
+        ("vllm", "knows no engine vllm"),
+    ],
+)
+def test_an_environment_without_its_engine_is_refused_if_a_model_is_to_be_loaded(
+    run: Run, pytester: pytest.Pytester, other: Path, engine: str, said: str
+) -> None:
+    pytester.makepyprojecttoml(TABLE.format(other).replace("vllm", engine))
+    result = run("def test_it(energy, model): pass", f"--llem-backend={engine}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"the interpreter {other} {said.format(python=other)}" in text_of(result)
+    assert "Traceback" not in text_of(result)
+    assert not Path(".llem").exists()
 
 
 def test_engines_that_are_nowhere_are_named_before_anything_runs(run: Run, stored: Stored) -> None:

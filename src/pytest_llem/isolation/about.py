@@ -7,7 +7,7 @@ the standard library alone.
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import json
 import platform
 import sys
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 NEEDED = ("pytest", "pydantic", "pytest_llem.plugin")
 
 
-def about() -> dict[str, Any]:
-    """Versions, packages, pytest's plugins, and what keeps pytest-llem from being imported."""
+def about(modules: list[str]) -> dict[str, Any]:
+    """Versions, packages, plugins, engines, which of *modules* are absent, what is wrong."""
     found: dict[str, Any] = {
         "python": "%s %s" % (platform.python_implementation(), platform.python_version()),  # noqa: UP031
         "supported": sys.version_info >= (3, 11),
         "executable": sys.executable,
         "packages": {},
         "plugins": {},
+        "engines": [],
+        "absent": [],
         "version": None,
         "problem": None,
         "os": None,
@@ -50,6 +52,10 @@ def about() -> dict[str, Any]:
         found["version"] = __version__
         for module in NEEDED:
             importlib.import_module(module)
+        from pytest_llem.engines import ENGINES
+
+        found["engines"] = ENGINES.names()
+        found["absent"] = [name for name in modules if importlib.util.find_spec(name) is None]
     except ImportError as error:
         found["problem"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031
         found["missing"] = error.name
@@ -57,4 +63,4 @@ def about() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print("\n" + json.dumps(about()))  # noqa: T201
+    print("\n" + json.dumps(about(sys.argv[1:])))  # noqa: T201

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ABOUT = Path(__file__).with_name("about.py")
 ANSWER_S = 120.0
 """An interpreter on a network drive may take long to look through its packages."""
+PACKAGES = {"transformers": "transformers", "vllm": "vllm", "tensorrt_llm": "tensorrt_llm"}
+"""Modules without which an engine cannot run."""
 EXTRAS = frozenset({"transformers", "vllm"})
 
 
@@ -42,6 +44,21 @@ class Interpreter:
     packages: Mapping[str, str]
     """Versions by distribution, all of them."""
     plugins: tuple[Plugin, ...]
+    engines: tuple[str, ...]
+    """Names of the engines that pytest-llem knows there."""
+    absent: tuple[str, ...]
+    """Modules that the engine needs and that are not there."""
+    whose: Whose
+
+    @property
+    def lack(self) -> str | None:
+        """Why the engine cannot load a model there, and what helps; ``None`` if it can."""
+        engine, place = self.whose.engine, self.whose.place
+        if engine not in self.engines:
+            return f"{place} knows no engine {engine}. Install there what provides it"
+        if self.absent:
+            return f"{place} has no {self.absent[0]}. Install it with: {self.whose.advice()}"
+        return None
 
     def has(self, distribution: str) -> bool:
         """Whether *distribution* with its pytest plugins is installed there."""
@@ -72,6 +89,12 @@ class Whose:
         return f"{self.install} {self.requirement()}"
 
 
+def questions(engine: str) -> list[str]:
+    """Arguments by which an interpreter prints what :func:`understood` reads."""
+    modules = [PACKAGES[engine]] if engine in PACKAGES else []
+    return ["-c", ABOUT.read_text(encoding="utf-8"), *modules]
+
+
 def ask_interpreter(engine: str, python: str, directory: Path) -> Interpreter:
     """What the interpreter of *engine* has.
 
@@ -84,7 +107,7 @@ def ask_interpreter(engine: str, python: str, directory: Path) -> Interpreter:
             f"{engine}: there is no interpreter {python}. Make an environment with "
             f"`python -m venv {Path(python).parent.parent}`, then: {whose.advice()}"
         )
-    command = [python, "-c", ABOUT.read_text(encoding="utf-8")]
+    command = [python, *questions(engine)]
     environment = {**os.environ, **interpreter_environment(python, os.environ)}
     try:
         done = subprocess.run(  # noqa: S603 - the interpreter that the user named
@@ -135,6 +158,9 @@ def understood(text: str, whose: Whose) -> Interpreter:
             for distribution, entries in found["plugins"].items()
             for name, value in entries
         ),
+        engines=tuple(found["engines"]),
+        absent=tuple(found["absent"]),
+        whose=whose,
     )
 
 

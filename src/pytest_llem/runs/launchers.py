@@ -15,6 +15,7 @@ from pytest_llem.isolation.container.arguments import Box
 from pytest_llem.isolation.container.launcher import ContainerLauncher
 from pytest_llem.isolation.container.runtime import find_runtime
 from pytest_llem.isolation.interpreter import (
+    PACKAGES,
     Interpreter,
     ask_interpreter,
     interpreter_environment,
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.container.runtime import Image, Runtime
     from pytest_llem.isolation.launcher import Launcher
     from pytest_llem.runs.settings import RunSettings
-
-PACKAGES = {"transformers": "transformers", "vllm": "vllm", "tensorrt_llm": "tensorrt_llm"}
-"""Modules without which an engine cannot run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,10 @@ class Launchers:
         """
         for engine in engines:
             self.of(engine)
-        if len(engines) > 1:
-            self._check_engines_are_somewhere(loaded)
+        lacks = [self._lack(engine, several=len(engines) > 1) for engine in sorted(loaded)]
+        if any(lacks):
+            said = "; ".join(lack for lack in lacks if lack)
+            raise ConfigError(f"engines that cannot run, so nothing was started: {said}")
 
     def of(self, engine: str) -> Place:
         """The place of *engine*.
@@ -99,6 +99,14 @@ class Launchers:
         if engine not in self._places:
             self._places[engine] = self._find(engine)
         return self._places[engine]
+
+    def described(self) -> list[str]:
+        """For each engine that does not run here: where it does."""
+        return [
+            f"{engine} runs in {place.interpreter.whose.place} ({place.interpreter.python})"
+            for engine, place in sorted(self._places.items())
+            if place.interpreter is not None
+        ]
 
     def close(self) -> None:
         """End what was kept running to start children from."""
@@ -155,22 +163,21 @@ class Launchers:
         environment = interpreter_environment(python, os.environ)
         return Place(launcher, there, _elsewhere(there), environment)
 
-    def _check_engines_are_somewhere(self, loaded: Collection[str]) -> None:
-        nowhere = [engine for engine in sorted(loaded) if not self._is_somewhere(engine)]
-        if nowhere:
-            raise ConfigError(
-                "engines that cannot run, so nothing was started: "
-                + "; ".join(map(_what_helps, nowhere))
-            )
+    def _lack(self, engine: str, *, several: bool) -> str | None:
+        """Why *engine* cannot load a model where it would run; ``None`` if it can.
 
-    def _is_somewhere(self, engine: str) -> bool:
-        return self.of(engine) is not self._own or is_here(engine)
+        Of an engine that is alone and at home here, its own process says more.
+        """
+        there = self.of(engine).interpreter
+        if there is not None:
+            return there.lack
+        return _what_helps(engine) if several and not is_here(engine) else None
 
 
 def is_here(engine: str) -> bool:
     """Whether *engine* can run in this interpreter, as far as can be told without importing it."""
     package = PACKAGES.get(engine)
-    return engine in ENGINES.names() if package is None else is_installed(package)
+    return engine in ENGINES.names() and (package is None or is_installed(package))
 
 
 def is_installed(module: str) -> bool:

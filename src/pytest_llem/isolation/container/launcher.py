@@ -25,7 +25,7 @@ from pytest_llem.isolation.container.init import TERMINAL_VARIABLE
 from pytest_llem.isolation.container.owner import own_name
 from pytest_llem.isolation.container.process import ContainerProcess, readable
 from pytest_llem.isolation.container.runtime import LABEL, OWNER_LABEL
-from pytest_llem.isolation.interpreter import ABOUT, Whose, understood
+from pytest_llem.isolation.interpreter import Whose, questions, understood
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, SOCKET_VARIABLE, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
 from pytest_llem.isolation.spawn import THREADS, opened_output
@@ -69,8 +69,7 @@ class ContainerLauncher:
         token = TOKENS.new()
         arguments = labelled(run_arguments(self._runtime, box, needs), token)
         try:
-            text = ABOUT.read_text(encoding="utf-8")
-            done = self._runtime.run(*arguments, "-c", text, timeout_s=START_S)
+            done = self._runtime.run(*arguments, *questions(engine), timeout_s=START_S)
         except BaseException:
             self._runtime.remove([name_of(token)])
             raise
