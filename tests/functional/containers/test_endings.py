@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from functional.test_interruption import read_until
 from functional.test_isolation_faults import (
     FAULTS,
     every_fault_has_its_result,
@@ -111,6 +114,28 @@ def test_ctrl_c_while_a_container_starts_leaves_none(pytester: pytest.Pytester, 
     out, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert "Traceback" not in out
+
+
+def test_a_debugger_has_the_terminal(pytester: pytest.Pytester, box: Boxed) -> None:
+    pytester.makepyprojecttoml(box.table("transformers"))
+    pytester.makepyfile(test_it="def test_it(energy):\n    answer = 41\n    assert answer == 42\n")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--pdb", "-p", "no:randomly", CONTAINER],
+        cwd=pytester.path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    assert "assert 41 == 42" in read_until(ours, "(Pdb)")
+    os.write(ours, b"p answer + 1000\n")
+    assert "1041" in read_until(ours, "(Pdb)")
+    os.write(ours, b"q\n")
+    assert "1 failed" in read_until(ours, None)
+    assert process.wait(PATIENCE_S) == pytest.ExitCode.INTERRUPTED
+    os.close(ours)
 
 
 def test_ctrl_c_reaches_the_experiment_and_ends_the_container(

@@ -45,6 +45,13 @@ START_S = 600.0
 """The first container of a large image may take minutes: its files get the user's ids."""
 LOOK_AGAIN_S = 0.2
 SAID = 2000
+NOT_STARTED = 125
+"""Runtimes exit with this, or with a little more, if they could not start a container."""
+GPUS = {
+    "podman": "If this is about GPUs: NVIDIA's container toolkit makes them known to Podman by "
+    "`nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`",
+    "docker": "If this is about GPUs: Docker needs NVIDIA's container toolkit to pass them on",
+}
 
 
 class ContainerLauncher:
@@ -158,9 +165,10 @@ class ContainerLauncher:
 
     def _why_not(self, status: int, command: Command) -> str:
         said = "" if command.output is None else command.output.read_text(errors="replace")
+        helps = f". {GPUS[self._runtime.kind]}" if command.gpus and status >= NOT_STARTED else ""
         return (
-            f"the container of {self._box.image.name} could not be started by "
-            f"{self._runtime.name} (status {status}): {said.strip()[-SAID:] or 'it said nothing'}"
+            f"the container of {self._box.image.name} could not be started by {self._runtime.name} "
+            f"(status {status}): {said.strip()[-SAID:] or 'it said nothing'}{helps}"
         )
 
 
