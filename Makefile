@@ -49,7 +49,7 @@ functional: environment compiler podman ## tests of the plugin as pytest users s
 	$(PYTEST) tests/functional -n $(WORKERS) --dist worksteal $(ARGS)
 
 # These measure, with a real model: a neighbour would be measured too.
-e2e: environment compiler ## tests with a real model and a stand-in GPU, one after another
+e2e: environment compiler podman ## tests with a real model and a stand-in GPU, one after another
 	$(PYTEST) tests/e2e $(ARGS)
 
 peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and benchmarks beside them

@@ -69,6 +69,15 @@ def test_a_daemon_that_does_not_run_is_told(command: Command) -> None:
         find_runtime("docker", [])
 
 
+def test_what_is_wrong_is_told_rather_than_where_help_is(command: Command) -> None:
+    command(
+        "docker",
+        """printf "unknown flag: --x\\n\\nRun 'docker --help' for more\\n" >&2; exit 125""",
+    )
+    with pytest.raises(IsolationError, match="unknown flag: --x"):
+        find_runtime("docker", ["--x"])
+
+
 def test_arguments_come_before_the_subcommand(command: Command, tmp_path: Path) -> None:
     command("podman", 'test "$1" = --root && echo "5 true"')
     assert find_runtime("podman", ["--root"]).version == "5"

@@ -105,15 +105,27 @@ def test_a_container_that_somebody_removes_is_told_as_killed(
     assert "killed by SIGKILL (during call)" in out
 
 
-def test_ctrl_c_while_a_container_starts_leaves_none(pytester: pytest.Pytester, box: Boxed) -> None:
+@pytest.fixture
+def starting(pytester: pytest.Pytester, box: Boxed) -> subprocess.Popen[str]:
+    """Pytest in a process, with a container that is about to start an experiment."""
     slow = pytester.makefile(".sh", slow=SLOW.format(python=sys.executable))
     slow.chmod(0o755)
     pytester.makepyprojecttoml(box.table("transformers").replace(sys.executable, str(slow)))
-    process = started(pytester, box, until="starting")
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    return started(pytester, box, until="starting")
+
+
+def test_ctrl_c_while_a_container_starts_leaves_none(starting: subprocess.Popen[str]) -> None:
+    starting.send_signal(signal.SIGINT)
+    out, _ = starting.communicate(timeout=PATIENCE_S)
+    assert starting.returncode == pytest.ExitCode.INTERRUPTED
     assert "Traceback" not in out
+
+
+def test_a_pytest_that_was_killed_while_a_container_starts_leaves_none(
+    starting: subprocess.Popen[str],
+) -> None:
+    starting.kill()
+    starting.communicate(timeout=PATIENCE_S)
 
 
 def test_a_debugger_has_the_terminal(pytester: pytest.Pytester, box: Boxed) -> None:

@@ -25,6 +25,8 @@ VERSION = {
     "docker": "{{.ServerVersion}} {{.SecurityOptions}}",
 }
 """What ``info`` is asked: the version, and something that says whether it runs without root."""
+HINTS = ("Run '", "See '", "Usage:", "errors pretty printing")
+"""How lines begin that follow an error and do not say what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,5 +179,7 @@ def _run(command: Sequence[str], timeout_s: float | None) -> subprocess.Complete
 
 
 def _end(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command said last of what went wrong."""
     lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    return lines[-1] if lines else f"status {done.returncode}"
+    telling = [line.strip() for line in lines if line.strip() and not line.startswith(HINTS)]
+    return telling[-1] if telling else f"status {done.returncode}"
