@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +14,6 @@ import pytest
 
 from pytest_llem.isolation import choice
 from pytest_llem.isolation.choice import MOST_LOST, ForkOrSpawn, choose_launcher, described
-from pytest_llem.isolation.fork_safety import unsafe_to_fork
 from pytest_llem.isolation.fork_server import NotForkedError, ServerLostError
 from pytest_llem.isolation.fork_wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import Command, Launched, Preparation
@@ -145,13 +143,18 @@ def test_a_closed_wire_is_an_error(wires: tuple[Wire, Wire]) -> None:
 
 @linux
 def test_a_thread_is_unsafe_and_named() -> None:
-    ended = threading.Event()
-    thread = threading.Thread(target=ended.wait, name="night-watch")
-    thread.start()
-    reason = unsafe_to_fork()
-    ended.set()
-    thread.join()
-    assert "night-watch" in str(reason)
+    script = """
+import threading
+from pytest_llem.isolation.fork_safety import unsafe_to_fork
+
+assert unsafe_to_fork() is None
+ended = threading.Event()
+threading.Thread(target=ended.wait, name="night-watch").start()
+reason = unsafe_to_fork()
+ended.set()
+assert "night-watch" in reason, reason
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 @linux
