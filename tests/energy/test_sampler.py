@@ -157,3 +157,31 @@ def test_the_thread_starts_and_stops_whenever_asked() -> None:
     counts = [len(trace) for trace in sampler.traces]
     time.sleep(0.1)
     assert counts == [len(trace) for trace in sampler.traces]
+
+
+def test_slow_facts_do_not_starve_readings() -> None:
+    sampler, clock, meter = fake()
+
+    def slow(device: Device) -> Facts:
+        del device
+        clock.now_ns += 550_000_000
+        return Facts(clock())
+
+    meter.facts = slow  # type: ignore[method-assign]
+    attend(sampler, on=True)
+    drive(sampler, clock, 22)
+    assert len(sampler.traces[0].facts) <= 11
+    assert len(sampler.traces[0]) > 200
+
+
+def test_settled_means_looked_at_for_disturbances_too() -> None:
+    sampler, clock, _ = fake()
+    attend(sampler, on=True)
+    drive(sampler, clock, 2)
+    facts = sampler.traces[0].facts
+    edge_ns = facts[-1].time_ns
+    while len(facts) and facts[-1].time_ns <= edge_ns:
+        assert not sampler.settled_after(edge_ns)
+        drive(sampler, clock, 0.02)
+    drive(sampler, clock, 0.3)
+    assert sampler.settled_after(edge_ns)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FACTS_PERIOD_NS, FACTS_ATTENDED_NS = 1_000_000_000, 250_000_000
 """How often slow values are read, at rest and while a measurement runs."""
+FACTS_SHARE = 0.25
+"""Of the time, slow values may take so much, lest readings starve where the driver is slow."""
 RETRY_NS = 1_000_000_000
 """How often a lost device is asked whether it is back."""
 IDLE_NS = 100_000_000
@@ -52,13 +54,17 @@ class Station:
         self.schedule = PollSchedule()
         self.due_ns = 0
         self.facts_due_ns = 0
+        self.facts_read_ns = 0
+        """When slow values were last asked for."""
         self.lost = False
 
     def settled_after(self, time_ns: int) -> bool:
-        """Whether enough was read to tell the energy up to *time_ns*."""
+        """Whether enough was read to tell the energy up to *time_ns*, and what disturbed it."""
         trace, count = self.trace, len(self.trace)
         if self.lost:
             return True
+        if self.facts_read_ns <= time_ns:
+            return False
         if not count or trace.before_ns[count - 1] <= time_ns:
             return False
         if math.isnan(trace.energy_j[count - 1]):
@@ -220,15 +226,22 @@ class Sampler:
         trace = station.trace
         try:
             if self._clock() >= station.facts_due_ns:
-                period_ns = FACTS_ATTENDED_NS if self._attending else FACTS_PERIOD_NS
-                station.facts_due_ns = self._clock() + period_ns
-                trace.facts.append(self._facts(station))
+                self._read_facts(station)
             trace.append(self._meter.read(trace.device))
         except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
             self._lose(station, error)
             return
         station.lost = False
         station.due_ns = station.schedule.next_poll(self._clock(), trace)
+
+    def _read_facts(self, station: Station) -> None:
+        period_ns = FACTS_ATTENDED_NS if self._attending else FACTS_PERIOD_NS
+        began_ns = self._clock()
+        station.facts_due_ns = began_ns + period_ns
+        station.trace.facts.append(self._facts(station))
+        station.facts_read_ns = began_ns
+        took_ns = self._clock() - began_ns
+        station.facts_due_ns = began_ns + max(period_ns, round(took_ns / FACTS_SHARE))
 
     def _facts(self, station: Station) -> Facts:
         facts = self._meter.facts(station.trace.device)
