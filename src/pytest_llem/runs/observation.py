@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.devices.meter import Device, Meter
     from pytest_llem.devices.selection import MeterChoice
-    from pytest_llem.energy.marks import Idle
+    from pytest_llem.energy.idle import Known
     from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.sampling.trace import Trace
     from pytest_llem.isolation.observer import Awaited
@@ -40,7 +40,7 @@ class Instruments:
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
-        self._idle: dict[tuple[str, ...], Idle] = {}
+        self._idle: Known = {}
         self.choices: tuple[MeterChoice, ...] = choose_meters(self._request(settings.meter))
 
     @property
@@ -90,8 +90,8 @@ class Instrument:
     """The meters and the devices of one experiment; the first meter's is the headline."""
 
     sources: tuple[Source, ...]
-    idle: dict[tuple[str, ...], Idle] = field(default_factory=dict)
-    """What is known of idling devices in this run, by their UUIDs."""
+    idle: Known = field(default_factory=dict)
+    """What is known of idling devices in this run."""
     shared: bool = False
     """Whether others may use the devices meanwhile."""
 
