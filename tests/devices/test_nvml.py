@@ -213,6 +213,7 @@ def test_facts_have_units(tmp_path: Path) -> None:
         "slowed_ns": slowed_ns,
         "processes": [],
         "foreign_processes": None,
+        "wraps": None,
     }
 
 

@@ -110,6 +110,9 @@ def _oddities(
     for trace, facts in zip(traces, seen, strict=True):
         if not _harmful(facts) and 0 < (slowed_s := _slowed_s(facts)) <= SLOWED_SHARE * duration_s:
             yield _slowed(trace, slowed_s)
+        wraps = [fact.wraps for fact in facts if fact.wraps is not None]
+        if wraps and wraps[-1] > wraps[0]:
+            yield f"{trace.device.uuid}: the energy counter wrapped and was carried on"
         if strangers := _strangers(facts):
             yield (
                 f"{trace.device.uuid} computed for {strangers}, and it cannot be told whether for "
