@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.sampling.sampler import Sampler
 from pytest_llem.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SECOND = 1_000_000_000
 
@@ -185,3 +190,56 @@ def test_settled_means_looked_at_for_disturbances_too() -> None:
         drive(sampler, clock, 0.02)
     drive(sampler, clock, 0.3)
     assert sampler.settled_after(edge_ns)
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Sampler, threading.Event]]:
+    """A sampler whose device does not answer its fourth reading before the event is set."""
+    monkeypatch.setattr("pytest_llem.energy.sampling.sampler.HANGING_NS", 20_000_000)
+    monkeypatch.setattr("pytest_llem.energy.sampling.sampler.STOP_S", 0.05)
+    meter = FakeMeter(FakeClock(), continuous=True)
+    meter._clock = time.monotonic_ns  # type: ignore[assignment]
+    answered, read = threading.Event(), meter.read
+
+    def slow(device: Device) -> Reading:
+        if len(sampler.traces[0]) == 3:
+            answered.wait()
+        return read(device)
+
+    meter.read = slow  # type: ignore[method-assign]
+    sampler = Sampler(meter, meter.discover()[:1])
+    sampler.attend(on=True)
+    sampler.start()
+    while not sampler.lost:
+        time.sleep(0.005)
+    yield sampler, answered
+    answered.set()
+    sampler.stop()
+
+
+def test_a_call_that_does_not_come_back_is_a_lost_device_and_stops_nobody(
+    hanging: tuple[Sampler, threading.Event],
+) -> None:
+    sampler, answered = hanging
+    (trace,) = sampler.traces
+    assert "the driver has not answered for" in trace.loss
+    assert sampler.settled_after(time.monotonic_ns())
+    assert sampler.read_until_ns() == trace.after_ns[-1]
+    sampler.stop()
+    assert sampler.hanging
+    answered.set()
+    while sampler.hanging:
+        time.sleep(0.005)
+    assert len(trace) == 3
+
+
+def test_a_call_that_comes_back_late_is_no_loss_any_more(
+    hanging: tuple[Sampler, threading.Event],
+) -> None:
+    sampler, answered = hanging
+    answered.set()
+    while sampler.lost:
+        time.sleep(0.005)
+    assert len(sampler.traces[0]) > 3
+    sampler.stop()
+    assert not sampler.hanging

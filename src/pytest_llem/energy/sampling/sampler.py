@@ -32,6 +32,10 @@ REFRESHES_AFTER = 2
 POWER_AFTER_NS = 300_000_000
 """How far readings have to reach beyond a window's end where only power is read."""
 RECENT_NS = 1_000_000_000
+HANGING_NS = 2_000_000_000
+"""A driver's call that has not come back for so long may never do so."""
+STOP_S = 5.0
+"""How long the end of the call under way is waited for at the end."""
 
 
 def foreigners(processes: Iterable[int], own: Iterable[int]) -> tuple[int, ...] | None:
@@ -57,6 +61,8 @@ class Station:
         self.facts_read_ns = 0
         """When slow values were last asked for."""
         self.lost = False
+        self.asked_ns: int | None = None
+        """When the call under way began; ``None`` between calls."""
 
     def settled_after(self, time_ns: int) -> bool:
         """Whether enough was read to tell the energy up to *time_ns*, and what disturbed it."""
@@ -131,6 +137,7 @@ class Sampler:
         self._stations = [Station(device, meter) for device in devices]
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._left: threading.Thread | None = None
         self._attending = False
         self._stopping = False
         self.failure: MeterError | None = None
@@ -139,7 +146,13 @@ class Sampler:
     @property
     def lost(self) -> bool:
         """Whether a device cannot be read now."""
+        self._notice_hanging()
         return any(station.lost for station in self._stations)
+
+    @property
+    def hanging(self) -> bool:
+        """Whether the thread is still in a driver's call that it could not be stopped in."""
+        return self._left is not None and self._left.is_alive()
 
     @property
     def traces(self) -> tuple[Trace, ...]:
@@ -153,12 +166,16 @@ class Sampler:
             self._thread.start()
 
     def stop(self) -> None:
-        """End reading; the traces stay."""
+        """End reading; the traces stay.
+
+        A thread that hangs in a driver's call is left behind: what it reads is not kept.
+        """
         thread, self._thread = self._thread, None
         if thread is not None:
             self._stopping = True
             self._wake.set()
-            thread.join()
+            thread.join(STOP_S)
+            self._left = thread
 
     def __enter__(self) -> Self:
         self.start()
@@ -182,15 +199,15 @@ class Sampler:
 
         Devices that were lost do not hold it back.
         """
-        ends = [
-            station.trace.after_ns[len(station.trace) - 1]
-            for station in self._stations
-            if len(station.trace) and not station.lost
-        ]
-        return min(ends, default=None)
+        self._notice_hanging()
+        read = [station for station in self._stations if len(station.trace)]
+        ends = {station: station.trace.after_ns[len(station.trace) - 1] for station in read}
+        alive = [end_ns for station, end_ns in ends.items() if not station.lost]
+        return min(alive, default=max(ends.values(), default=None))
 
     def settled_after(self, time_ns: int) -> bool:
         """Whether enough was read of every device to tell its energy up to *time_ns*."""
+        self._notice_hanging()
         return all(station.settled_after(time_ns) for station in self._stations)
 
     def refreshed_after(self, time_ns: int) -> bool:
@@ -225,14 +242,34 @@ class Sampler:
     def _read(self, station: Station) -> None:
         trace = station.trace
         try:
-            if self._clock() >= station.facts_due_ns:
+            station.asked_ns = self._clock()
+            if station.asked_ns >= station.facts_due_ns:
                 self._read_facts(station)
-            trace.append(self._meter.read(trace.device))
+            station.asked_ns = self._clock()
+            reading = self._meter.read(trace.device)
         except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
+            station.asked_ns = None
             self._lose(station, error)
             return
+        station.asked_ns = None
+        if self._stopping:
+            return
+        trace.append(reading)
         station.lost = False
         station.due_ns = station.schedule.next_poll(self._clock(), trace)
+
+    def _notice_hanging(self) -> None:
+        """Take devices for lost whose driver has not answered for long, until it does."""
+        for station in self._stations:
+            asked_ns = station.asked_ns
+            if asked_ns is None or self._clock() - asked_ns < HANGING_NS:
+                continue
+            station.lost = True
+            seconds = (self._clock() - asked_ns) / 1e9
+            station.trace.loss = (
+                f"the driver has not answered for {seconds:.0f} s. Look at the kernel log "
+                "(`dmesg`); it or the machine may need a restart."
+            )
 
     def _read_facts(self, station: Station) -> None:
         period_ns = FACTS_ATTENDED_NS if self._attending else FACTS_PERIOD_NS
