@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.sampling.sampler import Sampler
+from pytest_llem.energy.sampling.samplers import Samplers
 from pytest_llem.errors import MeterError
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def test_a_call_that_does_not_come_back_is_a_lost_device_and_stops_nobody(
     (trace,) = sampler.traces
     assert "the driver has not answered for" in trace.loss
     assert sampler.settled_after(time.monotonic_ns())
-    assert sampler.read_until_ns() == trace.after_ns[-1]
+    assert sampler.read_until_ns() is None
     sampler.stop()
     assert sampler.hanging
     answered.set()
@@ -243,3 +244,14 @@ def test_a_call_that_comes_back_late_is_no_loss_any_more(
     assert len(sampler.traces[0]) > 3
     sampler.stop()
     assert not sampler.hanging
+
+
+def test_a_lost_device_of_one_meter_does_not_hold_back_another() -> None:
+    alive, clock, _ = fake()
+    gone, other_clock, meter = fake()
+    drive(gone, other_clock, 1)
+    meter.broken["GPU-0"] = MeterError("GPU-0 is lost")
+    drive(gone, other_clock, 2)
+    drive(alive, clock, 3)
+    both = Samplers([alive, gone])
+    assert both.read_until_ns() == alive.traces[0].after_ns[-1]

@@ -200,10 +200,12 @@ class Sampler:
         Devices that were lost do not hold it back.
         """
         self._notice_hanging()
-        read = [station for station in self._stations if len(station.trace)]
-        ends = {station: station.trace.after_ns[len(station.trace) - 1] for station in read}
-        alive = [end_ns for station, end_ns in ends.items() if not station.lost]
-        return min(alive, default=max(ends.values(), default=None))
+        ends = [
+            station.trace.after_ns[len(station.trace) - 1]
+            for station in self._stations
+            if len(station.trace) and not station.lost
+        ]
+        return min(ends, default=None)
 
     def settled_after(self, time_ns: int) -> bool:
         """Whether enough was read of every device to tell its energy up to *time_ns*."""
