@@ -75,6 +75,12 @@ def test_files_are_written_as_the_user_of_the_host(kind: str, rootless: bool, sa
     assert [one for one in found if one.startswith("--user")] == [said]
 
 
+def test_a_user_who_may_give_out_no_ids_is_root_inside() -> None:
+    alone = Runtime("podman", ("podman",), "1", rootless=True, single_user=True)
+    found = run_arguments(alone, Box(IMAGE, "python3"), Needs(Path("/project")))
+    assert [one for one in found if one.startswith("--user")] == ["--user=0:0"]
+
+
 def test_values_of_variables_are_in_no_list_of_processes() -> None:
     found = arguments(variables=("HF_TOKEN",), environment=("A=b",))
     assert {"HF_TOKEN", "A=b"} <= set(values(found, "--env"))

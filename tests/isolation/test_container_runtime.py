@@ -78,6 +78,16 @@ def test_what_is_wrong_is_told_rather_than_where_help_is(command: Command) -> No
         find_runtime("docker", ["--x"])
 
 
+@pytest.mark.parametrize(("ranges", "alone"), [(1, True), (2, False)])
+def test_a_user_without_further_ids_is_known(
+    command: Command, monkeypatch: pytest.MonkeyPatch, ranges: int, alone: bool
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    command("podman", f'echo "4.3.1 true {ranges}"')
+    found = find_runtime("podman", [])
+    assert (found.rootless, found.single_user) == (True, alone)
+
+
 def test_arguments_come_before_the_subcommand(command: Command, tmp_path: Path) -> None:
     command("podman", 'test "$1" = --root && echo "5 true"')
     assert find_runtime("podman", ["--root"]).version == "5"

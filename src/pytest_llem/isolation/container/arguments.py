@@ -106,7 +106,7 @@ def run_arguments(runtime: Runtime, box: Box, needs: Needs) -> list[str]:
 
 def _user(runtime: Runtime) -> list[str]:
     """Have files written as the user who started pytest."""
-    if runtime.kind == "podman" and runtime.rootless:
+    if runtime.kind == "podman" and runtime.rootless and not runtime.single_user:
         return ["--userns=keep-id"]
     if runtime.rootless:
         return ["--user=0:0"]  # which is the user of this host there

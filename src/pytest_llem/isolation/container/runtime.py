@@ -21,10 +21,11 @@ OWNER_LABEL = "pytest-llem.owner"
 ANSWER_S = 60.0
 KINDS = ("podman", "docker")
 VERSION = {
-    "podman": "{{.Version.Version}} {{.Host.Security.Rootless}}",
+    "podman": "{{.Version.Version}} {{.Host.Security.Rootless}} {{len .Host.IDMappings.UIDMap}}",
     "docker": "{{.ServerVersion}} {{.SecurityOptions}}",
 }
-"""What ``info`` is asked: the version, and something that says whether it runs without root."""
+"""What ``info`` is asked: the version, and something that says whether it runs without root;
+of Podman also how many ranges of user ids it may give out."""
 HINTS = ("Run '", "See '", "Usage:", "errors pretty printing")
 """How lines begin that follow an error and do not say what it is."""
 
@@ -51,6 +52,8 @@ class Runtime:
     """What its subcommands are appended to."""
     version: str
     rootless: bool
+    single_user: bool = False
+    """Whether it may give out no user ids but the one of who started it."""
 
     @property
     def name(self) -> str:
@@ -158,7 +161,7 @@ def _working(kind: str, arguments: Sequence[str]) -> Runtime | str:
             )
         return f"does not work ({said})"
     rootless = os.geteuid() != 0 if kind == "podman" else "rootless" in rest
-    return Runtime(kind, command, version, rootless)
+    return Runtime(kind, command, version, rootless, rootless and rest.endswith(" 1"))
 
 
 def _run(command: Sequence[str], timeout_s: float | None) -> subprocess.CompletedProcess[str]:
