@@ -151,12 +151,16 @@ FAULTS = {
 class Run:
     """The one run of all faults, and what is left of it."""
 
-    def __init__(self, path: Path, launcher: str) -> None:
+    def __init__(self, path: Path, launcher: str, timeout_s: int = 6) -> None:
         self.path = path
         (path / "test_it.py").write_text(SOURCE)
         (path / "conftest.py").write_text(CONFTEST)
         command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--json-report"]
-        options = ["--json-report-file=report.json", "--llem-timeout=6", "--junitxml=junit.xml"]
+        options = [
+            "--json-report-file=report.json",
+            f"--llem-timeout={timeout_s}",
+            "--junitxml=junit.xml",
+        ]
         limits = ["--llem-memory-limit=1GiB", f"--llem-isolation={launcher}"]
         self.done = subprocess.run(
             [*command, *options, *limits], cwd=path, capture_output=True, text=True, check=False

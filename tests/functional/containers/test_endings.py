@@ -80,7 +80,7 @@ def test_an_end_is_told_as_of_any_process(
 
 def test_every_fault_is_its_own_tests_failure(tmp_path: Path, box: Boxed) -> None:
     (tmp_path / "pyproject.toml").write_text(box.table("transformers"))
-    faults = FaultyRun(tmp_path, "container")
+    faults = FaultyRun(tmp_path, "container", timeout_s=12)
     text = faults.done.stdout + faults.done.stderr
     assert "INTERNALERROR" not in text
     assert faults.tests.keys() == FAULTS.keys(), text
