@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from pytest_llem.isolation.launcher import HOST_VARIABLE, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
 from pytest_llem.isolation.spawn import REAP_S, THREADS, output_of
 from pytest_llem.isolation.surroundings import late, surroundings
+from pytest_llem.isolation.tokens import TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -241,7 +241,7 @@ class ForkServerLauncher:
         origin: tuple[Sequence[str], Surroundings],
     ) -> Server:
         here, there = _pair()
-        token = uuid.uuid4().hex
+        token = TOKENS.new()
         self._started += 1
         output = Path(self._outputs.name) / f"{self._started}.out"
         own = {HOST_VARIABLE: str(there.fileno()), TOKEN_VARIABLE: token}
@@ -266,7 +266,7 @@ class ForkServerLauncher:
         assert command.preparation is not None  # noqa: S101 - checked by the caller
         wire = server.host(command.preparation)
         here, there = _pair()
-        token = uuid.uuid4().hex
+        token = TOKENS.new()
         with there, contextlib.ExitStack() as stack:
             output, error = 1, 2
             if command.output is not None:
