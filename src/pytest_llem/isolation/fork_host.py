@@ -3,7 +3,7 @@
 It forks twice, so that an experiment finds imported what a fresh process would have imported,
 and nothing else. The *server* has read the options and imported the plugins, the first
 conftest files and the engine. For each test file it forks a *host*, which configures pytest
-and imports that file. A host forks *experiments*: each collects its one item and runs it, as
+and collects that file. A host forks *experiments*: each takes its one item and runs it, as
 any child does.
 """
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 NOTHING = "\0"
 """A node id that no item has."""
+TOLD_OF_ITEMS = ("pytest_collection_modifyitems", "pytest_collection_finish")
+"""Hooks that an experiment calls, with its one item."""
 
 
 def become_server(config: pytest.Config) -> None:
@@ -85,7 +87,7 @@ class Recorder:
 
 
 class Host:
-    """Imports one test file and forks its experiments."""
+    """Collects one test file and forks its experiments."""
 
     def __init__(self, wire: Wire, reports: ChildReports, recorder: Recorder) -> None:
         self._wire = wire
@@ -101,12 +103,30 @@ class Host:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> None:
-        """Import the file, then serve; an experiment returns, and is collected as usual."""
-        session.perform_collect()
-        if session.testsfailed:
-            pytest.exit(f"{session.config.args[0]} could not be imported")
+        """Serve in the place where pytest collects, after all other hooks have got ready."""
+        _compat.replace_collecting(session, self._collect)
+
+    def _collect(self, session: pytest.Session, collect: Callable[[], object]) -> None:
+        """Collect the file, then serve; an experiment returns, with its item."""
+        items = self._items_of_file(session, collect)
         request = Forking(self._wire, _prepare).serve()
         self._become_experiment(session.config, request)
+        item = items.get(session.config.stash[ONLY_POINT])
+        if item is None:  # it will say so, as a fresh process would
+            collect()
+        else:
+            _take_item(session, item)
+
+    def _items_of_file(
+        self, session: pytest.Session, collect: Callable[[], object]
+    ) -> dict[str, pytest.Item]:
+        """All items of the file by their node ids; what is to be said of them waits."""
+        session.config.pluginmanager.unregister(name="llem-only-point")
+        with _compat.unheard(session.config, *TOLD_OF_ITEMS):
+            collect()
+        if session.testsfailed:
+            pytest.exit(f"{session.config.args[0]} could not be imported")
+        return {item.nodeid: item for item in session.items}
 
     def _become_experiment(self, config: pytest.Config, request: Request) -> None:
         self._is_host = False
@@ -128,5 +148,18 @@ class Host:
         self._reports.speak_over(channel)
         self._recorder.repeat(channel.send)
         _compat.set_base_temp(config, Path(job["basetemp"]))
-        config.pluginmanager.unregister(name="llem-only-point")
         config.pluginmanager.register(OnlyPoint(config.stash[ONLY_POINT]), "llem-only-point")
+
+
+def _take_item(session: pytest.Session, item: pytest.Item) -> None:
+    """Do what is left of collecting, as if *item* were all that was found."""
+    session.items = [item]
+    hook = session.config.hook
+    try:
+        session.config.pluginmanager.check_pending()
+        hook.pytest_collection_modifyitems(
+            session=session, config=session.config, items=session.items
+        )
+    finally:
+        hook.pytest_collection_finish(session=session)
+    session.testscollected = len(session.items)
