@@ -94,6 +94,9 @@ class Host:
         self._reports = reports
         self._recorder = recorder
         self._is_host = True
+        self._items: dict[str, pytest.Item] = {}
+        self._collected: list[pytest.Item] = []
+        """Kept, as forgetting an item writes to its page, which a fork then copies."""
 
     def pytest_unconfigure(self) -> None:
         """Say that pytest ended before it could serve, with what it said last."""
@@ -108,25 +111,24 @@ class Host:
 
     def _collect(self, session: pytest.Session, collect: Callable[[], object]) -> None:
         """Collect the file, then serve; an experiment returns, with its item."""
-        items = self._items_of_file(session, collect)
+        self._collect_file(session, collect)
         request = Forking(self._wire, _prepare).serve()
         self._become_experiment(session.config, request)
-        item = items.get(session.config.stash[ONLY_POINT])
+        item = self._items.get(session.config.stash[ONLY_POINT])
         if item is None:  # it will say so, as a fresh process would
             collect()
         else:
             _take_item(session, item)
 
-    def _items_of_file(
-        self, session: pytest.Session, collect: Callable[[], object]
-    ) -> dict[str, pytest.Item]:
-        """All items of the file by their node ids; what is to be said of them waits."""
+    def _collect_file(self, session: pytest.Session, collect: Callable[[], object]) -> None:
+        """Collect all items of the file; to tell of one is left to its experiment."""
         session.config.pluginmanager.unregister(name="llem-only-point")
         with _compat.unheard(session.config, *TOLD_OF_ITEMS):
             collect()
         if session.testsfailed:
             pytest.exit(f"{session.config.args[0]} could not be imported")
-        return {item.nodeid: item for item in session.items}
+        self._collected = session.items
+        self._items = {item.nodeid: item for item in session.items}
 
     def _become_experiment(self, config: pytest.Config, request: Request) -> None:
         self._is_host = False
