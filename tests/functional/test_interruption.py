@@ -36,8 +36,7 @@ def here(phase):
 
 def test_first(energy): pass
 
-if "LLEM_EXPERIMENT" not in os.environ:
-    here("collection")
+here("import" if "LLEM_EXPERIMENT" in os.environ else "collection")
 
 @pytest.fixture
 def loaded(energy):
@@ -69,6 +68,10 @@ CONFTEST = """
 import os, pathlib, time
 import pytest_llem.runs.gatekeeper as gatekeeper
 
+if os.environ["PHASE"] == "start" and "LLEM_EXPERIMENT" in os.environ:
+    pathlib.Path("at").write_text(str(os.getpid()))
+    time.sleep(600)
+
 def slowly(*args, **kwargs):
     if args[0][0].measurement != "workload" or pathlib.Path("judged").exists():
         pathlib.Path("at").write_text(str(os.getpid()))
@@ -79,6 +82,8 @@ def slowly(*args, **kwargs):
 if os.environ["PHASE"] == "gate":
     gatekeeper.judge_in_helper = slowly
 """
+STARTING = ["start", "import"]
+"""A conftest or test file hangs in a new process, which is the server or host of forked ones."""
 CHILDREN = ["loading", "warm-up", "window", "teardown"]
 
 
@@ -87,6 +92,7 @@ class Interrupted:
 
     def __init__(self, path: Path, launcher: str, phase: str, **environment: str) -> None:
         self.path = path
+        self.launcher = launcher
         (path / "test_it.py").write_text(SOURCE)
         (path / "conftest.py").write_text(CONFTEST)
         isolation = f"--llem-isolation={launcher}"
@@ -122,6 +128,7 @@ class Interrupted:
         """The tests of which a readable result is stored."""
         runs = list(self.path.glob(".llem/runs/*"))
         results = [result for run in runs for result in RunStore.open(run).results()]
+        assert {result.isolation for result in results} <= {self.launcher}
         return [str(result.node_id).partition("::")[2] for result in results]
 
 
@@ -142,12 +149,12 @@ def lives(pid: int) -> bool:
 
 
 def stored_by(phase: str) -> list[str]:
-    if phase == "collection":
+    if phase in {"collection", *STARTING}:
         return []
     return ["test_first", "test_second"] if phase == "gate" else ["test_first"]
 
 
-@pytest.mark.parametrize("phase", ["collection", *CHILDREN, "gate"])
+@pytest.mark.parametrize("phase", ["collection", *STARTING, *CHILDREN, "gate"])
 def test_ctrl_c_ends_the_run_and_keeps_what_had_finished(
     tmp_path: Path, launcher: str, phase: str
 ) -> None:
@@ -160,14 +167,14 @@ def test_ctrl_c_ends_the_run_and_keeps_what_had_finished(
     assert sorted(run.finished()) == stored_by(phase)
 
 
-@pytest.mark.parametrize("phase", CHILDREN)
+@pytest.mark.parametrize("phase", [*STARTING, *CHILDREN])
 def test_children_end_with_a_supervisor_that_is_killed(
     tmp_path: Path, launcher: str, phase: str
 ) -> None:
     run = Interrupted(tmp_path, launcher, phase)
     run.process.kill()
     run.ended()
-    assert run.finished() == ["test_first"]
+    assert run.finished() == stored_by(phase)
 
 
 def test_a_second_ctrl_c_does_not_leave_a_deaf_child_behind(tmp_path: Path, launcher: str) -> None:

@@ -23,7 +23,7 @@ from pytest_llem.engines.preloading import preload
 from pytest_llem.isolation.child import connect, die_with_parent
 from pytest_llem.isolation.fork_fresh import SEEDING, seed_numpy, take_environment, take_files
 from pytest_llem.isolation.fork_wire import Wire, WireClosedError
-from pytest_llem.isolation.forking import Forking
+from pytest_llem.isolation.forking import Forking, process_descriptor
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE
 from pytest_llem.isolation.pytest_child import ChildReports, pose_as_worker, take_job
@@ -43,10 +43,11 @@ TOLD_OF_ITEMS = ("pytest_collection_modifyitems", "pytest_collection_finish")
 def become_server(config: pytest.Config) -> None:
     """Serve hosts; returns in a host, which goes on as pytest over its test file."""
     die_with_parent()
+    parent = process_descriptor(os.getppid())
     sock = socket.socket(fileno=int(os.environ.pop(HOST_VARIABLE)))
     sock.set_inheritable(False)
-    die_with_parent(0)  # from here on the closed wire tells, which leaves time to end all forks
-    request = Forking(Wire(sock), _prepare).serve()
+    die_with_parent(0)  # from here on it is told otherwise, which leaves time to end all forks
+    request = Forking(Wire(sock), _prepare, parent).serve()
     fields = request.fields
     recorder = Recorder()
     job = {
