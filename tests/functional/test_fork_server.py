@@ -180,7 +180,9 @@ def test_an_item_that_only_the_parent_collects_is_said_to_be_missing(run: Run, w
         f"--llem-isolation={way}",
     )
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*exited before finishing, with status 4*", "*not found: */test_it.py::test_it*"])
+    result.stdout.fnmatch_lines(
+        ["*exited before finishing, with status 4*", "*not found: */test_it.py::test_it*"]
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -157,6 +157,7 @@ class Host:
 def _take_item(session: pytest.Session, item: pytest.Item) -> None:
     """Do what is left of collecting, as if *item* were all that was found."""
     session.items = [item]
+    session.testscollected = 0
     hook = session.config.hook
     try:
         session.config.pluginmanager.check_pending()
