@@ -34,8 +34,8 @@ from machine import describe_machine
 PARTS = ("model", "empty", "grid", "pick")
 WAYS = ("none", "fork-server", "spawn")
 TESTS = {"model": 10, "empty": 20}
-SPAWNED = 30
-"""Points of a grid that is spawned, which takes long."""
+SPAWNED = {"model": 4, "empty": 10, "grid": 30}
+"""At most so many are spawned, which takes long."""
 SMALL, LARGE = 20, 100_000
 PICKED = {"fork-server": 20, "spawn": 3}
 EARLY = 100
@@ -144,9 +144,12 @@ def _tests(part: str, number_of_rounds: int) -> None:
     rounds: dict[str, list[Run]] = defaultdict(list)
     for number in range(number_of_rounds):
         for way in WAYS[:: -1 if number % 2 else 1]:
-            rounds[way].append(_run(source, TESTS[part], way))
+            tests = SPAWNED[part] if way == "spawn" else TESTS[part]
+            rounds[way].append(_run(source, tests, way))
     subject = "experiments that load builtin/tiny" if part == "model" else "empty experiments"
-    print(f"{TESTS[part]} {subject}, medians of {number_of_rounds} rounds, in ms a test:")
+    print(
+        f"{TESTS[part]} {subject} ({SPAWNED[part]} spawned), medians of {number_of_rounds} rounds, in ms a test:"
+    )
     print("                 loading   beside loading   over in-process (rounds)     first")
     for way in WAYS:
         print(_line(way, rounds[way], rounds["none"]))
@@ -170,7 +173,7 @@ def _line(way: str, runs: list[Run], bare: list[Run]) -> str:
 
 def _grid(points: int) -> None:
     print("grids of empty experiments:")
-    for way, size in (("fork-server", points), ("spawn", min(points, SPAWNED))):
+    for way, size in (("fork-server", points), ("spawn", min(points, SPAWNED["grid"]))):
         run = _run(EMPTY, size, way)
         early, last = run.parent_kib[min(EARLY, size) - 1], run.parent_kib[-1]
         print(
