@@ -64,6 +64,19 @@ def test_second(energy, loaded):
     energy.measure(work, work={"output_tokens": 5})
     energy.measure(work, work={"output_tokens": 5}, name="again")
 """
+WAITING = """
+import os, pathlib, subprocess, time
+
+import pytest
+
+@pytest.mark.parametrize("number", range(2))
+def test_it(energy, number):
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    new = pathlib.Path(f"new-{number}")  # a forked one's parent is its host
+    new.write_text(f"{os.getpid()} {os.getppid()} {child.pid}")
+    new.rename(f"pids-{number}")
+    time.sleep(600)
+"""
 CONFTEST = """
 import os, pathlib, time
 import pytest_llem.runs.gatekeeper as gatekeeper
@@ -175,6 +188,26 @@ def test_children_end_with_a_supervisor_that_is_killed(
     run.process.kill()
     run.ended()
     assert run.finished() == stored_by(phase)
+
+
+def test_what_workers_started_ends_with_a_controller_that_is_killed(
+    tmp_path: Path, launcher: str
+) -> None:
+    pytest.importorskip("xdist")
+    (tmp_path / "test_it.py").write_text(WAITING)
+    options = ["-n2", "-p", "no:randomly", "--llem-allow-shared", f"--llem-isolation={launcher}"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: len(list(tmp_path.glob("pids-*"))) == 2)
+    run.kill()
+    run.wait()
+    pids = [int(pid) for file in tmp_path.glob("pids-*") for pid in file.read_text().split()]
+    assert len(set(pids)) == 6
+    until(lambda: not any(map(lives, pids)))
 
 
 def test_a_second_ctrl_c_does_not_leave_a_deaf_child_behind(tmp_path: Path, launcher: str) -> None:
