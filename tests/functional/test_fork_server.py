@@ -156,6 +156,34 @@ def test_hooks_and_setups_run_as_often_as_in_a_fresh_process(
     assert heard[0].count("module") == heard[0].count("fixture of a module") == 1
 
 
+def test_a_file_is_collected_once_for_all_its_experiments(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest(
+        """
+        import os
+
+        def pytest_generate_tests(metafunc):
+            with open("generated", "a") as file:
+                file.write(f"{os.getpid()}\\n")
+        """
+    )
+    run(
+        """
+        import os, pathlib
+        import pytest
+
+        @pytest.mark.parametrize("number", range(5))
+        def test_it(energy, number, request):
+            pathlib.Path("host").write_text(str(os.getppid()))
+            assert [item.name for item in request.session.items] == [request.node.name]
+        """,
+        FORKED,
+    ).assert_outcomes(passed=5)
+    _, *of_children = Path("generated").read_text().split()
+    assert of_children == [Path("host").read_text()]
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_asserts_tell_values_in_a_file_of_any_name(pytester: pytest.Pytester, way: str) -> None:
     pytester.path.joinpath("bench.py").write_text(
