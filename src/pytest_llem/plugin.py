@@ -46,10 +46,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--llem-isolation",
         choices=["auto", "fork-server", "spawn", "container", "none"],
-        default="spawn",
-        help="a process per experiment: started afresh (spawn, the default), forked from a warm "
-        "one where that is safe (auto, fork-server), in a container of the engine's image, or "
-        "none, for debugging",
+        default="auto",
+        help="a process per experiment: forked from a warm one where that is safe, else spawned "
+        "(auto, the default; fork-server, which warns), started afresh (spawn), in a container of "
+        "the engine's image, or none, for debugging",
     )
     add(
         "--llem-container-runtime",

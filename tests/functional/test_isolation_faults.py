@@ -187,16 +187,17 @@ def test_every_fault_is_its_own_tests_failure(launcher: str, tmp_path: Path) -> 
         assert said in json.dumps(test), (name, test)
         assert printed in text
     assert faults.tests.keys() == FAULTS.keys()
-    every_fault_has_its_result(faults)
+    every_fault_has_its_result(faults, launcher)
     floods_cost_the_supervisor_neither_memory_nor_disk(faults)
 
 
-def every_fault_has_its_result(faults: Run) -> None:
+def every_fault_has_its_result(faults: Run, launcher: str) -> None:
     outcomes = {name: result["outcome"] for name, result in faults.results().items()}
     assert outcomes.keys() == FAULTS.keys() - {"finds_none_of_them"}
     assert outcomes["takes_all_memory"] == "crashed"
     assert outcomes["is_stopped"] == "timed_out"
     assert outcomes["is_well"] == "passed"
+    assert {result["isolation"] for result in faults.results().values()} == {launcher}
 
 
 def floods_cost_the_supervisor_neither_memory_nor_disk(faults: Run) -> None:
@@ -216,7 +217,9 @@ def test_a_memory_limit_that_is_no_size_is_refused(pytester: pytest.Pytester) ->
     result.stderr.fnmatch_lines(["*'lots' is no size*"])
 
 
-def test_a_supervisor_without_descriptors_left_says_so(pytester: pytest.Pytester) -> None:
+def test_a_supervisor_without_descriptors_left_says_so(
+    pytester: pytest.Pytester, launcher: str
+) -> None:
     pytester.makepyfile(
         """
         import resource
@@ -239,14 +242,18 @@ def test_a_supervisor_without_descriptors_left_says_so(pytester: pytest.Pytester
         def test_can_start(energy): pass
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess(
+        *("-p", "no:randomly", "-p", "no:cacheprovider"), f"--llem-isolation={launcher}"
+    )
     text = result.stdout.str()
     assert "INTERNALERROR" not in text
     assert "test_cannot_start" in text
     result.assert_outcomes(passed=3, errors=1)
 
 
-def test_more_than_a_thousand_open_files_are_no_trouble(pytester: pytest.Pytester) -> None:
+def test_more_than_a_thousand_open_files_are_no_trouble(
+    pytester: pytest.Pytester, launcher: str
+) -> None:
     import resource
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -264,5 +271,5 @@ def test_more_than_a_thousand_open_files_are_no_trouble(pytester: pytest.Pyteste
         def test_is_well(energy): pass
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    result = pytester.runpytest_subprocess("-p", "no:randomly", f"--llem-isolation={launcher}")
     result.assert_outcomes(passed=2)
