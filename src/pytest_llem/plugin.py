@@ -150,7 +150,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_load_initial_conftests() -> None:
     """See what conftest files do to the random numbers of a fork server."""
     if HOST_VARIABLE in os.environ:
-        from pytest_llem.isolation.fork_fresh import SEEDING
+        from pytest_llem.isolation.fork.fresh import SEEDING
 
         SEEDING.watch()
 
@@ -159,7 +159,7 @@ def pytest_load_initial_conftests() -> None:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Become a child, if this process was started as one."""
     if HOST_VARIABLE in os.environ:
-        from pytest_llem.isolation.fork_host import become_server
+        from pytest_llem.isolation.fork.host import become_server
 
         become_server(config)
         config.stash[IS_CHILD] = True

@@ -62,7 +62,7 @@ class ForkOrSpawn:
         self._spawn.close()
 
     def _attempt(self, command: Command) -> Launched | None:
-        from pytest_llem.isolation.fork_server import NotForkedError, ServerLostError
+        from pytest_llem.isolation.fork.server import NotForkedError, ServerLostError
 
         try:
             return self._noting_loss(self._fork.launch(command))
@@ -108,7 +108,7 @@ def choose_launcher(
     """
     why = why_not_forked()
     if isolation in {"auto", "fork-server"} and why is None:
-        from pytest_llem.isolation.fork_server import ForkServerLauncher
+        from pytest_llem.isolation.fork.server import ForkServerLauncher
 
         return ForkOrSpawn(ForkServerLauncher(python), SpawnLauncher(python), tell)
     if isolation == "fork-server":

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_llem.errors import IsolationError
 from pytest_llem.isolation.child import die_with_parent
-from pytest_llem.isolation.fork_fresh import SEEDING, show_token
-from pytest_llem.isolation.fork_safety import unsafe_to_fork
-from pytest_llem.isolation.fork_wire import WireClosedError
+from pytest_llem.isolation.fork.fresh import SEEDING, show_token
+from pytest_llem.isolation.fork.safety import unsafe_to_fork
+from pytest_llem.isolation.fork.wire import WireClosedError
 from pytest_llem.isolation.process_tree import ProcessTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llem.isolation.fork_wire import Wire
+    from pytest_llem.isolation.fork.wire import Wire
 
 LOOK_AGAIN_S = 0.005
 """How often children are looked after where the kernel does not tell (Linux before 5.3)."""

@@ -21,9 +21,9 @@ import pytest
 from pytest_llem import _compat
 from pytest_llem.engines.preloading import preload
 from pytest_llem.isolation.child import connect, die_with_parent
-from pytest_llem.isolation.fork_fresh import SEEDING, seed_numpy, take_environment, take_files
-from pytest_llem.isolation.fork_wire import Wire, WireClosedError
-from pytest_llem.isolation.forking import Forking, process_descriptor
+from pytest_llem.isolation.fork.forking import Forking, process_descriptor
+from pytest_llem.isolation.fork.fresh import SEEDING, seed_numpy, take_environment, take_files
+from pytest_llem.isolation.fork.wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE
 from pytest_llem.isolation.pytest_child import ChildReports, pose_as_worker, take_job
@@ -32,7 +32,7 @@ from pytest_llem.plan.only import ONLY_POINT, OnlyPoint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llem.isolation.forking import Request
+    from pytest_llem.isolation.fork.forking import Request
 
 NOTHING = "\0"
 """A node id that no item has."""

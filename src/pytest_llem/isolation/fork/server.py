@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.errors import IsolationError
-from pytest_llem.isolation import fork_main
 from pytest_llem.isolation.channel import Channel
-from pytest_llem.isolation.fork_wire import Wire, WireClosedError
+from pytest_llem.isolation.fork import main as script
+from pytest_llem.isolation.fork.wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import HOST_VARIABLE, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
 from pytest_llem.isolation.spawn import REAP_S, THREADS, output_of
@@ -294,4 +294,4 @@ def _pair() -> tuple[socket.socket, socket.socket]:
 def _as_script(arguments: Sequence[str]) -> list[str]:
     """``-P -m pytest …`` as arguments for the server's script."""
     at = list(arguments).index("-m")
-    return [*arguments[:at], fork_main.__file__, *arguments[at + 2 :]]
+    return [*arguments[:at], script.__file__, *arguments[at + 2 :]]
