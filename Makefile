@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler lint types contracts unit functional e2e peers test bench benchmarks gpu-check schemas clean
+.PHONY: help environment compiler podman lint types contracts unit functional e2e peers test bench benchmarks gpu-check schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ environment: ## make or refresh .venv
 
 compiler:
 	@scripts/need-compiler.sh
+
+podman:
+	@scripts/need-podman.sh
 
 lint: environment ## style and formatting of every Python file (ruff)
 	$(BIN)/ruff check .
@@ -42,11 +45,11 @@ contracts: environment ## which room may import which (import-linter)
 unit: environment compiler ## tests of each room and of the project files, side by side
 	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e --ignore=tests/gpu -n $(WORKERS) --dist loadfile $(ARGS)
 
-functional: environment compiler ## tests of the plugin as pytest users see it, side by side
+functional: environment compiler podman ## tests of the plugin as pytest users see it, side by side
 	$(PYTEST) tests/functional -n $(WORKERS) --dist worksteal $(ARGS)
 
 # These measure, with a real model: a neighbour would be measured too.
-e2e: environment compiler ## tests with a real model and a stand-in GPU, one after another
+e2e: environment compiler podman ## tests with a real model and a stand-in GPU, one after another
 	$(PYTEST) tests/e2e $(ARGS)
 
 peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and benchmarks beside them

@@ -201,3 +201,42 @@ def restart_capture(config: pytest.Config) -> None:
         manager.stop_global_capturing()
         manager.start_global_capturing()
         manager.suspend_global_capture()
+
+
+def replace_collecting(
+    session: pytest.Session, collect: Callable[[pytest.Session, Callable[[], object]], None]
+) -> None:
+    """Have *collect* called in the place of the session's collecting, which it is given."""
+    original = session.perform_collect
+
+    def replaced() -> list[pytest.Item]:
+        collect(session, original)
+        return session.items
+
+    session.perform_collect = replaced  # type: ignore[method-assign,assignment]
+
+
+@contextmanager
+def unheard(config: pytest.Config, *names: str) -> Iterator[None]:
+    """Call no implementation of these hooks; plugins may be registered meanwhile."""
+    callers = {name: getattr(config.hook, name) for name in names}
+    for name, caller in callers.items():
+        setattr(config.hook, name, _Unheard(caller))
+    try:
+        yield
+    finally:
+        for name, caller in callers.items():
+            setattr(config.hook, name, caller)
+
+
+class _Unheard:
+    """A hook's caller that calls nobody."""
+
+    def __init__(self, caller: Any) -> None:
+        self._caller = caller
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._caller, name)
+
+    def __call__(self, **_: object) -> None:
+        """Call nobody."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,13 +75,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     from dataclasses import replace
 
     from pytest_llem.config.experiment import ENGINE_SECTIONS
+    from pytest_llem.config.homes import read_homes
     from pytest_llem.config.problems import unknown_value
     from pytest_llem.engines import ENGINES
     from pytest_llem.plan.bare import bare_experiment
     from pytest_llem.plan.overrides import overrides_of
     from pytest_llem.runs.library import default_settings, run_experiment
 
-    known = {*ENGINE_SECTIONS, *ENGINES.names()}
+    elsewhere = read_homes(Path.cwd(), os.environ, ()).engines
+    known = {*ENGINE_SECTIONS, *ENGINES.names(), *elsewhere}
     if backend not in known:
         raise ConfigError(str(unknown_value("backend", backend, known, "engine")))
     config = bare_experiment(overrides_of([backend], model, overrides or []))

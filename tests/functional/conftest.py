@@ -41,7 +41,7 @@ def stored(pytester: pytest.Pytester) -> Callable[[], list[dict[str, object]]]:
     return stored
 
 
-@pytest.fixture(scope="session", params=["spawn"])
+@pytest.fixture(scope="session", params=["spawn", "fork-server"])
 def launcher(request: pytest.FixtureRequest) -> str:
     """How children are started: what has to survive everything does so with each of these."""
     return str(request.param)

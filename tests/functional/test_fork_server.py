@@ -105,6 +105,132 @@ def test_it_finds_what_a_fresh_process_finds(run: Run, pytester: pytest.Pytester
         assert {key: other[key] for key in one} == one
 
 
+HOOKS = """
+import pytest
+
+heard = []
+
+def pytest_sessionstart(): heard.append("session starts")
+
+def pytest_collection_modifyitems(items): heard.append([item.name for item in items])
+
+def pytest_collection_finish(session): heard.append(session.testscollected)
+
+def pytest_runtest_setup(item): heard.append(["sets up", item.name])
+
+@pytest.fixture(autouse=True, scope="module")
+def of_module():
+    heard.append("fixture of a module")
+    yield
+"""
+XUNIT = """
+import json, pathlib
+import conftest
+
+def setup_module(): conftest.heard.append("module")
+
+def setup_function(): conftest.heard.append("function")
+
+class TestIt:
+    @classmethod
+    def setup_class(cls): conftest.heard.append("class")
+
+    def setup_method(self): conftest.heard.append("method")
+
+    def test_method(self, energy):
+        pathlib.Path("heard").write_text(json.dumps(conftest.heard))
+
+def test_before(energy): pass
+"""
+
+
+def test_hooks_and_setups_run_as_often_as_in_a_fresh_process(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest(HOOKS)
+    heard = []
+    for way in WAYS:
+        run(XUNIT, f"--llem-isolation={way}").assert_outcomes(passed=2)
+        heard.append(json.loads(Path("heard").read_text()))
+    assert heard[0] == heard[1]
+    assert heard[0].count("module") == heard[0].count("fixture of a module") == 1
+
+
+def test_a_file_is_collected_once_for_all_its_experiments(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest(
+        """
+        import os
+
+        def pytest_generate_tests(metafunc):
+            with open("generated", "a") as file:
+                file.write(f"{os.getpid()}\\n")
+        """
+    )
+    run(
+        """
+        import os, pathlib
+        import pytest
+
+        @pytest.mark.parametrize("number", range(5))
+        def test_it(energy, number, request):
+            pathlib.Path("host").write_text(str(os.getppid()))
+            assert [item.name for item in request.session.items] == [request.node.name]
+        """,
+        FORKED,
+    ).assert_outcomes(passed=5)
+    _, *of_children = Path("generated").read_text().split()
+    assert of_children == [Path("host").read_text()]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_asserts_tell_values_in_a_file_of_any_name(pytester: pytest.Pytester, way: str) -> None:
+    pytester.path.joinpath("bench.py").write_text(
+        "def test_it(energy):\n    answer = 41\n    assert answer == 42\n"
+    )
+    result = pytester.runpytest_subprocess("bench.py", f"--llem-isolation={way}")
+    result.stdout.fnmatch_lines(["*assert 41 == 42*"])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_item_that_only_the_parent_collects_is_said_to_be_missing(run: Run, way: str) -> None:
+    result = run(
+        """
+        import os
+        import pytest
+
+        here = "LLEM_EXPERIMENT" in os.environ
+
+        @pytest.mark.parametrize("text", ["child"] if here else ["child", "parent"])
+        def test_it(energy, text): pass
+        """,
+        f"--llem-isolation={way}",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*exited before finishing, with status 4*", "*not found: */test_it.py::test_it*"]
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_devices_that_are_visible_now_are_those_of_the_experiment(run: Run, way: str) -> None:
+    result = run(
+        """
+        import os, pathlib
+        def test_one(energy):
+            assert "CUDA_VISIBLE_DEVICES" not in os.environ
+            pathlib.Path("host").write_text(str(os.getppid()))
+        def test_plain(): os.environ["CUDA_VISIBLE_DEVICES"] = "1"
+        def test_two(energy):
+            assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+            assert pathlib.Path("host").read_text() == str(os.getppid())
+        """,
+        f"--llem-isolation={way}",
+    )
+    result.assert_outcomes(passed=3)
+
+
 NUMBERS = """
 import pathlib, random
 import pytest
@@ -192,8 +318,8 @@ def test_coverage_of_children_makes_it_spawn(
     ]
 
 
-def test_auto_chooses_it_where_it_is_safe(run: Run, stored: Stored) -> None:
-    run("def test_one(energy): pass", "--llem-isolation=auto").assert_outcomes(passed=1)
+def test_it_is_the_default_where_it_is_safe(run: Run, stored: Stored) -> None:
+    run("def test_one(energy): pass").assert_outcomes(passed=1)
     assert [one["isolation"] for one in stored()] == ["fork-server"]
 
 

@@ -36,8 +36,7 @@ def here(phase):
 
 def test_first(energy): pass
 
-if "LLEM_EXPERIMENT" not in os.environ:
-    here("collection")
+here("import" if "LLEM_EXPERIMENT" in os.environ else "collection")
 
 @pytest.fixture
 def loaded(energy):
@@ -65,9 +64,26 @@ def test_second(energy, loaded):
     energy.measure(work, work={"output_tokens": 5})
     energy.measure(work, work={"output_tokens": 5}, name="again")
 """
+WAITING = """
+import os, pathlib, subprocess, time
+
+import pytest
+
+@pytest.mark.parametrize("number", range(2))
+def test_it(energy, number):
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    new = pathlib.Path(f"new-{number}")  # a forked one's parent is its host
+    new.write_text(f"{os.getpid()} {os.getppid()} {child.pid}")
+    new.rename(f"pids-{number}")
+    time.sleep(600)
+"""
 CONFTEST = """
 import os, pathlib, time
 import pytest_llem.runs.gatekeeper as gatekeeper
+
+if os.environ["PHASE"] == "start" and "LLEM_EXPERIMENT" in os.environ:
+    pathlib.Path("at").write_text(str(os.getpid()))
+    time.sleep(600)
 
 def slowly(*args, **kwargs):
     if args[0][0].measurement != "workload" or pathlib.Path("judged").exists():
@@ -79,6 +95,8 @@ def slowly(*args, **kwargs):
 if os.environ["PHASE"] == "gate":
     gatekeeper.judge_in_helper = slowly
 """
+STARTING = ["start", "import"]
+"""A conftest or test file hangs in a new process, which is the server or host of forked ones."""
 CHILDREN = ["loading", "warm-up", "window", "teardown"]
 
 
@@ -87,6 +105,7 @@ class Interrupted:
 
     def __init__(self, path: Path, launcher: str, phase: str, **environment: str) -> None:
         self.path = path
+        self.launcher = launcher
         (path / "test_it.py").write_text(SOURCE)
         (path / "conftest.py").write_text(CONFTEST)
         isolation = f"--llem-isolation={launcher}"
@@ -122,6 +141,7 @@ class Interrupted:
         """The tests of which a readable result is stored."""
         runs = list(self.path.glob(".llem/runs/*"))
         results = [result for run in runs for result in RunStore.open(run).results()]
+        assert {result.isolation for result in results} <= {self.launcher}
         return [str(result.node_id).partition("::")[2] for result in results]
 
 
@@ -142,12 +162,12 @@ def lives(pid: int) -> bool:
 
 
 def stored_by(phase: str) -> list[str]:
-    if phase == "collection":
+    if phase in {"collection", *STARTING}:
         return []
     return ["test_first", "test_second"] if phase == "gate" else ["test_first"]
 
 
-@pytest.mark.parametrize("phase", ["collection", *CHILDREN, "gate"])
+@pytest.mark.parametrize("phase", ["collection", *STARTING, *CHILDREN, "gate"])
 def test_ctrl_c_ends_the_run_and_keeps_what_had_finished(
     tmp_path: Path, launcher: str, phase: str
 ) -> None:
@@ -160,14 +180,34 @@ def test_ctrl_c_ends_the_run_and_keeps_what_had_finished(
     assert sorted(run.finished()) == stored_by(phase)
 
 
-@pytest.mark.parametrize("phase", CHILDREN)
+@pytest.mark.parametrize("phase", [*STARTING, *CHILDREN])
 def test_children_end_with_a_supervisor_that_is_killed(
     tmp_path: Path, launcher: str, phase: str
 ) -> None:
     run = Interrupted(tmp_path, launcher, phase)
     run.process.kill()
     run.ended()
-    assert run.finished() == ["test_first"]
+    assert run.finished() == stored_by(phase)
+
+
+def test_what_workers_started_ends_with_a_controller_that_is_killed(
+    tmp_path: Path, launcher: str
+) -> None:
+    pytest.importorskip("xdist")
+    (tmp_path / "test_it.py").write_text(WAITING)
+    options = ["-n2", "-p", "no:randomly", "--llem-allow-shared", f"--llem-isolation={launcher}"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: len(list(tmp_path.glob("pids-*"))) == 2)
+    run.kill()
+    run.wait()
+    pids = [int(pid) for file in tmp_path.glob("pids-*") for pid in file.read_text().split()]
+    assert len(set(pids)) == 6
+    until(lambda: not any(map(lives, pids)))
 
 
 def test_a_second_ctrl_c_does_not_leave_a_deaf_child_behind(tmp_path: Path, launcher: str) -> None:

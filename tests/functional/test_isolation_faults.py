@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCE = """
-import os, pathlib, signal, socket, sys, time
+import fcntl, os, pathlib, signal, sys, time
 
 import pytest
 
@@ -77,21 +77,21 @@ def test_leaves_processes_everywhere(energy):
             os.setsid()
             if os.fork():
                 os._exit(0)
-            with open("left", "a") as file:
-                file.write(f"{os.getpid()}\\n")
+            held = open("left", "a")
+            fcntl.flock(held, fcntl.LOCK_SH)
+            os.write(held.fileno(), b"x")
             time.sleep(600)
-    while len(pathlib.Path("left").read_text().split()) < 60:
+    while pathlib.Path("left").stat().st_size < 60:
         time.sleep(0.01)
 
 def test_finds_none_of_them():
-    def lives(pid):
-        try:
-            return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except OSError:
-            return False
+    left = open("left")
     deadline = time.monotonic() + 10
-    while any(map(lives, pathlib.Path("left").read_text().split())):
-        assert time.monotonic() < deadline
+    while True:
+        try:
+            return fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            assert time.monotonic() < deadline
 
 def test_blocks_every_signal_and_hangs(energy):
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -151,12 +151,16 @@ FAULTS = {
 class Run:
     """The one run of all faults, and what is left of it."""
 
-    def __init__(self, path: Path, launcher: str) -> None:
+    def __init__(self, path: Path, launcher: str, timeout_s: int = 6) -> None:
         self.path = path
         (path / "test_it.py").write_text(SOURCE)
         (path / "conftest.py").write_text(CONFTEST)
         command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--json-report"]
-        options = ["--json-report-file=report.json", "--llem-timeout=6", "--junitxml=junit.xml"]
+        options = [
+            "--json-report-file=report.json",
+            f"--llem-timeout={timeout_s}",
+            "--junitxml=junit.xml",
+        ]
         limits = ["--llem-memory-limit=1GiB", f"--llem-isolation={launcher}"]
         self.done = subprocess.run(
             [*command, *options, *limits], cwd=path, capture_output=True, text=True, check=False
@@ -183,16 +187,17 @@ def test_every_fault_is_its_own_tests_failure(launcher: str, tmp_path: Path) -> 
         assert said in json.dumps(test), (name, test)
         assert printed in text
     assert faults.tests.keys() == FAULTS.keys()
-    every_fault_has_its_result(faults)
+    every_fault_has_its_result(faults, launcher)
     floods_cost_the_supervisor_neither_memory_nor_disk(faults)
 
 
-def every_fault_has_its_result(faults: Run) -> None:
+def every_fault_has_its_result(faults: Run, launcher: str) -> None:
     outcomes = {name: result["outcome"] for name, result in faults.results().items()}
     assert outcomes.keys() == FAULTS.keys() - {"finds_none_of_them"}
     assert outcomes["takes_all_memory"] == "crashed"
     assert outcomes["is_stopped"] == "timed_out"
     assert outcomes["is_well"] == "passed"
+    assert {result["isolation"] for result in faults.results().values()} == {launcher}
 
 
 def floods_cost_the_supervisor_neither_memory_nor_disk(faults: Run) -> None:
@@ -212,7 +217,9 @@ def test_a_memory_limit_that_is_no_size_is_refused(pytester: pytest.Pytester) ->
     result.stderr.fnmatch_lines(["*'lots' is no size*"])
 
 
-def test_a_supervisor_without_descriptors_left_says_so(pytester: pytest.Pytester) -> None:
+def test_a_supervisor_without_descriptors_left_says_so(
+    pytester: pytest.Pytester, launcher: str
+) -> None:
     pytester.makepyfile(
         """
         import resource
@@ -235,14 +242,18 @@ def test_a_supervisor_without_descriptors_left_says_so(pytester: pytest.Pytester
         def test_can_start(energy): pass
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess(
+        *("-p", "no:randomly", "-p", "no:cacheprovider"), f"--llem-isolation={launcher}"
+    )
     text = result.stdout.str()
     assert "INTERNALERROR" not in text
     assert "test_cannot_start" in text
     result.assert_outcomes(passed=3, errors=1)
 
 
-def test_more_than_a_thousand_open_files_are_no_trouble(pytester: pytest.Pytester) -> None:
+def test_more_than_a_thousand_open_files_are_no_trouble(
+    pytester: pytest.Pytester, launcher: str
+) -> None:
     import resource
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -260,5 +271,5 @@ def test_more_than_a_thousand_open_files_are_no_trouble(pytester: pytest.Pyteste
         def test_is_well(energy): pass
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    result = pytester.runpytest_subprocess("-p", "no:randomly", f"--llem-isolation={launcher}")
     result.assert_outcomes(passed=2)

@@ -74,6 +74,12 @@ def test_all_plugins_at_once(pytester: pytest.Pytester, launcher: str, workers: 
     assert in_json_report(pytester.path) == {**OUTCOMES, "test_is_flaky": "rerun"}
     assert in_report_log(pytester.path).keys() == OUTCOMES.keys()
     assert (pytester.path / "coverage.json").exists()
+    assert isolations(pytester.path) == {launcher}
+
+
+def isolations(path: Path) -> set[str]:
+    files = path.glob(".llem/runs/*/results/*.json")
+    return {json.loads(file.read_text())["isolation"] for file in files}
 
 
 def in_junit(path: Path) -> Iterator[tuple[str, str]]:

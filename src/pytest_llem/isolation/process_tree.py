@@ -22,6 +22,7 @@ TOKEN_VARIABLE = "LLEM_EXPERIMENT"  # noqa: S105 - a name, no secret
 SCAN_PERIOD_S = 0.5
 KILL_ROUNDS = 20
 PROC = Path("/proc")
+CHUNK = 1 << 16
 
 
 @dataclass(slots=True)
@@ -110,7 +111,15 @@ def _children(pid: int) -> list[int]:
 
 
 def _environment(pid: str) -> bytes:
+    """Its environment, by bare calls: all processes are asked after every experiment."""
     try:
-        return Path(f"{PROC}/{pid}/environ").read_bytes() + b"\0"
+        file = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
+    try:
+        chunks = list(iter(lambda: os.read(file, CHUNK), b""))
+    except OSError:  # it ended, or has no memory of its own
+        return b""
+    finally:
+        os.close(file)
+    return b"".join(chunks) + b"\0"

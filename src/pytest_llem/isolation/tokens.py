@@ -25,12 +25,12 @@ class Tokens:
         self._owner: int | None = None
 
     def new(self) -> str:
-        """A token for the environment of one experiment's processes."""
+        """A token for the environment of one experiment's processes; all are of one length."""
         if self._owner != os.getpid():  # the first, or in a fork, which is another supervisor
             self._prefix = uuid.uuid4().hex
             self._owner = os.getpid()
             self._engage()
-        return f"{self._prefix}.{next(self._numbers)}"
+        return f"{self._prefix}.{next(self._numbers):010}"
 
     def _engage(self) -> None:
         """Start the undertaker; without one, only what the kernel does is done."""

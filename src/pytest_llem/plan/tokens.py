@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
 LONGEST = 60
+_DASH = re.compile("-")
 _PLAIN = frozenset("".join(map(chr, range(0x21, 0x7F)))) - frozenset("%\\")
 
 
@@ -69,18 +71,21 @@ def distinct(tokens: Sequence[str]) -> list[str]:
     Also no token followed by a dash begins another, so that tokens joined by
     dashes never read the same for different points.
     """
-    if any(other.startswith(f"{token}-") for token in tokens for other in tokens):
+    known = set(tokens)
+    if any(token[: dash.start()] in known for token in known for dash in _DASH.finditer(token)):
         tokens = [token.replace("-", "_") for token in tokens]
     taken: set[str] = set()
-    return [_unused(token, taken) for token in tokens]
+    counts: dict[str, int] = {}
+    return [_unused(token, taken, counts) for token in tokens]
 
 
-def _unused(token: str, taken: set[str]) -> str:
-    candidate, count = token, 1
+def _unused(token: str, taken: set[str], counts: dict[str, int]) -> str:
+    candidate, count = token, counts.get(token, 1)
     while candidate in taken:
         count += 1
         candidate = f"{token}~{count}"
     taken.add(candidate)
+    counts[token] = count
     return candidate
 
 

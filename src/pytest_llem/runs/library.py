@@ -81,6 +81,7 @@ def run_study(
 
     Raises:
         MeterError: no meter answers what *settings* ask for.
+        ConfigError, IsolationError: an engine has nowhere to run; nothing was started.
         LockError: others use its devices for longer than *settings* allow; as below.
         StoreError: a result cannot be written; those before it are kept.
     """
@@ -88,6 +89,8 @@ def run_study(
     conductor = Conductor(settings)
     points = [_point(study.name, config) for config in study.experiments]
     results = []
+    engines = {config.backend for config in study.experiments}
+    conductor.launchers.prepare(engines, engines)
     with _begun(conductor, points):
         for repeat in range(study.repeats):
             for point in ordered(points, settings.shuffle_seed, repeat):
@@ -103,6 +106,7 @@ def _begun(conductor: Conductor, points: list[Point]) -> Iterator[None]:
     try:
         yield
     finally:
+        conductor.close()
         close_books(conductor.store, conductor.settings)
 
 

@@ -23,7 +23,7 @@ def main() -> None:
     except SystemExit as leaving:
         if os.getpid() == server:
             raise
-        from pytest_llem.isolation.fork_exit import leave
+        from pytest_llem.isolation.fork.exit import leave
 
         leave(leaving.code)
 

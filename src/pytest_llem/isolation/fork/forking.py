@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_llem.errors import IsolationError
 from pytest_llem.isolation.child import die_with_parent
-from pytest_llem.isolation.fork_fresh import SEEDING, show_token
-from pytest_llem.isolation.fork_safety import unsafe_to_fork
-from pytest_llem.isolation.fork_wire import WireClosedError
+from pytest_llem.isolation.fork.fresh import SEEDING, show_token
+from pytest_llem.isolation.fork.safety import unsafe_to_fork
+from pytest_llem.isolation.fork.wire import WireClosedError
 from pytest_llem.isolation.process_tree import ProcessTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llem.isolation.fork_wire import Wire
+    from pytest_llem.isolation.fork.wire import Wire
 
 LOOK_AGAIN_S = 0.005
 """How often children are looked after where the kernel does not tell (Linux before 5.3)."""
@@ -58,6 +58,9 @@ class Forking:
     wire: Wire
     prepare: Callable[[dict[str, Any]], None]
     """Imports what a request's experiment will need."""
+    parent: int | None = None
+    """Descriptor that tells of the end of the process which asks (``pidfd_open(2)``), as a fork
+    of that may hold the other end of the wire; ``None`` where the kernel has none."""
     _running: dict[int, Forked] = field(default_factory=dict)
 
     def serve(self) -> Request:
@@ -81,12 +84,15 @@ class Forking:
         told = [descriptor for descriptor in descriptors if descriptor is not None]
         patience_s = None if len(told) == len(descriptors) else LOOK_AGAIN_S
         poll = select.poll()  # unlike select.select, knows descriptors beyond 1023
-        for descriptor in (self.wire.fileno(), *told):
+        own = [] if self.parent is None else [self.parent]
+        for descriptor in (self.wire.fileno(), *own, *told):
             poll.register(descriptor, select.POLLIN)
         found = poll.poll(None if patience_s is None else patience_s * 1000)
         ready = [descriptor for descriptor, _ in found]
         for pid in list(self._running):
             self._reap(pid)
+        if self.parent in ready:
+            raise WireClosedError("the process that asks is gone")
         message = self.wire.receive(0.0) if self.wire.fileno() in ready else None
         return None if message is None else Request(*message)
 
@@ -112,7 +118,7 @@ class Forking:
             if pid == 0:
                 self._become_child(server)
                 return True
-            self._running[pid] = Forked(request.fields.get("token"), _descriptor(pid))
+            self._running[pid] = Forked(request.fields.get("token"), process_descriptor(pid))
             self.wire.send("forked", pid=pid)
         for file in request.files:
             os.close(file)
@@ -123,9 +129,10 @@ class Forking:
         if os.getppid() != server:  # it died before the kernel was told
             os._exit(1)
         self.wire.close()
-        for running in self._running.values():
-            if running.descriptor is not None:
-                os.close(running.descriptor)
+        descriptors = [running.descriptor for running in self._running.values()]
+        for descriptor in (self.parent, *descriptors):
+            if descriptor is not None:
+                os.close(descriptor)
 
     def _end(self) -> NoReturn:
         """End all forks, with whatever they started, and this process."""
@@ -160,7 +167,8 @@ def _fork_if_safe(token: str | None) -> int:
     return pid
 
 
-def _descriptor(pid: int) -> int | None:
+def process_descriptor(pid: int) -> int | None:
+    """Readable once that process has ended; ``None`` where the kernel has no such thing."""
     try:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):

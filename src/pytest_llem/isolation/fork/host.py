@@ -3,7 +3,7 @@
 It forks twice, so that an experiment finds imported what a fresh process would have imported,
 and nothing else. The *server* has read the options and imported the plugins, the first
 conftest files and the engine. For each test file it forks a *host*, which configures pytest
-and imports that file. A host forks *experiments*: each collects its one item and runs it, as
+and collects that file. A host forks *experiments*: each takes its one item and runs it, as
 any child does.
 """
 
@@ -21,9 +21,9 @@ import pytest
 from pytest_llem import _compat
 from pytest_llem.engines.preloading import preload
 from pytest_llem.isolation.child import connect, die_with_parent
-from pytest_llem.isolation.fork_fresh import SEEDING, seed_numpy, take_environment, take_files
-from pytest_llem.isolation.fork_wire import Wire, WireClosedError
-from pytest_llem.isolation.forking import Forking
+from pytest_llem.isolation.fork.forking import Forking, process_descriptor
+from pytest_llem.isolation.fork.fresh import SEEDING, seed_numpy, take_environment, take_files
+from pytest_llem.isolation.fork.wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE
 from pytest_llem.isolation.pytest_child import ChildReports, pose_as_worker, take_job
@@ -32,19 +32,22 @@ from pytest_llem.plan.only import ONLY_POINT, OnlyPoint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llem.isolation.forking import Request
+    from pytest_llem.isolation.fork.forking import Request
 
 NOTHING = "\0"
 """A node id that no item has."""
+TOLD_OF_ITEMS = ("pytest_collection_modifyitems", "pytest_collection_finish")
+"""Hooks that an experiment calls, with its one item."""
 
 
 def become_server(config: pytest.Config) -> None:
     """Serve hosts; returns in a host, which goes on as pytest over its test file."""
     die_with_parent()
+    parent = process_descriptor(os.getppid())
     sock = socket.socket(fileno=int(os.environ.pop(HOST_VARIABLE)))
     sock.set_inheritable(False)
-    die_with_parent(0)  # from here on the closed wire tells, which leaves time to end all forks
-    request = Forking(Wire(sock), _prepare).serve()
+    die_with_parent(0)  # from here on it is told otherwise, which leaves time to end all forks
+    request = Forking(Wire(sock), _prepare, parent).serve()
     fields = request.fields
     recorder = Recorder()
     job = {
@@ -85,13 +88,16 @@ class Recorder:
 
 
 class Host:
-    """Imports one test file and forks its experiments."""
+    """Collects one test file and forks its experiments."""
 
     def __init__(self, wire: Wire, reports: ChildReports, recorder: Recorder) -> None:
         self._wire = wire
         self._reports = reports
         self._recorder = recorder
         self._is_host = True
+        self._items: dict[str, pytest.Item] = {}
+        self._collected: list[pytest.Item] = []
+        """Kept, as forgetting an item writes to its page, which a fork then copies."""
 
     def pytest_unconfigure(self) -> None:
         """Say that pytest ended before it could serve, with what it said last."""
@@ -101,12 +107,29 @@ class Host:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> None:
-        """Import the file, then serve; an experiment returns, and is collected as usual."""
-        session.perform_collect()
-        if session.testsfailed:
-            pytest.exit(f"{session.config.args[0]} could not be imported")
+        """Serve in the place where pytest collects, after all other hooks have got ready."""
+        _compat.replace_collecting(session, self._collect)
+
+    def _collect(self, session: pytest.Session, collect: Callable[[], object]) -> None:
+        """Collect the file, then serve; an experiment returns, with its item."""
+        self._collect_file(session, collect)
         request = Forking(self._wire, _prepare).serve()
         self._become_experiment(session.config, request)
+        item = self._items.get(session.config.stash[ONLY_POINT])
+        if item is None:  # it will say so, as a fresh process would
+            collect()
+        else:
+            _take_item(session, item)
+
+    def _collect_file(self, session: pytest.Session, collect: Callable[[], object]) -> None:
+        """Collect all items of the file; to tell of one is left to its experiment."""
+        session.config.pluginmanager.unregister(name="llem-only-point")
+        with _compat.unheard(session.config, *TOLD_OF_ITEMS):
+            collect()
+        if session.testsfailed:
+            pytest.exit(f"{session.config.args[0]} could not be imported")
+        self._collected = session.items
+        self._items = {item.nodeid: item for item in session.items}
 
     def _become_experiment(self, config: pytest.Config, request: Request) -> None:
         self._is_host = False
@@ -128,5 +151,19 @@ class Host:
         self._reports.speak_over(channel)
         self._recorder.repeat(channel.send)
         _compat.set_base_temp(config, Path(job["basetemp"]))
-        config.pluginmanager.unregister(name="llem-only-point")
         config.pluginmanager.register(OnlyPoint(config.stash[ONLY_POINT]), "llem-only-point")
+
+
+def _take_item(session: pytest.Session, item: pytest.Item) -> None:
+    """Do what is left of collecting, as if *item* were all that was found."""
+    session.items = [item]
+    session.testscollected = 0
+    hook = session.config.hook
+    try:
+        session.config.pluginmanager.check_pending()
+        hook.pytest_collection_modifyitems(
+            session=session, config=session.config, items=session.items
+        )
+    finally:
+        hook.pytest_collection_finish(session=session)
+    session.testscollected = len(session.items)

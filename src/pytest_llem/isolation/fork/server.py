@@ -10,19 +10,19 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.errors import IsolationError
-from pytest_llem.isolation import fork_main
 from pytest_llem.isolation.channel import Channel
-from pytest_llem.isolation.fork_wire import Wire, WireClosedError
+from pytest_llem.isolation.fork import main as script
+from pytest_llem.isolation.fork.wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import HOST_VARIABLE, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
 from pytest_llem.isolation.spawn import REAP_S, THREADS, output_of
 from pytest_llem.isolation.surroundings import late, surroundings
+from pytest_llem.isolation.tokens import TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,8 +96,8 @@ class Server:
     origin: tuple[Sequence[str], Surroundings]
     """What it was started with."""
     hosts: dict[str, Wire] = field(default_factory=dict)
-    ready: bool = False
-    """Whether it looks at its wire, and so ends by itself."""
+    attentive: bool = False
+    """Whether it and its hosts look at their wires, and so end by themselves."""
 
     def host(self, preparation: Preparation) -> Wire:
         """The host of the preparation's test file, forked if there is none yet.
@@ -152,6 +152,7 @@ class Server:
             NotForkedError, ServerLostError: as above.
         """
         said: dict[str, Any] = {"kind": "ended"}
+        self.attentive = False
         while said["kind"] == "ended":
             try:
                 answer = wire.receive(timeout_s)
@@ -160,6 +161,7 @@ class Server:
             if answer is None:
                 raise NotForkedError(f"the fork server did not answer within {timeout_s:g} s")
             said = answer[0]
+        self.attentive = True
         if said["kind"] == "refused":
             raise NotForkedError(str(said["reason"]))
         if said["kind"] != kind:
@@ -171,19 +173,24 @@ class Server:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(0.2)
         if self.popen.returncode is not None and self.popen.returncode >= 0:
-            tail = self.output.read_text(errors="replace")[-TAIL_CHARACTERS:].strip()
+            tail = self._said()[-TAIL_CHARACTERS:].strip()
             return NotForkedError(
                 f"the fork server exited with status {self.popen.returncode}"
                 + (f": {' '.join(tail.split())}" if tail else "")
             )
         return ServerLostError(message)
 
+    def _said(self) -> str:
+        """What it printed, errors last."""
+        files = (self.output, self.output.with_suffix(".err"))
+        return "\n".join(file.read_text(errors="replace") for file in files)
+
     def end(self) -> None:
         """End it, its hosts and what they run; never raises."""
         for wire in (*self.hosts.values(), self.wire):
             wire.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.popen.wait(REAP_S if self.ready else 0.0)
+            self.popen.wait(REAP_S if self.attentive else 0.0)
         if self.popen.returncode is None:
             ProcessTree(self.popen.pid, self.token).kill()
             self.popen.wait(REAP_S)
@@ -231,7 +238,6 @@ class ForkServerLauncher:
         if self._server is None:
             self._server = self._start(command, environment, origin)
             self._server.expect(self._server.wire, "ready", START_S)
-            self._server.ready = True
         return self._server
 
     def _start(
@@ -241,7 +247,7 @@ class ForkServerLauncher:
         origin: tuple[Sequence[str], Surroundings],
     ) -> Server:
         here, there = _pair()
-        token = uuid.uuid4().hex
+        token = TOKENS.new()
         self._started += 1
         output = Path(self._outputs.name) / f"{self._started}.out"
         own = {HOST_VARIABLE: str(there.fileno()), TOKEN_VARIABLE: token}
@@ -266,7 +272,7 @@ class ForkServerLauncher:
         assert command.preparation is not None  # noqa: S101 - checked by the caller
         wire = server.host(command.preparation)
         here, there = _pair()
-        token = uuid.uuid4().hex
+        token = TOKENS.new()
         with there, contextlib.ExitStack() as stack:
             output, error = 1, 2
             if command.output is not None:
@@ -288,4 +294,4 @@ def _pair() -> tuple[socket.socket, socket.socket]:
 def _as_script(arguments: Sequence[str]) -> list[str]:
     """``-P -m pytest …`` as arguments for the server's script."""
     at = list(arguments).index("-m")
-    return [*arguments[:at], fork_main.__file__, *arguments[at + 2 :]]
+    return [*arguments[:at], script.__file__, *arguments[at + 2 :]]
