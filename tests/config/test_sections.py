@@ -19,9 +19,11 @@ from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, 
 from pytest_llem.config.experiment import ENGINE_SECTIONS, ExperimentConfig
 from pytest_llem.config.identity import identity_hash, identity_of
 from pytest_llem.config.problems import problems_of
+from pytest_llem.config.reference import reference
 from pytest_llem.config.sections import ALWAYS, MODELS, default_of, model_of
 
 SOURCE = Path(__file__).parents[2] / "src"
+OPTIONS_FILE = Path(__file__).parents[2] / "docs/options.md"
 STORED = {
     "transformers": "dee5ebd985bd7084",
     "vllm": "91d4e87772706cb9",
@@ -144,11 +146,13 @@ def test_a_section_shows_only_what_is_set(model: Any) -> None:
 
 @pytest.mark.parametrize("engine", list(MODELS))
 def test_every_option_is_documented_in_one_line_and_left_to_the_engine(engine: str) -> None:
-    for name, field in model_of(engine).model_fields.items():
+    model = model_of(engine)
+    for name, field in model.model_fields.items():
         assert field.description, name
         assert "\n\n" not in field.description, name
         assert field.description.endswith("."), name
-        assert name == "extra" or field.default == ALWAYS[engine].get(name), name
+        if name not in {"extra", *model.OWN}:
+            assert field.default == ALWAYS[engine].get(name), name
 
 
 @pytest.mark.parametrize("engine", list(MODELS))
@@ -179,6 +183,13 @@ def test_every_mistake_in_a_section_is_told_with_its_place_and_what_is_allowed()
         "transformers.top_p=2: must be a number greater than 0 and at most 1 or None.",
         "vllm.watermark=1: must be a number at least 0 and less than 1 or None.",
     ]
+
+
+def test_the_document_lists_every_option() -> None:
+    remedy = "write it again with: python -m pytest_llem.config.reference docs/options.md"
+    assert OPTIONS_FILE.read_text(encoding="utf-8") == reference(), remedy
+    rows = [line for line in reference().splitlines() if line.startswith("| `")]
+    assert len(rows) == sum(len(model_of(name).model_fields) - 1 for name in MODELS)
 
 
 def test_what_is_no_mapping_is_told_so() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llem.config.experiment import ExperimentConfig
-from pytest_llem.engines.effective import agrees, asked, differences
+from pytest_llem.engines.effective import agrees, asked, differences, read_back
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
@@ -18,6 +20,10 @@ JSON = st.recursive(
     ),
     max_leaves=6,
 )
+
+
+class Kind(Enum):
+    FP8 = "fp8"
 
 
 def told(effective: dict[str, Any], **fields: Any) -> list[str]:
@@ -109,6 +115,19 @@ def test_other_words_for_the_same_agree(wanted: Any, effective: Any) -> None:
 )
 def test_different_things_do_not_agree(wanted: Any, effective: Any) -> None:
     assert not agrees(wanted, effective)
+
+
+def test_an_engine_is_read_back_by_the_names_of_options() -> None:
+    scheduler = SimpleNamespace(max_num_seqs=4, policy="fcfs")
+    cache = SimpleNamespace(cache_dtype=Kind.FP8, max_num_seqs=9, skipped={"b", "a"})
+    names = ["max_num_seqs", "kv_cache_dtype", "scheduling_policy", "skipped", "unknown_here"]
+    renamed = {"kv_cache_dtype": "cache_dtype", "scheduling_policy": "policy"}
+    assert read_back(names, [scheduler, cache], renamed) == {
+        "max_num_seqs": 4,
+        "kv_cache_dtype": "fp8",
+        "scheduling_policy": "fcfs",
+        "skipped": ["a", "b"],
+    }
 
 
 @given(JSON)

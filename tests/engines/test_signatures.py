@@ -123,10 +123,17 @@ def test_both_backends_of_tensorrt_llm_are_asked(
     }
 
 
-def test_the_interpreter_is_the_configured_one_or_this_one_if_the_engine_is_here() -> None:
-    assert interpreter_of("vllm", {"LLEM_VLLM_PYTHON": "/x/python"}) == "/x/python"
-    assert interpreter_of("no_such_engine", {}) is None
-    assert interpreter_of("json", {}) == sys.executable
+def test_the_interpreter_is_the_configured_one_or_this_one_if_the_engine_is_here(
+    tmp_path: Path,
+) -> None:
+    assert interpreter_of("vllm", tmp_path, {"LLEM_VLLM_PYTHON": "/x/python"}) == "/x/python"
+    assert interpreter_of("no_such_engine", tmp_path, {}) is None
+    assert interpreter_of("json", tmp_path, {}) == sys.executable
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.llem.engines.vllm]\npython = "env/python"\n[tool.llem.engines.json]\nimage = "i"\n'
+    )
+    assert interpreter_of("vllm", tmp_path, {}) == str(tmp_path / "env/python")
+    assert interpreter_of("json", tmp_path, {}) is None
 
 
 def test_an_interpreter_without_the_engine_is_an_error_that_says_so() -> None:

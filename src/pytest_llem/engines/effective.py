@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llem.config.experiment import ExperimentConfig
 
@@ -75,10 +76,39 @@ def agrees(wanted: Any, effective: Any) -> bool:
     return bool(wanted == effective)
 
 
+def read_back(
+    names: Iterable[str], holders: Sequence[Any], renamed: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What an engine's own configuration says of the options *names*, for its ``effective``.
+
+    Args:
+        names: options of the section, such as those that were given.
+        holders: objects of the engine, of which the first that has an option's attribute tells.
+        renamed: attributes that are not called like the option.
+
+    Returns:
+        JSON values; options that no holder has an attribute for are left out.
+    """
+    found = {}
+    for name in names:
+        attribute = (renamed or {}).get(name, name)
+        holder = next((one for one in holders if hasattr(one, attribute)), None)
+        if holder is not None:
+            found[name] = _plain(getattr(holder, attribute))
+    return found
+
+
 def _name(text: str) -> str:
     plain = text.lower().removeprefix("torch.")
     return _SAME.get(plain, plain)
 
 
 def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value, default=str))
+    return json.loads(json.dumps(value, default=_member))
+
+
+def _member(value: Any) -> Any:
+    """A set as a list, a member of an enumeration by its value, anything else by its text."""
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return value.value if isinstance(value, Enum) else str(value)

@@ -30,12 +30,23 @@ class Installed:
     """As ``group.name``."""
 
 
-def interpreter_of(engine: str, environ: Mapping[str, str] = os.environ) -> str | None:
-    """Python that has *engine*: that of ``LLEM_<ENGINE>_PYTHON``, else this one, else none."""
-    configured = environ.get(f"LLEM_{engine.upper()}_PYTHON")
-    if configured:
-        return str(Path(configured).expanduser())
-    return sys.executable if find_spec(engine) is not None else None
+def interpreter_of(
+    engine: str, project: Path, environ: Mapping[str, str] = os.environ
+) -> str | None:
+    """Python that has *engine*: the one configured for it, else this one, else none.
+
+    An engine that is configured to run in a container is not asked.
+
+    Raises:
+        ConfigError: the configuration of *project* says what cannot be.
+    """
+    from pytest_llem.config.homes import read_homes
+
+    home = read_homes(project, environ, [engine]).of(engine)
+    if home.python is not None:
+        return home.python
+    here = home.image is None and find_spec(engine) is not None
+    return sys.executable if here else None
 
 
 def ask(engine: str, python: str, limit_s: float = LIMIT_S) -> Installed:

@@ -14,10 +14,19 @@ from pytest_llem.config.engines.vllm.parallel import (
     Experts,
     Parallelism,
 )
-from pytest_llem.config.engines.vllm.scheduling import Outputs, Sampling, Scheduling, Speculation
+from pytest_llem.config.engines.vllm.scheduling import (
+    Outputs,
+    Sampling,
+    Scheduling,
+    Serving,
+    Speculation,
+)
 
 SAMPLING_FIELDS = frozenset(Sampling.model_fields) - {"extra"}
 """Options named as fields of ``SamplingParams``."""
+
+OWN_FIELDS = frozenset(Serving.model_fields) - {"extra"}
+"""Options of ours, which vLLM does not know."""
 
 
 class VllmOptions(
@@ -36,11 +45,12 @@ class VllmOptions(
     Kernels,
     Memory,
     Scheduling,
+    Serving,
 ):
     """Parameters of vLLM that move energy or speed; ``extra`` holds further ``EngineArgs``."""
 
     ENGINE: ClassVar[str] = "vllm"
-    OWN: ClassVar[frozenset[str]] = frozenset()
+    OWN: ClassVar[frozenset[str]] = OWN_FIELDS
     ELSEWHERE: ClassVar[dict[str, str]] = {
         "EngineArgs.model": "model",
         "EngineArgs.revision": "revision",
@@ -56,6 +66,6 @@ class VllmOptions(
     }
 
 
-ENGINE_FIELDS = frozenset(VllmOptions.model_fields) - SAMPLING_FIELDS - {"extra"}
+ENGINE_FIELDS = frozenset(VllmOptions.model_fields) - SAMPLING_FIELDS - OWN_FIELDS - {"extra"}
 """Options named as fields of ``EngineArgs``."""
 VllmOptions.GROUPS = {"EngineArgs": ENGINE_FIELDS, "SamplingParams": SAMPLING_FIELDS}

@@ -9,6 +9,15 @@ from pydantic import Field
 from pytest_llem.config.engines.section import Count, Natural, NotNegative, Section, Text
 
 
+class Serving(Section):
+    """How pytest-llem drives vLLM."""
+
+    streaming: bool = False
+    """Serve through ``AsyncLLM``, each request at its own arrival, a chunk a token; else ``LLM``."""
+    multiprocessing: bool | None = None
+    """The engine's core in a process of its own; ``None`` lets vLLM choose. Streaming always has one."""
+
+
 class Scheduling(Section):
     """Which requests share a step."""
 
