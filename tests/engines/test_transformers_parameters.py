@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem.config.engines import TransformersOptions
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.engines.effective import differences
 from pytest_llem.engines.transformers import TransformersEngine
-from pytest_llem.engines.transformers_options import pretrained_arguments
+from pytest_llem.engines.transformers_options import check_supported, pretrained_arguments
+from pytest_llem.engines.transformers_session import TransformersSession
 from pytest_llem.errors import ConfigError, EngineError
 from pytest_llem.workloads.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llem.engines.transformers_session import TransformersSession
+    from pytest_llem.engines.transformers_load import Loaded
 
 pytestmark = pytest.mark.usefixtures("torch")
+LOADED = {"attn_implementation", "assistant_model", "extra"}
+"""Options here that matter to loading."""
 PROMPT = tuple(range(20, 50))
 EAGERLY = {"do_sample": True, "temperature": 0.8}
 DECODING: dict[str, dict[str, Any]] = {
@@ -66,6 +72,26 @@ DRAFTING: dict[str, dict[str, Any]] = {
 }
 
 
+@cache
+def _plain() -> Loaded:
+    config = ExperimentConfig(device="cpu", dtype="float32")
+    model = TransformersEngine().load(config)._loaded
+    assert model is not None
+    return model
+
+
+@contextmanager
+def decoding(options: dict[str, Any], **fields: Any) -> Iterator[TransformersSession]:
+    """A session with *options* that do not matter to loading, on a model loaded once."""
+    plain = _plain()
+    config = plain.config.model_copy(
+        update={"transformers": TransformersOptions(**options), **fields}
+    )
+    check_supported(config)
+    plain.torch.manual_seed(config.seed)
+    yield TransformersSession(replace(plain, config=config))
+
+
 @contextmanager
 def loaded(options: dict[str, Any], **fields: Any) -> Iterator[TransformersSession]:
     config = ExperimentConfig(
@@ -86,7 +112,8 @@ def requests(*lengths: int) -> list[Request]:
 
 
 def tokens(options: dict[str, Any], length: int = 24, **fields: Any) -> tuple[int, ...]:
-    with loaded(options, **fields) as session:
+    opened = loaded if options.keys() & LOADED else decoding
+    with opened(options, **fields) as session:
         (result,) = session.generate(requests(length)).requests
     assert result.token_ids is not None
     return result.token_ids
@@ -101,7 +128,7 @@ def greedy(torch: Any) -> tuple[int, ...]:
 def test_however_tokens_are_chosen_there_are_exactly_as_many_as_asked(
     options: dict[str, Any],
 ) -> None:
-    with loaded(options) as session:
+    with (loaded if options.keys() & LOADED else decoding)(options) as session:
         generation = session.generate(requests(24, 9))
         assert [result.output_tokens for result in generation.requests] == [24, 9]
         assert [len(result.token_ids or ()) for result in generation.requests] == [24, 9]
@@ -118,7 +145,7 @@ def test_however_tokens_are_chosen_there_are_exactly_as_many_as_asked(
 def test_drafting_ahead_changes_neither_the_number_of_tokens_nor_greedy_ones(
     options: dict[str, Any], length: int, greedy: tuple[int, ...]
 ) -> None:
-    with loaded(options) as session:
+    with (loaded if options.keys() & LOADED else decoding)(options) as session:
         generation = session.generate(requests(length))
     (result,) = generation.requests
     assert result.output_tokens == length
@@ -242,7 +269,7 @@ def test_another_data_type_than_asked_is_a_difference() -> None:
 
 def test_the_description_names_the_way_of_decoding() -> None:
     for options, name in (({}, "greedy"), (EAGERLY, "sampling"), ({"num_beams": 2}, "beams")):
-        with loaded(options) as session:
+        with decoding(options) as session:
             assert session.describe()["generation"]["decoding"] == name
 
 
@@ -285,7 +312,7 @@ def test_what_cannot_be_held_is_refused(
 def test_beams_for_requests_that_may_end_early_are_refused() -> None:
     request = Request("r", PROMPT, 4, ignore_eos=False)
     with (
-        loaded({"num_beams": 2}) as session,
+        decoding({"num_beams": 2}) as session,
         pytest.raises(EngineError, match="no fixed amount of work"),
     ):
         session.generate([request])

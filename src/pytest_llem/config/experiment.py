@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
-from pytest_llem.config.sections import SectionOf, untouched
+from pytest_llem.config.sections import MODELS, SectionOf, untouched
 
 if TYPE_CHECKING:
     from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
@@ -66,4 +66,4 @@ class ExperimentConfig(Model):
     """How it is measured; no part of the identity."""
 
 
-ENGINE_SECTIONS = ("transformers", "vllm", "tensorrt_llm")
+ENGINE_SECTIONS = tuple(MODELS)
