@@ -48,6 +48,12 @@ class StepClock:
         """When a sequence first had that many output tokens."""
         return self.step_ns[bisect_left(self.produced, tokens)]
 
+    def token_ns(self, tokens: int) -> tuple[int, ...]:
+        """When each of the first output tokens of a sequence existed."""
+        if len(self.produced) == self.produced[-1]:  # one a step
+            return tuple(self.step_ns[:tokens])
+        return tuple(self.end_ns(number) for number in range(1, tokens + 1))
+
 
 class RequestEnds:
     """Ends each request at its own length or, unless it ignores it, at an end of sequence.
