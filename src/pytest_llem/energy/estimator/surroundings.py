@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from functools import cached_property
-from itertools import pairwise
 from operator import mul
-from statistics import fmean, median
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_llem.energy.estimator.hidden import hidden_variance_j2
@@ -41,7 +40,7 @@ SLIP_S = 0.002
 how far each is off is known to ``Sample.half_ns``."""
 MOST_SLIP = 0.3
 """The same at most, in periods: beyond that a reading tells nothing of when power jumped."""
-LEAST_W, LEAST_J2 = 0.05, 1e-6
+LEAST_W, LEAST_J2 = 0.01, 1e-6
 """No reading is taken to be finer."""
 LEAST_WINDOW = 0.2
 """A power reading whose window is cut to less is left out."""
@@ -141,7 +140,7 @@ class Surroundings:
         """How far readings scatter on a plateau, and at an uncertain jump."""
         _, node, _ = self.interval(at_ns)
         levels = self.levels
-        mixed_j = levels.spread_w * node.half_ns / SECOND_NS
+        mixed_j = levels.spread_w * _own_ns(node) / SECOND_NS
         ripple_j = (levels.mean_ripple_w + LEAST_W) * self.period_s
         power_w = max(levels.power_ripple_w, levels.mean_ripple_w, 0.02 * levels.spread_w)
         power_j = power_w * (averaging_s or 1.0)
@@ -213,10 +212,6 @@ class Surroundings:
         """Power readings on either side of an instant."""
         after = bisect_left(self._times_ns, at_ns)
         return self._samples[max(after - reach, 0) : after + reach]
-
-    def power_moves_slowly(self) -> bool:
-        """Whether power readings change far less than the mean power between nodes does."""
-        return _moves(self._samples) < 0.25 * _moves(self._means)
 
     @cached_property
     def _means(self) -> list[Sample]:
@@ -291,7 +286,6 @@ class Surroundings:
         return boxes
 
 
-def _moves(samples: Sequence[Sample]) -> float:
-    """Mean square of the change from one to the next."""
-    steps = [(b.power_w - a.power_w) ** 2 for a, b in pairwise(samples)]
-    return fmean(steps) if steps else 0.0
+def _own_ns(node: Placed) -> float:
+    """How far a node may lie from where its neighbours say; on a grid all are misplaced alike."""
+    return node.half_ns if node.misplaced_ns is None else node.jitter_ns
