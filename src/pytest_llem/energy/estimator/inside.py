@@ -30,8 +30,9 @@ back and forth within one; it bends slowly, or every refresh; or it hides a fluc
 faster than all readings."""
 STEPS = "steps"
 """It stands still and jumps."""
-BELIEF = {STEPS: -5.0}
-"""Log of what each is believed beforehand; 0 for the others."""
+BELIEF = {STEPS: -5.0, "buzzes": 1.0}
+"""Log of what each is believed beforehand; 0 for the others. Few loads hold still between
+readings, so that a hidden fluctuation is what is to be refuted."""
 SAMPLED, WHOLE, LONG = 0.25, 1.0, 10.0
 """What power readings may average over, in periods of their own. Known cards: 25 of 100 ms
 (A100, H100), 100 of 100 ms (Turing, instant readings of others), 1 s in steps of 100 ms

@@ -40,6 +40,9 @@ SLIP_S = 0.002
 how far each is off is known to ``Sample.half_ns``."""
 MOST_SLIP = 0.3
 """The same at most, in periods: beyond that a reading tells nothing of when power jumped."""
+SAME = 0.1
+"""A power reading over the same time as a refresh of the counter, to so much of a period,
+says nothing new; counted twice, what was read once would seem well predicted."""
 LEAST_W, LEAST_J2 = 0.01, 1e-6
 """No reading is taken to be finer."""
 LEAST_WINDOW = 0.2
@@ -116,7 +119,9 @@ class Surroundings:
             end_s = (b.time_ns - origin.time_ns) / SECOND_NS
             boxes.append(Box(start_s, end_s, b.value - a.value, COUNTER_NOISE))
         if averaging_s:
-            boxes += self._power_boxes(at_ns, origin.time_ns, averaging_s)
+            power = self._power_boxes(at_ns, origin.time_ns, averaging_s)
+            near_s = SAME * self.period_s
+            boxes += [box for box in power if not any(_same(box, own, near_s) for own in boxes)]
         return boxes
 
     def stretch(
@@ -284,6 +289,11 @@ class Surroundings:
             end_s = (sample.time_ns - origin_ns) / SECOND_NS
             boxes.append(Box(end_s - averaging_s, end_s, sample.power_w * averaging_s, noise))
         return boxes
+
+
+def _same(one: Box, other: Box, near_s: float) -> bool:
+    starts_s, ends_s = abs(one.start_s - other.start_s), abs(one.end_s - other.end_s)
+    return max(starts_s, ends_s) < near_s
 
 
 def _own_ns(node: Placed) -> float:
