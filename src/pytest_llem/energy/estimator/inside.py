@@ -44,6 +44,8 @@ HERE, AROUND = 9.0, 1.0
 FAST = 0.1
 """A fluctuation that is faster than a refresh moves the energy by about so much of what the
 refresh holds, at most: half of it would take power that is drawn at one end only."""
+PEAK = 2.0
+"""Power inside a refresh is taken to be at most so many times its mean."""
 LEAST_J2 = 1e-8
 """No energy is known better."""
 FAR = 2.5
@@ -175,13 +177,24 @@ class Inside:
     def _edge(self, which: int) -> Mixture:
         """Energy from the node before an edge to the edge, by all shapes."""
         told, weights = self._told[which], self._weights[which]
+        most_j2 = self._most_j2(self._edges_ns[which])
         return Mixture(
             tuple(
-                part._replace(weight=weight * part.weight)
+                Normal(weight * part.weight, part.mean_j, min(part.variance_j2, most_j2))
                 for weight, one in zip(weights, told, strict=True)
                 for part in one.energy.parts
             )
         )
+
+    def _most_j2(self, at_ns: int) -> float:
+        """The most that the energy at an instant can vary, so near to a node as it is.
+
+        Power is between nothing and ``PEAK`` times its mean, anywhere with the same chance.
+        """
+        _, a, b = self._around.interval(at_ns)
+        away_ns = min(at_ns - a.time_ns + a.half_ns, b.time_ns - at_ns + b.half_ns)
+        mean_w = (b.value - a.value) / (b.time_ns - a.time_ns)
+        return (PEAK * mean_w * away_ns) ** 2 / 12
 
     def _timing_variance_j2(self) -> float:
         """What it costs not to know exactly when the counter refreshed.
