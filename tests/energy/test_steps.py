@@ -63,7 +63,9 @@ def test_two_jumps_that_cannot_be_told_apart_leave_the_answer_open() -> None:
     powers = [(-0.37 + 0.1 * i, 600.0 if i % 2 else 150.0) for i in range(12)]
     levels = levels_of([465.0, 285.0] * 20, [600.0, 150.0] * 20).levels
     found = told(powers, 0.03, levels)
-    assert abs(found.energy.mean_j - energy_j(powers, 0.0, 0.03)) <= 4 * math.sqrt(found.energy.variance_j2)
+    assert abs(found.energy.mean_j - energy_j(powers, 0.0, 0.03)) <= 4 * math.sqrt(
+        found.energy.variance_j2
+    )
 
 
 def test_levels_are_where_readings_crowd() -> None:

@@ -49,7 +49,7 @@ FAST = 0.1
 refresh holds, at most: half of it would take power that is drawn at one end only."""
 PEAK = 2.0
 """Power inside a refresh is taken to be at most so many times its mean."""
-LEAST_J2 = 1e-8
+LEAST_J2 = 1e-10
 """No energy is known better."""
 FAR = 2.5
 """A way of averaging is dropped that explains readings worse by so much, in log each."""

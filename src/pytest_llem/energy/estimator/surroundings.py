@@ -43,7 +43,7 @@ MOST_SLIP = 0.3
 SAME = 0.1
 """A power reading over the same time as a refresh of the counter, to so much of a period,
 says nothing new; counted twice, what was read once would seem well predicted."""
-LEAST_W, LEAST_J2 = 0.01, 1e-6
+LEAST_J2 = 1e-6
 """No reading is taken to be finer."""
 LEAST_WINDOW = 0.2
 """A power reading whose window is cut to less is left out."""
@@ -146,7 +146,7 @@ class Surroundings:
         _, node, _ = self.interval(at_ns)
         levels = self.levels
         mixed_j = levels.spread_w * _own_ns(node) / SECOND_NS
-        ripple_j = (levels.mean_ripple_w + LEAST_W) * self.period_s
+        ripple_j = levels.mean_ripple_w * self.period_s
         power_w = max(levels.power_ripple_w, levels.mean_ripple_w, 0.02 * levels.spread_w)
         power_j = power_w * (averaging_s or 1.0)
         return Noise(mixed_j**2 + ripple_j**2, power_j**2 + LEAST_J2, self._slip_s(at_ns))
