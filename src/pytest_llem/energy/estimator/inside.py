@@ -44,9 +44,10 @@ HERE, AROUND = 8.0, 1.0
 UNSEEN = 1.5
 """Factor on what a fluctuation is told to hide, found by simulation over many loads: one that
 repeats itself shows only some of itself where readings come at the same share of it."""
-FAST = 0.1
-"""A fluctuation that is faster than a refresh moves the energy by about so much of what the
-refresh holds, at most: half of it would take power that is drawn at one end only."""
+FAST = 0.025
+"""A fluctuation that is faster than the readings moves the energy by about so much of what a
+refresh holds: a square wave of a quarter of a refresh, between nothing and twice the mean,
+by 0.036; one that does not reach down to nothing by less."""
 PEAK = 2.0
 """Power inside a refresh is taken to be at most so many times its mean."""
 LEAST_J2 = 1e-10
@@ -204,7 +205,8 @@ class Inside:
         """What it costs not to know exactly when the counter refreshed.
 
         On a regular grid all nodes are misplaced alike, and what that costs at the start
-        it saves at the end; what is left is the period's error and the nodes' own.
+        it saves at the end; what is left is the period's error, the nodes' own, and what
+        power differs from its mean at the very edge.
         """
         slopes: dict[int, float] = {}
         for t_ns, sign in zip(self._edges_ns, (-1.0, 1.0), strict=True):
@@ -221,4 +223,24 @@ class Inside:
             return sum(each) / 3
         together_j = (math.fsum(map(mul, values, column)) for column in zip(*shared, strict=True))
         own_j2 = sum((s * node.jitter_ns) ** 2 for s, node in zip(values, nodes, strict=True))
-        return sum(one**2 for one in together_j) + own_j2
+        return sum(one**2 for one in together_j) + own_j2 + self._unlike_j2()
+
+    def _unlike_j2(self) -> float:
+        """What a misplaced grid costs where power at an edge is unlike that of its refresh.
+
+        Where it is as unlike at the other edge, that cancels.
+        """
+        first, second = (self._unlike_w(t_ns) for t_ns in self._edges_ns)
+        if len(first) != len(second):
+            return 0.0
+        number, _, _ = self._around.interval(self._edges_ns[0])
+        unsure_s = self._around.node(number).half_ns / math.sqrt(3) / 1e9
+        return unsure_s**2 * fmean((b - a) ** 2 for a, b in zip(first, second, strict=True))
+
+    def _unlike_w(self, at_ns: int) -> list[float]:
+        """How far powers that were read next to an instant are from that of its refresh."""
+        means_w = [mean.power_w for mean in self._around.means_w(at_ns, 1)]
+        found = means_w
+        if self._around.has_power:
+            found = means_w + [near.power_w for near in self._around.samples_near(at_ns, 1)]
+        return [power_w - means_w[len(means_w) // 2] for power_w in found]
