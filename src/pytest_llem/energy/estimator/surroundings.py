@@ -47,6 +47,8 @@ LEAST_J2 = 1e-6
 """No reading is taken to be finer."""
 LEAST_WINDOW = 0.2
 """A power reading whose window is cut to less is left out."""
+AT_NODE = 1e-4
+"""Instants so near to a node, in refreshes, are taken to be at it."""
 STRICT = 5.0
 """How strictly readings must be alike for errors to be."""
 
@@ -194,7 +196,9 @@ class Surroundings:
         if not scale or not variance_j2:
             return 0.0
         alike = math.fsum(map(mul, first, second)) / scale
-        low, high = sorted(min(max(self._share(t), 0.01), 0.99) for t in (start_ns, end_ns))
+        low, high = sorted(
+            min(max(self._share(t), AT_NODE), 1 - AT_NODE) for t in (start_ns, end_ns)
+        )
         bridge = low * (1 - high) / math.sqrt(low * (1 - low) * high * (1 - high))
         most_j = self.levels.spread_w * (high - low) * self.period_s
         apart = min(1 - bridge, most_j**2 / (2 * variance_j2))
