@@ -239,8 +239,9 @@ class Inside:
 
     def _unlike_w(self, at_ns: int) -> list[float]:
         """How far powers that were read next to an instant are from that of its refresh."""
-        means_w = [mean.power_w for mean in self._around.means_w(at_ns, 1)]
-        found = means_w
+        (here,) = self._around.means_w(at_ns, 0)
         if self._around.has_power:
-            found = means_w + [near.power_w for near in self._around.samples_near(at_ns, 1)]
-        return [power_w - means_w[len(means_w) // 2] for power_w in found]
+            near = self._around.samples_near(at_ns, 1)
+        else:
+            near = self._around.means_w(at_ns, 1)
+        return [one.power_w - here.power_w for one in near]
