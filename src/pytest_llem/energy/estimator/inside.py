@@ -44,10 +44,10 @@ HERE, AROUND = 8.0, 1.0
 UNSEEN = 1.5
 """Factor on what a fluctuation is told to hide, found by simulation over many loads: one that
 repeats itself shows only some of itself where readings come at the same share of it."""
-FAST = 0.025
-"""A fluctuation that is faster than the readings moves the energy by about so much of what a
-refresh holds: a square wave of a quarter of a refresh, between nothing and twice the mean,
-by 0.036; one that does not reach down to nothing by less."""
+FAST_S = 0.0025
+"""What fluctuates unseen, from one kernel or layer to the next, moves the energy by about what
+is drawn in so much time at most: a square wave of 25 ms between nothing and twice the mean by
+3.6 ms of it, one that does not reach down to nothing by less."""
 PEAK = 2.0
 """Power inside a refresh is taken to be at most so many times its mean."""
 LEAST_J2 = 1e-10
@@ -153,7 +153,8 @@ class Inside:
             share = share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
             hidden_j2 = share * self._around.hidden_j2(averaging_s)
             variance_j2 = UNSEEN * max(UNSEEN * variance_j2, hidden_j2)
-            most_j = FAST * (b.value - a.value) + math.sqrt(LEAST_J2)
+            mean_w = (b.value - a.value) / (b.time_ns - a.time_ns) * 1e9
+            most_j = FAST_S * mean_w + math.sqrt(LEAST_J2)
             belief = -fit.buzz_j2 / most_j**2 / 2
         energy = Mixture((Normal(1.0, energy_j, variance_j2),))
         return Told(fit.log_evidence / len(boxes), energy, belief)
