@@ -31,6 +31,10 @@ faster than all readings."""
 TRUST = {"wavers": 1.7}
 """Factors on standard deviations, found by simulation over many loads; 1 for the others. What
 alternates from refresh to refresh is explained by wrong ways of averaging almost as well."""
+HIDDEN = {"wavers": 2.0}
+"""Factors on the variance of what fluctuates unseen; 0 for the others. What goes back and forth
+within a refresh is the one course that such a fluctuation, seen at the same share of it every
+time, cannot be told from."""
 STEPS = "steps"
 """It stands still and jumps."""
 BELIEF = {STEPS: -4.0, "buzzes": 1.0}
@@ -153,10 +157,11 @@ class Inside:
         energy_j, unit_variance = fit.energy_until(at_s)
         variance_j2 = unit_variance * fit.local_scale2_w2(at_s, period_s / 2)
         variance_j2 *= TRUST.get(name, 1.0) ** 2
+        share = share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
+        hidden_j2 = share * self._around.hidden_j2(averaging_s)
+        variance_j2 += HIDDEN.get(name, 0.0) * hidden_j2
         belief = 0.0
         if course.buzz:
-            share = share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
-            hidden_j2 = share * self._around.hidden_j2(averaging_s)
             variance_j2 = UNSEEN * max(UNSEEN * variance_j2, hidden_j2)
             mean_w = (b.value - a.value) / (b.time_ns - a.time_ns) * 1e9
             most_j = FAST_S * mean_w + math.sqrt(LEAST_J2)
