@@ -213,6 +213,7 @@ def test_facts_have_units(tmp_path: Path) -> None:
         "slowed_ns": slowed_ns,
         "processes": [],
         "foreign_processes": None,
+        "wraps": None,
     }
 
 
@@ -220,6 +221,19 @@ def test_processes_on_the_gpu_are_listed(tmp_path: Path) -> None:
     gpu = Gpu(curve=STEADY, processes=(Process(pid=4242), Process(pid=17)))
     code = "show(meter.facts(meter.discover()[0]).processes)"
     assert with_gpus(tmp_path, [gpu], code) == [17, 4242]
+
+
+def test_a_gpu_without_a_counter_that_is_lost_by_its_field_is_lost(tmp_path: Path) -> None:
+    gpu = Gpu(curve=STEADY, uuid="GPU-a", unsupported=("counter",))
+    code = """
+device = meter.discover()[0]
+with open(os.environ["LLEM_NVML_DOUBLE"], "a") as script:
+    script.write("gpu GPU-a\\nerror 15 instant\\n")
+time.sleep(0.05)
+show(error(meter.read, device))
+"""
+    told = with_gpus(tmp_path, [gpu], "import os\n" + code)
+    assert told.startswith("MeterError: GPU GPU-a cannot be read any more: GPU is lost")
 
 
 def test_facts_that_the_driver_lacks_are_none(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_a_counter_that_begins_anew_is_carried_on(root: Path) -> None:
         energies.append(meter.read(device).energy_j or 0.0)
     steps = [b - a for a, b in pairwise(energies)]
     assert steps == pytest.approx([1.0, 1.5, 0.2])
+    assert meter.facts(device).wraps == 1
 
 
 @given(shown=st.lists(st.integers(0, RANGE_UJ - 1), min_size=2, max_size=20))

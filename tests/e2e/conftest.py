@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from instruments.nvml_double import Driver, Gpu
 
 RANGE_UJ = 1_000_000_000
-LEFT_UJ = 75_000_000
-"""Until the package's counter begins anew, which is within the measurement."""
 POWER_W = 50.0
 
 
@@ -64,8 +62,12 @@ def _files(root: Path) -> list[Path]:
 
 
 @pytest.fixture
-def powercap(tmp_path: Path) -> Iterator[Path]:
-    """A package that draws a constant power, its counter renewed every two milliseconds."""
+def powercap(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A package that draws a constant power, its counter renewed every two milliseconds.
+
+    Its power in watts may be the parameter; the counter begins anew every 1000 J.
+    """
+    power_w: float = getattr(request, "param", POWER_W)
     zone = tmp_path / "powercap" / "intel-rapl:0"
     zone.mkdir(parents=True)
     (zone / "name").write_text("package-0\n")
@@ -74,8 +76,8 @@ def powercap(tmp_path: Path) -> Iterator[Path]:
 
     def renew() -> None:
         while True:
-            used_uj = int((time.monotonic() - started_s) * POWER_W * 1e6)
-            shown_uj = (RANGE_UJ - LEFT_UJ + used_uj) % RANGE_UJ
+            used_uj = int((time.monotonic() - started_s) * power_w * 1e6)
+            shown_uj = used_uj % RANGE_UJ
             (zone / "new").write_text(f"{shown_uj}\n")
             os.replace(zone / "new", zone / "energy_uj")  # noqa: PTH105 - as sysfs, never half
             if ended.wait(0.002):

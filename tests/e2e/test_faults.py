@@ -8,7 +8,7 @@ import pytest
 
 from instruments.curves import Constant
 from instruments.nvml_double import Gpu
-from instruments.tenants import Slice
+from instruments.tenants import Process, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +41,14 @@ def test_it(energy):
 
 def test_after(energy): pass
 """
+
+
+OWN_NUMBER = """
+import os, pathlib
+
+pathlib.Path({file!r}).write_text(str(os.getpid()))
+"""
+"""Read by the measured process last, so that the file has its number."""
 
 
 def measured_through(run: Run, driver: Driver, uuid: str, statement: str) -> pytest.RunResult:
@@ -115,6 +123,7 @@ def test_a_gpu_that_is_lost_is_said_to_be_lost(run: Run, results: Results, gpus:
         ("spike counter 90000000 every=7", "leapt by"),
         ("slow 50ms every=9", "took longer than 20 ms"),
         ("zero counter every=4", "readings gave no energy"),
+        ("zero counter instant power from=NOW", "readings gave any energy but zero"),
     ],
 )
 def test_what_is_odd_about_readings_is_said(
@@ -127,6 +136,26 @@ def test_what_is_odd_about_readings_is_said(
     for window in found["windows"]:
         if window["valid"]:
             assert window["energy_j"] == pytest.approx(300 * window["duration_s"], rel=0.06)
+
+
+def test_a_process_of_somebody_else_is_named(
+    run: Run, results: Results, gpus: Gpus, pytester: pytest.Pytester
+) -> None:
+    own = pytester.path / "own"
+    driver = gpus(Gpu(curve=Constant(300.0), uuid="GPU-aaaa", processes=(Process(pid=own),)))
+    pytester.makeconftest(OWN_NUMBER.format(file=str(own)))
+    measured_through(run, driver, "GPU-aaaa", "process 1 from=NOW").assert_outcomes(passed=2)
+    found = measurement(results)
+    assert "GPU-aaaa also computed for others: process 1" in found["warnings"]
+    assert not found["windows"][-1]["valid"]
+
+
+def test_a_process_that_may_be_anybodys_is_named(run: Run, results: Results, gpus: Gpus) -> None:
+    driver = gpus(Gpu(curve=Constant(300.0), uuid="GPU-aaaa"))
+    measured_through(run, driver, "GPU-aaaa", "process 1 from=NOW").assert_outcomes(passed=2)
+    found = measurement(results)
+    assert found["valid"]
+    assert [text for text in found["warnings"] if "GPU-aaaa computed for process 1" in text]
 
 
 def test_a_window_that_was_disturbed_is_measured_again(

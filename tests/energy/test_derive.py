@@ -196,6 +196,70 @@ def test_a_changed_power_limit_makes_a_window_invalid() -> None:
     assert any("700 W to 500 W" in warning for warning in measured.warnings)
 
 
+LATE = WHOLE[2].end_ns - 80 * MS
+"""Between the last look within the third window and its end."""
+
+
+def looked(trace: Trace, fact: Callable[[int], Facts]) -> Trace:
+    """The same trace, looked at every quarter of a second, never at an edge."""
+    starts = range(ORIGIN - 100 * MS, ORIGIN + 20 * SECOND, 250 * MS)
+    trace.facts[:] = [fact(t) for t in starts]
+    return trace
+
+
+@pytest.mark.parametrize(
+    ("fact", "named"),
+    [
+        (lambda t: Facts(t, power_limit_w=700.0 if t < LATE else 500.0), "700 W to 500 W"),
+        (lambda t: Facts(t, throttle_reasons=("hw_slowdown",) * (t >= LATE)), "hw_slowdown"),
+        (lambda t: Facts(t, slowed_ns=30 * MS * (t >= LATE)), "slowed for 0.03 s"),
+        (lambda t: Facts(t, foreign_processes=(7,) if t >= LATE else ()), "process 7"),
+    ],
+)
+def test_what_begins_after_the_last_look_of_a_window_is_noticed(
+    fact: Callable[[int], Facts], named: str
+) -> None:
+    measured = derive_measured(marks_of(WHOLE), [looked(trace_of(Constant(300.0)), fact)])
+    assert [window.valid for window in measured.windows[:3]] == [True, True, False]
+    assert any(named in warning for warning in measured.windows[2].warnings)
+
+
+def test_a_look_long_after_a_window_says_nothing_of_it() -> None:
+    trace = trace_of(Constant(300.0), facts=lambda t: Facts(t, throttle_reasons=()))
+    trace.facts[:] = [
+        Facts(WHOLE[0].start_ns, throttle_reasons=()),
+        Facts(WHOLE[0].end_ns + 700 * MS, throttle_reasons=("hw_slowdown",)),
+    ]
+    assert derive_measured(marks_of(WHOLE[:1]), [trace]).windows[0].valid
+
+
+def test_being_slowed_for_next_to_no_time_is_said_and_does_no_harm() -> None:
+    trace = looked(trace_of(Constant(300.0)), lambda t: Facts(t, slowed_ns=900_000 * (t >= LATE)))
+    sample = derive_measured(marks_of(WHOLE), [trace]).windows[2]
+    assert sample.valid
+    assert any("was slowed for 0.0009 s" in warning for warning in sample.warnings)
+
+
+def test_processes_that_may_be_anybodys_are_named_and_do_no_harm() -> None:
+    trace = looked(trace_of(Constant(300.0)), lambda t: Facts(t, processes=(41, 42)))
+    measured = derive_measured(marks_of(WHOLE), [trace])
+    assert all(window.valid for window in measured.windows)
+    (warning,) = [text for text in measured.warnings if "41, 42" in text]
+    assert "cannot be told" in warning
+
+
+def test_a_window_in_which_every_reading_was_zero_says_so() -> None:
+    trace = trace_of(Constant(300.0))
+    for i, before_ns in enumerate(trace.before_ns):
+        if WHOLE[1].start_ns - 50 * MS <= before_ns <= WHOLE[3].end_ns + 50 * MS:
+            trace.energy_j[i] = math.nan
+    measured = derive_measured(marks_of(WHOLE), [trace])
+    for window in measured.windows[1:4]:
+        assert (window.valid, window.energy_j) == (False, None)
+        assert any("gave any energy but zero" in warning for warning in window.warnings)
+    assert not any("any power" in warning for warning in measured.warnings)
+
+
 def test_a_load_that_was_not_steady_is_said() -> None:
     warm_up = WarmUp(start_ns=0, end_ns=1, passes=3, converged=False, reason="drifted by 9 %")
     measured = derive_measured(marks_of(WHOLE, warm_up=warm_up), [trace_of(Constant(300.0))])

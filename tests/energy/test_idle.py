@@ -8,19 +8,27 @@ import pytest
 
 from instruments.curves import Constant, Piece, Pieces, Ramp, Square
 from instruments.recordings import MS, SECOND, Sensor, Watch
+from pytest_llem.devices.meter import Facts
 from pytest_llem.energy.idle import IdleWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from instruments.curve import Curve
+    from pytest_llem.energy.idle import Known
     from pytest_llem.energy.marks import Idle
 
-Known = dict[tuple[str, ...], "Idle"]
 
-
-def looked(curves: list[Curve], known: Known, least_s: float = 1.0) -> tuple[Idle, float]:
+def looked(
+    curves: list[Curve],
+    known: Known,
+    least_s: float = 1.0,
+    facts: Callable[[int], Facts] = Facts,
+) -> tuple[Idle, float]:
     """What was found, and how long it took."""
     sensors = [Sensor(phase_ns=(37 + 13 * i) * MS) for i in range(len(curves))]
     scene = Watch.over(curves, sensors)
+    scene.meter.facts_of = facts
     scene.run(0.2)
     idle = IdleWatch(scene.sampler, known, round(least_s * SECOND))
     since_ns = scene.clock()
@@ -55,6 +63,37 @@ def test_what_no_longer_holds_is_measured_anew() -> None:
     assert found.power_w == pytest.approx(90.0, rel=0.01)
     (kept,) = known.values()
     assert kept == found
+
+
+def test_each_device_is_remembered_by_itself() -> None:
+    known: Known = {}
+    _, long_s = looked([Constant(61.0), Constant(75.0)], known)
+    assert {uuid: one.power_w for uuid, one in known.items()} == {
+        "GPU-0": pytest.approx(61.0, rel=0.005),
+        "GPU-1": pytest.approx(75.0, rel=0.005),
+    }
+    alone, short_s = looked([Constant(61.0)], known)
+    assert alone.confirmed
+    assert alone.power_w == pytest.approx(61.0, rel=0.005)
+    assert short_s < long_s - 0.4
+
+
+def test_only_the_device_that_changed_is_forgotten() -> None:
+    known: Known = {}
+    looked([Constant(61.0), Constant(75.0)], known)
+    before = dict(known)
+    found, _ = looked([Constant(61.0), Constant(99.0)], known)
+    assert not found.confirmed
+    assert found.power_w == pytest.approx(160.0, rel=0.01)
+    assert known["GPU-1"] != before["GPU-1"]
+
+
+def test_a_device_on_which_others_compute_does_not_idle() -> None:
+    known: Known = {}
+    found, _ = looked([Constant(250.0)], known, facts=lambda t: Facts(t, foreign_processes=(77,)))
+    assert found.power_w is None
+    assert "others meanwhile: 77" in found.reason
+    assert known == {}
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.sampling.sampler import Sampler
+from pytest_llem.energy.sampling.samplers import Samplers
 from pytest_llem.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SECOND = 1_000_000_000
 
@@ -157,3 +163,95 @@ def test_the_thread_starts_and_stops_whenever_asked() -> None:
     counts = [len(trace) for trace in sampler.traces]
     time.sleep(0.1)
     assert counts == [len(trace) for trace in sampler.traces]
+
+
+def test_slow_facts_do_not_starve_readings() -> None:
+    sampler, clock, meter = fake()
+
+    def slow(device: Device) -> Facts:
+        del device
+        clock.now_ns += 550_000_000
+        return Facts(clock())
+
+    meter.facts = slow  # type: ignore[method-assign]
+    attend(sampler, on=True)
+    drive(sampler, clock, 22)
+    assert len(sampler.traces[0].facts) <= 11
+    assert len(sampler.traces[0]) > 200
+
+
+def test_settled_means_looked_at_for_disturbances_too() -> None:
+    sampler, clock, _ = fake()
+    attend(sampler, on=True)
+    drive(sampler, clock, 2)
+    facts = sampler.traces[0].facts
+    edge_ns = facts[-1].time_ns
+    while len(facts) and facts[-1].time_ns <= edge_ns:
+        assert not sampler.settled_after(edge_ns)
+        drive(sampler, clock, 0.02)
+    drive(sampler, clock, 0.3)
+    assert sampler.settled_after(edge_ns)
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Sampler, threading.Event]]:
+    """A sampler whose device does not answer its fourth reading before the event is set."""
+    monkeypatch.setattr("pytest_llem.energy.sampling.sampler.HANGING_NS", 20_000_000)
+    monkeypatch.setattr("pytest_llem.energy.sampling.sampler.STOP_S", 0.05)
+    meter = FakeMeter(FakeClock(), continuous=True)
+    meter._clock = time.monotonic_ns  # type: ignore[assignment]
+    answered, read = threading.Event(), meter.read
+
+    def slow(device: Device) -> Reading:
+        if len(sampler.traces[0]) == 3:
+            answered.wait()
+        return read(device)
+
+    meter.read = slow  # type: ignore[method-assign]
+    sampler = Sampler(meter, meter.discover()[:1])
+    sampler.attend(on=True)
+    sampler.start()
+    while not sampler.lost:
+        time.sleep(0.005)
+    yield sampler, answered
+    answered.set()
+    sampler.stop()
+
+
+def test_a_call_that_does_not_come_back_is_a_lost_device_and_stops_nobody(
+    hanging: tuple[Sampler, threading.Event],
+) -> None:
+    sampler, answered = hanging
+    (trace,) = sampler.traces
+    assert "the driver has not answered for" in trace.loss
+    assert sampler.settled_after(time.monotonic_ns())
+    assert sampler.read_until_ns() is None
+    sampler.stop()
+    assert sampler.hanging
+    answered.set()
+    while sampler.hanging:
+        time.sleep(0.005)
+    assert len(trace) == 3
+
+
+def test_a_call_that_comes_back_late_is_no_loss_any_more(
+    hanging: tuple[Sampler, threading.Event],
+) -> None:
+    sampler, answered = hanging
+    answered.set()
+    while sampler.lost:
+        time.sleep(0.005)
+    assert len(sampler.traces[0]) > 3
+    sampler.stop()
+    assert not sampler.hanging
+
+
+def test_a_lost_device_of_one_meter_does_not_hold_back_another() -> None:
+    alive, clock, _ = fake()
+    gone, other_clock, meter = fake()
+    drive(gone, other_clock, 1)
+    meter.broken["GPU-0"] = MeterError("GPU-0 is lost")
+    drive(gone, other_clock, 2)
+    drive(alive, clock, 3)
+    both = Samplers([alive, gone])
+    assert both.read_until_ns() == alive.traces[0].after_ns[-1]

@@ -125,9 +125,7 @@ def driver_calls(meter: NvmlMeter, device: Device) -> dict[str, Callable[[], obj
     handle = nvml.nvmlDeviceGetHandleByUUID(device.uuid)
     single: dict[str, Callable[[], object]] = {
         "counter": lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle),
-        "instant power": lambda: nvml.nvmlDeviceGetFieldValues(
-            handle, [nvml.NVML_FI_DEV_POWER_INSTANT]
-        ),
+        "instant power": lambda: _field(nvml, handle, nvml.NVML_FI_DEV_POWER_INSTANT),
         "average power": lambda: nvml.nvmlDeviceGetPowerUsage(handle),
     }
     together: dict[str, Callable[[], object]] = {
@@ -135,6 +133,18 @@ def driver_calls(meter: NvmlMeter, device: Device) -> dict[str, Callable[[], obj
         "facts": lambda: meter.facts(device),
     }
     return {name: call for name, call in single.items() if _answers(nvml, call)} | together
+
+
+def _field(nvml: Any, handle: Any, field: int) -> Any:
+    """A field's value; the call itself succeeds where the field does not.
+
+    Raises:
+        pynvml.NVMLError: the driver does not know it.
+    """
+    (value,) = nvml.nvmlDeviceGetFieldValues(handle, [field])
+    if value.nvmlReturn != nvml.NVML_SUCCESS:
+        raise nvml.NVMLError(value.nvmlReturn)
+    return value
 
 
 def _answers(nvml: Any, call: Callable[[], object]) -> bool:

@@ -19,6 +19,7 @@ from gpu.recording import Recorder
 from gpu.report import write_traces
 from instruments.curves import Constant, Sine, Sum
 from instruments.loaded_card import LoadedCard
+from instruments.nvml_double import Gpu, nvml_double, run_json
 from instruments.recordings import MS, SECOND, Sensor, VirtualClock
 from pytest_llem.results.parquet import read_parquet
 
@@ -250,6 +251,25 @@ def test_the_cost_of_a_call_is_what_it_took() -> None:
     assert one["p50_us"] == pytest.approx(50.5)
     assert one["p99_us"] == pytest.approx(99.01)
     assert one["max_us"] == 100
+
+
+def test_only_calls_that_the_driver_answers_are_timed(tmp_path: Path) -> None:
+    code = """
+import json
+from gpu.__main__ import driver_calls
+from pytest_llem.devices.nvml.meter import NvmlMeter
+meter = NvmlMeter()
+print(json.dumps(list(driver_calls(meter, meter.discover()[0]))))
+"""
+    known = run_json(code, nvml_double(tmp_path, [Gpu(curve=Constant(300.0))]))
+    assert known == ["counter", "instant power", "average power", "a reading", "facts"]
+    lacking = Gpu(curve=Constant(300.0), unsupported=("instant",))
+    assert run_json(code, nvml_double(tmp_path, [lacking])) == [
+        "counter",
+        "average power",
+        "a reading",
+        "facts",
+    ]
 
 
 def test_a_variation_has_the_interval_of_chi_squared() -> None:

@@ -117,6 +117,7 @@ FACTS = st.builds(
     slowed_ns=st.none() | INT64,
     processes=st.none() | st.lists(INT64, max_size=3).map(tuple),
     foreign_processes=st.none() | st.lists(INT64, max_size=3).map(tuple),
+    wraps=st.none() | INT64,
 )
 
 

@@ -79,6 +79,9 @@ class Facts:
     """Processes that compute on the device."""
     foreign_processes: tuple[int, ...] | None = None
     """Those of them that are not the experiment's; ``None`` if they cannot be told apart."""
+    wraps: int | None = None
+    """How often the meter carried the energy counter on since an arbitrary origin, because it
+    had gone round its range."""
 
 
 class CpuClock(Protocol):

@@ -43,6 +43,7 @@ class Zone:
     last_uj: int | None = None
     rounds_uj: int = 0
     last_ns: int = 0
+    wraps: int = 0
 
 
 class RaplMeter:
@@ -97,9 +98,10 @@ class RaplMeter:
         after_ns = time.monotonic_ns()
         return Reading(before_ns, after_ns, _carried_on(zone, shown_uj, after_ns), None)
 
-    def facts(self, device: Device) -> Facts:  # noqa: ARG002 - all are alike
-        """Nothing is known but the time."""
-        return Facts(time_ns=time.monotonic_ns())
+    def facts(self, device: Device) -> Facts:
+        """Nothing is known but how often the counter began anew."""
+        zone = self._zones.get(device.uuid)
+        return Facts(time_ns=time.monotonic_ns(), wraps=None if zone is None else zone.wraps)
 
     def close(self) -> None:
         """There is nothing to give back."""
@@ -128,6 +130,7 @@ def _carried_on(zone: Zone, shown_uj: int, now_ns: int) -> float | None:
             return None
         if shown_uj < last_uj:
             zone.rounds_uj += zone.range_uj
+            zone.wraps += 1
     return (zone.rounds_uj + shown_uj) * MICROJOULE
 
 

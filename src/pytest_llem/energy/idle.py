@@ -42,13 +42,17 @@ class Sampling(Protocol):
     def settled_after(self, time_ns: int) -> bool: ...
 
 
+Known = dict[str, Idle]
+"""What each of the devices of a run draws, by UUID."""
+
+
 @dataclass(slots=True)
 class IdleWatch:
     """Watches devices idle: briefly where it is known what they draw, else as long as asked."""
 
     sampling: Sampling
-    known: dict[tuple[str, ...], Idle]
-    """Idle powers by the devices' UUIDs, shared by the experiments of a run."""
+    known: Known
+    """Shared by the experiments of a run."""
     least_ns: int
     """How long to look where nothing is known."""
     found: Idle | None = None
@@ -66,34 +70,45 @@ class IdleWatch:
         late = now_ns > self._end_ns + LONGEST_NS
         if now_ns < self._end_ns or not (late or self.sampling.settled_after(self._end_ns)):
             return False
-        seen = idle_power(traces, since_ns + LEAD_NS, self._end_ns)
-        known = self.known.get(self._devices())
-        if known is not None and not late and _same(known, seen):
-            self.found = known.model_copy(update={"confirmed": True})
-            return True
-        if known is not None and not late:  # it no longer holds: look as long as asked
-            del self.known[self._devices()]
-            self._end_ns = since_ns + LEAD_NS + self.least_ns
-            return self.done(since_ns, now_ns)
-        if seen.power_w is not None:
-            self.known[self._devices()] = seen
-        self.found = seen
+        seen = {
+            trace.device.uuid: idle_power(trace, since_ns + LEAD_NS, self._end_ns)
+            for trace in traces
+        }
+        if not late and self._all_known():
+            return self._checked(seen, since_ns, now_ns)
+        self.known |= {uuid: one for uuid, one in seen.items() if one.power_w is not None}
+        self.found = _together(list(seen.values()))
         return True
 
+    def _checked(self, seen: Known, since_ns: int, now_ns: int) -> bool:
+        """Whether what is known still holds; else it is looked at for as long as asked."""
+        changed = [uuid for uuid, one in seen.items() if not _same(self.known[uuid], one)]
+        if not changed:
+            found = _together([self.known[uuid] for uuid in seen])
+            self.found = found.model_copy(update={"confirmed": True})
+            return True
+        for uuid in changed:
+            del self.known[uuid]
+        self._end_ns = since_ns + LEAD_NS + self.least_ns
+        return self.done(since_ns, now_ns)
+
     def _look_ns(self) -> int:
-        return min(CONFIRM_NS, self.least_ns) if self._devices() in self.known else self.least_ns
+        return min(CONFIRM_NS, self.least_ns) if self._all_known() else self.least_ns
 
-    def _devices(self) -> tuple[str, ...]:
-        return tuple(trace.device.uuid for trace in headline(self.sampling.traces))
+    def _all_known(self) -> bool:
+        return all(trace.device.uuid in self.known for trace in headline(self.sampling.traces))
 
 
-def idle_power(traces: Sequence[Trace], start_ns: int, end_ns: int) -> Idle:
-    """Power of all devices between two instants, if it was flat."""
+def idle_power(trace: Trace, start_ns: int, end_ns: int) -> Idle:
+    """Power of a device between two instants, if it was flat and nobody else computed there."""
     middle_ns = (start_ns + end_ns) // 2
     spans = ((start_ns, end_ns), (start_ns, middle_ns), (middle_ns, end_ns))
-    whole, first, second = (_power(traces, *span) for span in spans)
+    whole, first, second = (_power(trace, *span) for span in spans)
     if whole is None or first is None or second is None:
         return Idle(reason="the devices could not be read while they idled")
+    if others := _others(trace, start_ns, end_ns):
+        numbers = ", ".join(map(str, others))
+        return Idle(reason=f"{trace.device.uuid} computed for others meanwhile: {numbers}")
     if not _alike(first, second):
         return Idle(
             reason=f"power was not flat: {first[0]:.1f} W, then {second[0]:.1f} W, so the devices "
@@ -107,17 +122,31 @@ def idle_power(traces: Sequence[Trace], start_ns: int, end_ns: int) -> Idle:
     )
 
 
-def _power(traces: Sequence[Trace], start_ns: int, end_ns: int) -> tuple[float, float] | None:
+def _together(devices: Sequence[Idle]) -> Idle:
+    """Devices as one; why nothing is known of them where it is not of one."""
+    for one in devices:
+        if one.power_w is None:
+            return one
+    return Idle(
+        power_w=math.fsum(one.power_w or 0.0 for one in devices),
+        power_uncertainty_w=math.hypot(*(one.power_uncertainty_w or 0.0 for one in devices)),
+        reason=devices[0].reason,
+    )
+
+
+def _others(trace: Trace, start_ns: int, end_ns: int) -> list[int]:
+    """Processes that are not the experiment's, by number."""
+    looks = [fact for fact in trace.facts if start_ns <= fact.time_ns <= end_ns]
+    return sorted({pid for fact in looks for pid in fact.foreign_processes or ()})
+
+
+def _power(trace: Trace, start_ns: int, end_ns: int) -> tuple[float, float] | None:
     """Mean power and the half-width of its 95 % interval, in watts."""
     seconds = (end_ns - start_ns) / 1e9
-    power_w, square_w2 = 0.0, 0.0
-    for trace in traces:
-        window = estimate_window(trace, start_ns, end_ns)
-        if window.energy_j is None or window.uncertainty_j is None:
-            return None
-        power_w += window.energy_j / seconds
-        square_w2 += (window.uncertainty_j / seconds) ** 2
-    return power_w, math.sqrt(square_w2)
+    window = estimate_window(trace, start_ns, end_ns)
+    if window.energy_j is None or window.uncertainty_j is None:
+        return None
+    return window.energy_j / seconds, window.uncertainty_j / seconds
 
 
 def _same(known: Idle, seen: Idle) -> bool:

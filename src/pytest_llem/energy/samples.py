@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.estimator.window import estimate_window
@@ -19,14 +20,22 @@ if TYPE_CHECKING:
 
 LIMIT_TOLERANCE = 1e-3
 """Relative; drivers report the power limit with noise in the last digit."""
+LOOK_AFTER_NS = 500_000_000
+"""What is seen of a device so soon after a window may have begun in it, since its last look."""
+SLOWED_SHARE = 1e-3
+"""Slowed for a smaller share of a window, a device hardly used another energy: that is said, and
+the window counts."""
 
 
 def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
     """What a window came to: energy summed over the devices, work over the passes."""
     energies = [estimate_window(trace, mark.start_ns, mark.end_ns) for trace in traces]
     seen = [_facts_of(trace, mark) for trace in traces]
-    disturbances = list(_disturbances(traces, seen))
     duration_s = (mark.end_ns - mark.start_ns) / 1e9
+    around = [
+        [*facts, *_facts_after(trace, mark)] for trace, facts in zip(traces, seen, strict=True)
+    ]
+    disturbances = list(_disturbances(traces, around, duration_s))
     energy_j = _sum(energy.energy_j for energy in energies)
     return WindowSample(
         phase=mark.phase,
@@ -50,7 +59,12 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
         power_limit_w=_sum(facts[-1].power_limit_w if facts else None for facts in seen),
         throttle_reasons=_throttle_reasons(seen),
         valid=all(energy.valid for energy in energies) and not disturbances,
-        warnings=(*_warnings(traces, energies), *disturbances),
+        warnings=(
+            *_warnings(traces, energies),
+            *_silences(traces, mark),
+            *_oddities(traces, around, duration_s),
+            *disturbances,
+        ),
         finish_reasons=_finish_reasons(mark.passes),
         output_length=mark.output_length,
     )
@@ -63,19 +77,22 @@ def _facts_of(trace: Trace, mark: WindowMark) -> list[Facts]:
     return [*before[-1:], *inside]
 
 
-def _disturbances(traces: Sequence[Trace], seen: Sequence[list[Facts]]) -> Iterator[str]:
+def _facts_after(trace: Trace, mark: WindowMark) -> list[Facts]:
+    """The first look after the window, if it came soon."""
+    soon_ns = mark.end_ns + LOOK_AFTER_NS
+    return [fact for fact in trace.facts if mark.end_ns < fact.time_ns <= soon_ns][:1]
+
+
+def _disturbances(
+    traces: Sequence[Trace], seen: Sequence[list[Facts]], duration_s: float
+) -> Iterator[str]:
     """What makes a window invalid although its energy is known."""
     for trace, facts in zip(traces, seen, strict=True):
-        reasons = {reason for fact in facts for reason in fact.throttle_reasons or ()}
-        if harmful := sorted(reasons - HARMLESS):
+        harmful = _harmful(facts)
+        if harmful:
             yield f"{trace.device.uuid} was throttled: {', '.join(harmful)}"
-        slowed = [fact.slowed_ns for fact in facts if fact.slowed_ns is not None]
-        if not harmful and slowed and slowed[-1] > slowed[0]:
-            seconds = (slowed[-1] - slowed[0]) / 1e9
-            yield (
-                f"{trace.device.uuid} was slowed for {seconds:.3g} s by heat or a limit of its "
-                "board, between two looks"
-            )
+        elif (slowed_s := _slowed_s(facts)) > SLOWED_SHARE * duration_s:
+            yield _slowed(trace, slowed_s)
         if foreign := _foreign(facts):
             yield f"{trace.device.uuid} also computed for others: {foreign}"
         limits = [fact.power_limit_w for fact in facts if fact.power_limit_w is not None]
@@ -86,12 +103,73 @@ def _disturbances(traces: Sequence[Trace], seen: Sequence[list[Facts]]) -> Itera
             )
 
 
+def _oddities(
+    traces: Sequence[Trace], seen: Sequence[list[Facts]], duration_s: float
+) -> Iterator[str]:
+    """What is said of a window that counts all the same."""
+    for trace, facts in zip(traces, seen, strict=True):
+        if not _harmful(facts) and 0 < (slowed_s := _slowed_s(facts)) <= SLOWED_SHARE * duration_s:
+            yield _slowed(trace, slowed_s)
+        wraps = [fact.wraps for fact in facts if fact.wraps is not None]
+        if wraps and wraps[-1] > wraps[0]:
+            yield f"{trace.device.uuid}: the energy counter wrapped and was carried on"
+        if strangers := _strangers(facts):
+            yield (
+                f"{trace.device.uuid} computed for {strangers}, and it cannot be told whether for "
+                "others or for the experiment under other numbers"
+            )
+
+
+def _silences(traces: Sequence[Trace], mark: WindowMark) -> Iterator[str]:
+    """Devices that gave nothing at all in the window, though they do at other times."""
+    for trace in traces:
+        count = len(trace)
+        first = bisect_right(trace.after_ns, mark.start_ns, 0, count)
+        last = bisect_left(trace.before_ns, mark.end_ns, 0, count)
+        for name, column in (("energy", trace.energy_j), ("power", trace.power_w)):
+            inside = column[first:last]
+            if not inside or not all(map(math.isnan, inside)):
+                continue
+            if not all(map(math.isnan, column[:count])):
+                yield (
+                    f"{trace.device.uuid}: none of {len(inside)} readings gave any {name} but zero, "
+                    "which is no answer"
+                )
+
+
+def _harmful(facts: Sequence[Facts]) -> list[str]:
+    reasons = {reason for fact in facts for reason in fact.throttle_reasons or ()}
+    return sorted(reasons - HARMLESS)
+
+
+def _slowed_s(facts: Sequence[Facts]) -> float:
+    slowed = [fact.slowed_ns for fact in facts if fact.slowed_ns is not None]
+    return (slowed[-1] - slowed[0]) / 1e9 if slowed else 0.0
+
+
+def _slowed(trace: Trace, seconds: float) -> str:
+    return (
+        f"{trace.device.uuid} was slowed for {seconds:.3g} s by heat or a limit of its "
+        "board, between two looks"
+    )
+
+
 def _foreign(facts: Sequence[Facts]) -> str:
     """Processes that are not the experiment's, by number."""
-    seen = sorted({pid for fact in facts for pid in fact.foreign_processes or ()})
-    if not seen:
+    return _numbered({pid for fact in facts for pid in fact.foreign_processes or ()})
+
+
+def _strangers(facts: Sequence[Facts]) -> str:
+    """Processes of which it is not known whose they are, by number."""
+    looks = [fact for fact in facts if fact.foreign_processes is None]
+    return _numbered({pid for fact in looks for pid in fact.processes or ()})
+
+
+def _numbered(pids: set[int]) -> str:
+    if not pids:
         return ""
-    return f"process {seen[0]}" if len(seen) == 1 else f"processes {', '.join(map(str, seen))}"
+    numbers = ", ".join(map(str, sorted(pids)))
+    return f"process {numbers}" if len(pids) == 1 else f"processes {numbers}"
 
 
 def _warnings(traces: Sequence[Trace], energies: Sequence[WindowEnergy]) -> Iterator[str]:

@@ -132,7 +132,8 @@ def _floor(entries: Sequence[Entry], view: View) -> Iterable[Column]:
         for value, entry in zip(written, entries, strict=True)
     ]
     name = "times reference"
-    yield Column(name, ("times", "reference"), cells, (True, False), leaves=_turn(name))
+    title = ("", f"{view.signs.times} reference")
+    yield Column(name, title, cells, (True, False), leaves=_turn(name))
 
 
 def _phases(entries: Sequence[Entry], view: View) -> Iterable[Column]:

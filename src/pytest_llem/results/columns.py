@@ -49,6 +49,7 @@ FACTS = (
         "",
         "Those that are not the experiment's; null if they cannot be told apart",
     ),
+    ("wraps", "int64", "1", "Times the meter carried the energy counter on; null is unknown"),
 )
 MARKS = (
     ("measurement", "int32", "1", "Number of the measurement within its experiment, from 0"),

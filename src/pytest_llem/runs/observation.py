@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.devices.meter import Device, Meter
     from pytest_llem.devices.selection import MeterChoice
-    from pytest_llem.energy.marks import Idle
+    from pytest_llem.energy.idle import Known
     from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.sampling.trace import Trace
     from pytest_llem.isolation.observer import Awaited
@@ -40,7 +40,7 @@ class Instruments:
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
-        self._idle: dict[tuple[str, ...], Idle] = {}
+        self._idle: Known = {}
         self.choices: tuple[MeterChoice, ...] = choose_meters(self._request(settings.meter))
 
     @property
@@ -90,8 +90,8 @@ class Instrument:
     """The meters and the devices of one experiment; the first meter's is the headline."""
 
     sources: tuple[Source, ...]
-    idle: dict[tuple[str, ...], Idle] = field(default_factory=dict)
-    """What is known of idling devices in this run, by their UUIDs."""
+    idle: Known = field(default_factory=dict)
+    """What is known of idling devices in this run."""
     shared: bool = False
     """Whether others may use the devices meanwhile."""
 
@@ -113,19 +113,18 @@ class Observation:
 
     def __init__(self, instrument: Instrument, clock: Processes) -> None:
         self._instrument = instrument
-        self._meters: list[Meter] = []
-        self._sampler = Samplers([self._sampler_of(source, clock) for source in instrument.sources])
+        self._read: list[tuple[Meter, Sampler]] = []
+        for source in instrument.sources:
+            meter = source.choice.open(clock)
+            sampler = Sampler(meter, source.devices, own_processes=clock.members)
+            self._read.append((meter, sampler))
+        self._sampler = Samplers([sampler for _, sampler in self._read])
         self.marks: list[MeasurementMarks] = []
         self.measured: list[Measured] = []
         self._observer: Observer | None = None
         self._idle: IdleWatch | None = None
         self._steady: SteadyWatch | None = None
         self._sampler.start()
-
-    def _sampler_of(self, source: Source, clock: Processes) -> Sampler:
-        meter = source.choice.open(clock)
-        self._meters.append(meter)
-        return Sampler(meter, source.devices, own_processes=clock.members)
 
     @property
     def traces(self) -> tuple[Trace, ...]:
@@ -146,8 +145,9 @@ class Observation:
 
     def close(self) -> None:
         self._sampler.stop()
-        for meter in self._meters:
-            meter.close()
+        for meter, sampler in self._read:
+            if not sampler.hanging:  # closing would hang as well
+                meter.close()
 
     def _infer(self, marks: dict[str, Any]) -> dict[str, Any]:
         engine = self._observer.engine if self._observer else None

@@ -126,7 +126,10 @@ class NvmlGpu:
         """The field's value for the GPU itself (scope 0), without a module around it."""
         fields = [self._nvml.NVML_FI_DEV_POWER_INSTANT]
         values = self._known(self._nvml.nvmlDeviceGetFieldValues, fields)
-        if values is None or values[0].nvmlReturn != self._nvml.NVML_SUCCESS:
+        if values is None:
+            return None
+        if values[0].nvmlReturn != self._nvml.NVML_SUCCESS:
+            self._session.raise_if_gone(values[0].nvmlReturn)
             return None
         return int(values[0].value.uiVal)  # nvml.h: unsigned int, in milliwatts
 

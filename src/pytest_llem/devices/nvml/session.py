@@ -49,9 +49,17 @@ class NvmlSession:
         try:
             return call(*arguments)
         except self.nvml.NVMLError as error:
-            if error.value in self._gone:
-                raise
+            self.raise_if_gone(error.value)
             return None
+
+    def raise_if_gone(self, code: int) -> None:
+        """Stop at a return code after which a GPU never answers again.
+
+        Raises:
+            pynvml.NVMLError: it is one.
+        """
+        if code in self._gone:
+            raise self.nvml.NVMLError(code)
 
     def gone(self, uuid: str, error: Exception) -> MeterError:
         """The error for a GPU that no longer answers."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FACTS_PERIOD_NS, FACTS_ATTENDED_NS = 1_000_000_000, 250_000_000
 """How often slow values are read, at rest and while a measurement runs."""
+FACTS_SHARE = 0.25
+"""Of the time, slow values may take so much, lest readings starve where the driver is slow."""
 RETRY_NS = 1_000_000_000
 """How often a lost device is asked whether it is back."""
 IDLE_NS = 100_000_000
@@ -30,6 +32,10 @@ REFRESHES_AFTER = 2
 POWER_AFTER_NS = 300_000_000
 """How far readings have to reach beyond a window's end where only power is read."""
 RECENT_NS = 1_000_000_000
+HANGING_NS = 2_000_000_000
+"""A driver's call that has not come back for so long may never do so."""
+STOP_S = 5.0
+"""How long the end of the call under way is waited for at the end."""
 
 
 def foreigners(processes: Iterable[int], own: Iterable[int]) -> tuple[int, ...] | None:
@@ -52,13 +58,19 @@ class Station:
         self.schedule = PollSchedule()
         self.due_ns = 0
         self.facts_due_ns = 0
+        self.facts_read_ns = 0
+        """When slow values were last asked for."""
         self.lost = False
+        self.asked_ns: int | None = None
+        """When the call under way began; ``None`` between calls."""
 
     def settled_after(self, time_ns: int) -> bool:
-        """Whether enough was read to tell the energy up to *time_ns*."""
+        """Whether enough was read to tell the energy up to *time_ns*, and what disturbed it."""
         trace, count = self.trace, len(self.trace)
         if self.lost:
             return True
+        if self.facts_read_ns <= time_ns:
+            return False
         if not count or trace.before_ns[count - 1] <= time_ns:
             return False
         if math.isnan(trace.energy_j[count - 1]):
@@ -125,6 +137,7 @@ class Sampler:
         self._stations = [Station(device, meter) for device in devices]
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._left: threading.Thread | None = None
         self._attending = False
         self._stopping = False
         self.failure: MeterError | None = None
@@ -133,7 +146,13 @@ class Sampler:
     @property
     def lost(self) -> bool:
         """Whether a device cannot be read now."""
+        self._notice_hanging()
         return any(station.lost for station in self._stations)
+
+    @property
+    def hanging(self) -> bool:
+        """Whether the thread is still in a driver's call that it could not be stopped in."""
+        return self._left is not None and self._left.is_alive()
 
     @property
     def traces(self) -> tuple[Trace, ...]:
@@ -147,12 +166,16 @@ class Sampler:
             self._thread.start()
 
     def stop(self) -> None:
-        """End reading; the traces stay."""
+        """End reading; the traces stay.
+
+        A thread that hangs in a driver's call is left behind: what it reads is not kept.
+        """
         thread, self._thread = self._thread, None
         if thread is not None:
             self._stopping = True
             self._wake.set()
-            thread.join()
+            thread.join(STOP_S)
+            self._left = thread
 
     def __enter__(self) -> Self:
         self.start()
@@ -176,6 +199,7 @@ class Sampler:
 
         Devices that were lost do not hold it back.
         """
+        self._notice_hanging()
         ends = [
             station.trace.after_ns[len(station.trace) - 1]
             for station in self._stations
@@ -185,6 +209,7 @@ class Sampler:
 
     def settled_after(self, time_ns: int) -> bool:
         """Whether enough was read of every device to tell its energy up to *time_ns*."""
+        self._notice_hanging()
         return all(station.settled_after(time_ns) for station in self._stations)
 
     def refreshed_after(self, time_ns: int) -> bool:
@@ -219,16 +244,43 @@ class Sampler:
     def _read(self, station: Station) -> None:
         trace = station.trace
         try:
-            if self._clock() >= station.facts_due_ns:
-                period_ns = FACTS_ATTENDED_NS if self._attending else FACTS_PERIOD_NS
-                station.facts_due_ns = self._clock() + period_ns
-                trace.facts.append(self._facts(station))
-            trace.append(self._meter.read(trace.device))
+            station.asked_ns = self._clock()
+            if station.asked_ns >= station.facts_due_ns:
+                self._read_facts(station)
+            station.asked_ns = self._clock()
+            reading = self._meter.read(trace.device)
         except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
+            station.asked_ns = None
             self._lose(station, error)
             return
+        station.asked_ns = None
+        if self._stopping:
+            return
+        trace.append(reading)
         station.lost = False
         station.due_ns = station.schedule.next_poll(self._clock(), trace)
+
+    def _notice_hanging(self) -> None:
+        """Take devices for lost whose driver has not answered for long, until it does."""
+        for station in self._stations:
+            asked_ns = station.asked_ns
+            if asked_ns is None or self._clock() - asked_ns < HANGING_NS:
+                continue
+            station.lost = True
+            seconds = (self._clock() - asked_ns) / 1e9
+            station.trace.loss = (
+                f"the driver has not answered for {seconds:.0f} s. Look at the kernel log "
+                "(`dmesg`); it or the machine may need a restart."
+            )
+
+    def _read_facts(self, station: Station) -> None:
+        period_ns = FACTS_ATTENDED_NS if self._attending else FACTS_PERIOD_NS
+        began_ns = self._clock()
+        station.facts_due_ns = began_ns + period_ns
+        station.trace.facts.append(self._facts(station))
+        station.facts_read_ns = began_ns
+        took_ns = self._clock() - began_ns
+        station.facts_due_ns = began_ns + max(period_ns, round(took_ns / FACTS_SHARE))
 
     def _facts(self, station: Station) -> Facts:
         facts = self._meter.facts(station.trace.device)
