@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.engines.vllm.engine import VllmEngine
-from pytest_llem.errors import ConfigError, EngineError, ModelNotFoundError, OutOfMemoryError
+from pytest_llem.errors import ConfigError, EngineError, ModelNotFoundError
 from pytest_llem.workloads.request import Request
 
 if TYPE_CHECKING:
@@ -66,14 +66,6 @@ def test_stamps_are_the_engines_and_lie_in_order_within_the_batch(session: VllmS
         assert (one.token_ns[0], one.token_ns[-1]) == (one.first_token_ns, one.finish_ns)
         assert one.arrival_ns is None
     assert set(generation.step_ns) == {at for one in generation.requests for at in one.token_ns}
-
-
-def test_a_request_that_waits_for_another_says_how_long(load: Callable[..., Any]) -> None:
-    with load(multiprocessing=False, max_num_seqs=1) as session:
-        first, second = session.generate(prompts(2)).requests
-        assert session.describe()["scheduler"]["max_num_seqs"] == 1
-    assert second.scheduled_ns - second.queued_ns > first.scheduled_ns - first.queued_ns
-    assert second.first_token_ns > first.finish_ns
 
 
 def test_greedy_answers_are_the_same_again_and_those_of_the_bare_engine(
@@ -173,20 +165,3 @@ def test_a_device_of_another_build_is_refused(config: Callable[..., ExperimentCo
     other = "cpu" if torch.cuda.is_available() else "cuda"
     with pytest.raises(EngineError, match="build for"):
         VllmEngine().load(config().model_copy(update={"device": other}))
-
-
-def test_a_cache_that_holds_no_request_is_out_of_memory(
-    config: Callable[..., ExperimentConfig],
-) -> None:
-    too_small = config(multiprocessing=False, extra={"kv_cache_memory_bytes": 4096})
-    with pytest.raises(OutOfMemoryError, match="max_model_len"):
-        VllmEngine().load(too_small)
-
-
-def test_a_closed_session_says_so_and_closes_twice(load: Callable[..., Any]) -> None:
-    with load(multiprocessing=False) as session:
-        session.close()
-        with pytest.raises(EngineError, match="closed"):
-            session.generate(prompts(1))
-        with pytest.raises(EngineError, match="closed"):
-            session.describe()

@@ -16,7 +16,7 @@ from pytest_llem.engines.vllm.faults import explained
 from pytest_llem.engines.vllm.offline import Offline
 from pytest_llem.engines.vllm.options import VllmFacts, engine_arguments
 from pytest_llem.engines.vllm.output import EngineOutput
-from pytest_llem.engines.vllm.processes import EngineProcesses
+from pytest_llem.engines.vllm.processes import EngineProcesses, forgetting
 from pytest_llem.engines.vllm.session import VllmSession
 from pytest_llem.engines.vllm.streaming import Streaming
 from pytest_llem.engines.vllm.surroundings import in_one_process, surrounded, variables
@@ -87,8 +87,9 @@ def _load(
             kind = Streaming if config.vllm.streaming else Offline
             serving = kind(vllm, arguments)
             tokenizer = _tokenizer(serving)
-    except BaseException:
-        processes.end(0.0)
+    except BaseException as error:
+        with forgetting(error):
+            processes.end(0.0)
         if output is not None:
             output.close()
         raise

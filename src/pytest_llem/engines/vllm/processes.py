@@ -1,8 +1,11 @@
-"""The processes that an engine started, and their end."""
+"""The processes that an engine started, what else it holds, and their end."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
+import traceback
+import warnings
 from typing import TYPE_CHECKING
 
 import psutil
@@ -36,6 +39,21 @@ class EngineProcesses:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(left, timeout=KILL_S)
+
+
+@contextlib.contextmanager
+def forgetting(error: BaseException | None = None) -> Iterator[None]:
+    """Afterwards what nobody holds any more is gone, what only *error*'s frames held included.
+
+    vLLM leaves sockets' contexts open, which warn when they go; that is nobody's mistake here.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+        gc.collect()
 
 
 def _children() -> Iterator[psutil.Process]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +10,7 @@ from pytest_llem.engines.vllm.batch import make_batch
 from pytest_llem.engines.vllm.description import describe
 from pytest_llem.engines.vllm.faults import explained
 from pytest_llem.engines.vllm.outcome import result_of
+from pytest_llem.engines.vllm.processes import forgetting
 from pytest_llem.engines.vllm.stamps import StepStamps
 from pytest_llem.errors import EngineError
 
@@ -146,19 +146,13 @@ class VllmSession:
             with self._explained("shut the engine down", ""):
                 serving.close()
         finally:
-            del serving
-            self._stamps = StepStamps(None)
-            self._free()
+            with forgetting():
+                del serving
+                self._stamps = StepStamps(None)
+            _free_device()
             self._processes.end(CLOSING_S)
             if self._output is not None:
                 self._output.close()
-
-    def _free(self) -> None:
-        import torch
-
-        gc.collect()
-        if torch.cuda.is_available() and torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
 
     def _open(self) -> Serving:
         if self._serving is None:
@@ -190,3 +184,10 @@ class VllmSession:
 
         cause = (lambda: None) if self._output is None else self._output.cause
         return explained(torch, doing=doing, try_instead=try_instead, cause=cause)
+
+
+def _free_device() -> None:
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
