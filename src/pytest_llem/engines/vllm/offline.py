@@ -21,6 +21,8 @@ class Offline:
     def __init__(self, vllm: Any, arguments: dict[str, Any]) -> None:
         self._llm = vllm.LLM(**arguments)
         self._engine = self._llm.llm_engine
+        # Statistics are kept for their stamps; nobody reads the log and the counters of each step.
+        self._engine.logger_manager = None
         self.config = self._engine.vllm_config
         self.processor = getattr(self._engine, "output_processor", None)
 
