@@ -99,8 +99,8 @@ def share(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
 
 
 def _share(pairs: Sequence[tuple[float, float]]) -> float:
-    bare, ours = (statistics.quantiles(column, n=4)[0] for column in zip(*pairs, strict=True))
-    return ours / bare - 1
+    bare, ours = (sorted(column)[len(column) // 4] for column in zip(*pairs, strict=True))
+    return float(ours / bare - 1)
 
 
 @contextlib.contextmanager
@@ -131,9 +131,7 @@ def vllm_calls(config: ExperimentConfig) -> Iterator[tuple[Call, Call]]:
     requests = build(config, session)
     vllm, llm = session._vllm, session._open()._llm  # type: ignore[attr-defined] # noqa: SLF001 - the engine behind the session
     prompts = [{"prompt_token_ids": list(request.prompt_token_ids)} for request in requests]
-    asked = vllm.SamplingParams(
-        temperature=0, max_tokens=OUTPUT, ignore_eos=True, detokenize=False
-    )
+    asked = vllm.SamplingParams(temperature=0, max_tokens=OUTPUT, ignore_eos=True, detokenize=False)
 
     def bare() -> object:
         with as_by_itself(llm.llm_engine):

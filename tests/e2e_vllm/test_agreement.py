@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 MEASUREMENT = {"windows": 1, "window_s": 0.1, "prefill_windows": 0, "warmup_max_s": 1, "idle_s": 0}
 SOURCE = f"""

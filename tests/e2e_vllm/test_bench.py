@@ -31,7 +31,11 @@ def bench(results: Path, *arguments: str, given: Sequence[str] = ()) -> list[dic
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"]
     store = f"--llem-dir={results}"
     done = subprocess.run(
-        [*command, *arguments, *settings, store], cwd=ROOT, text=True, capture_output=True, check=False
+        [*command, *arguments, *settings, store],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     return [json.loads(file.read_text()) for file in sorted(results.rglob("results/*.json"))]
@@ -47,7 +51,9 @@ def test_bench_compares_both_engines(tmp_path: Path) -> None:
     assert {one["outcome"] for one in found} <= {"passed", "skipped"}
     for one in by_engine["vllm"]:
         assert one["engine"]["engine"] == "vllm"
-        assert one["elsewhere"]["executable"].startswith(str(ROOT)) or one["elsewhere"]["executable"]
+        assert (
+            one["elsewhere"]["executable"].startswith(str(ROOT)) or one["elsewhere"]["executable"]
+        )
         for measured in one["measurements"]:
             assert measured["output_tokens"] > 0
 
@@ -55,7 +61,7 @@ def test_bench_compares_both_engines(tmp_path: Path) -> None:
 @pytest.mark.parametrize("streaming", ["false", "true"])
 def test_bench_runs_with_vllm_as_it_starts_by_itself(tmp_path: Path, streaming: str) -> None:
     """Compiled, and with a core of its own: one experiment, since each start is slow."""
-    node = "bench/test_text_generation.py::test_chat[float32-1-vllm]"
+    node = "bench/test_text_generation.py::test_chat[float32-1]"
     (one,) = bench(tmp_path, node, "--llem-backend=vllm", given=[f"vllm.streaming={streaming}"])
     assert one["outcome"] in {"passed", "skipped"}
     assert one["engine"]["compilation"]["enforce_eager"] is False

@@ -76,7 +76,7 @@ def test_greedy_answers_are_the_same_again_and_those_of_the_bare_engine(
     asked = prompts(4)
     answers = [one.token_ids for one in session.generate(asked).requests]
     assert answers == [one.token_ids for one in session.generate(asked).requests]
-    bare = session._serving._llm.generate(  # type: ignore[union-attr] # noqa: SLF001 - an open offline one
+    bare = session._serving._llm.generate(  # type: ignore[union-attr]
         [{"prompt_token_ids": list(one.prompt_token_ids)} for one in asked],
         vllm.SamplingParams(temperature=0, max_tokens=12, ignore_eos=True),
         use_tqdm=False,

@@ -28,7 +28,7 @@ VARIABLES = (
 )
 
 
-def describe(
+def describe(  # noqa: PLR0913 - where each fact comes from, by name
     config: ExperimentConfig,
     source: ResolvedModel,
     vllm_config: Any,
@@ -204,10 +204,10 @@ def _fields(of: Any, *names: str) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """As a JSON value; what is none is written as its text."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value.name if isinstance(value, Enum) else value
     if isinstance(value, Enum):
         return value.name
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
     return str(value).removeprefix("torch.")
 
 

@@ -69,7 +69,11 @@ class VllmEngine:
 
 
 def _load(
-    vllm: Any, torch: Any, config: ExperimentConfig, source: ResolvedModel, arguments: dict[str, Any]
+    vllm: Any,
+    torch: Any,
+    config: ExperimentConfig,
+    source: ResolvedModel,
+    arguments: dict[str, Any],
 ) -> VllmSession:
     within = in_one_process(os.environ) and not config.vllm.streaming
     if within:
@@ -130,7 +134,9 @@ def _at_hand(source: ResolvedModel) -> ResolvedModel:
     from huggingface_hub import errors, snapshot_download
 
     try:
-        folder = snapshot_download(source.path_or_id, revision=source.revision, local_files_only=True)
+        folder = snapshot_download(
+            source.path_or_id, revision=source.revision, local_files_only=True
+        )
     except (errors.LocalEntryNotFoundError, OSError) as error:
         raise ModelNotFoundError(
             f"{source.path_or_id!r} was not downloaded completely, and the hub cannot be asked for "
@@ -146,7 +152,9 @@ def _import_vllm() -> Any:
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "vllm":
             raise MissingExtraError("vllm", "vllm", INSTEAD) from None
-        raise EngineError(f"vllm is installed but cannot be imported: {error}. Reinstall it.") from error
+        raise EngineError(
+            f"vllm is installed but cannot be imported: {error}. Reinstall it."
+        ) from error
     except RuntimeError as error:
         raise EngineError(
             f"vllm is installed but cannot be imported: {error}. A torchvision of another build of "

@@ -51,7 +51,9 @@ def explained(
         told = cause()
         said = told or f"{type(error).__name__}: {first_line(_innermost(error))}"
         if _is_memory(torch, error, told):
-            raise OutOfMemoryError(f"out of memory: could not {doing} ({said}). {try_instead}") from error
+            raise OutOfMemoryError(
+                f"out of memory: could not {doing} ({said}). {try_instead}"
+            ) from error
         raise EngineError(f"could not {doing}: {said}{_how_it_died(error)}") from error
 
 

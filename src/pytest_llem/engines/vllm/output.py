@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 KEPT_BYTES = 1 << 20
-CAUSE = re.compile(r"(?:^|\s)((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)): (\S.*)$", re.MULTILINE)
+CAUSE = re.compile(
+    r"(?:^|\s)((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)): (\S.*)$", re.MULTILINE
+)
 NO_CAUSE = re.compile(r"stack trace|root cause|initialization failed|EngineDeadError")
 """Errors that only say that there was another."""
 

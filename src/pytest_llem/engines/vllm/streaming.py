@@ -43,7 +43,8 @@ class Streaming:
 
     def serve(self, batch: Batch, clock: Callable[[], int]) -> Sequence[Outcome]:
         """All outcomes, in the order of the requests; one that fails ends the others."""
-        return self._run(self._serve(batch, clock))
+        outcomes: Sequence[Outcome] = self._run(self._serve(batch, clock))
+        return outcomes
 
     def ask_workers(self, method: str) -> list[Any]:
         """What *method* of :class:`WorkerExtension` answers in each worker."""
@@ -87,7 +88,12 @@ class Streaming:
             raise
 
     async def _one(
-        self, request: Request, prompt: Any, parameters: Any, start_ns: int, clock: Callable[[], int]
+        self,
+        request: Request,
+        prompt: Any,
+        parameters: Any,
+        start_ns: int,
+        clock: Callable[[], int],
     ) -> Outcome:
         due_ns = await _due(request, start_ns, clock)
         name = f"llem-{next(self._numbers)}"
@@ -105,7 +111,7 @@ async def _due(request: Request, start_ns: int, clock: Callable[[], int]) -> int
     if request.arrival_s is None:
         return None
     due_ns = start_ns + round(request.arrival_s * 1e9)
-    while (left_ns := due_ns - clock()) > 0:
+    while (left_ns := due_ns - clock()) > 0:  # noqa: ASYNC110 - waits for a time, not an event
         await asyncio.sleep(left_ns / 1e9)
     return due_ns
 
