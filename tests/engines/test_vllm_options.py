@@ -9,7 +9,12 @@ import pytest
 from pytest_llem.config.engines import VllmOptions
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.engines.model_source import ResolvedModel
-from pytest_llem.engines.vllm.options import NOT_ENGINE_ARGUMENTS, VllmFacts, engine_arguments
+from pytest_llem.engines.vllm.options import (
+    NOT_ENGINE_ARGUMENTS,
+    VllmFacts,
+    engine_arguments,
+    sampling_parameters,
+)
 from pytest_llem.engines.vllm.surroundings import in_one_process, surrounded, variables
 from pytest_llem.errors import ConfigError, EngineError
 
@@ -40,7 +45,7 @@ def arguments(
     known: frozenset[str] = KNOWN,
     environ: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    facts = VllmFacts("9.9", on_cpu, known, ("fp8", "awq", "gptq"))
+    facts = VllmFacts("9.9", on_cpu, known, ("temperature", "seed"), ("fp8", "awq", "gptq"))
     return engine_arguments(config, source, facts, environ or {})
 
 
@@ -155,3 +160,16 @@ def test_the_environment_is_as_it_was_afterwards(monkeypatch: pytest.MonkeyPatch
         assert os.environ["LLEM_TRY_A"] == os.environ["LLEM_TRY_B"] == "within"
     assert os.environ["LLEM_TRY_A"] == "before"
     assert "LLEM_TRY_B" not in os.environ
+
+
+def test_what_only_a_request_has_reaches_its_sampling_and_not_the_engine() -> None:
+    facts = VllmFacts(
+        "9.9",
+        on_cpu=False,
+        arguments=KNOWN - {"max_num_seqs"},
+        sampling=("max_num_seqs", "seed"),
+        quantizations=(),
+    )
+    config = asked(seed=3, vllm={"max_num_seqs": 4})
+    assert sampling_parameters(config, facts) == {"max_num_seqs": 4}
+    assert "max_num_seqs" not in engine_arguments(config, MODEL, facts, {})

@@ -20,11 +20,17 @@ class Batch:
     requests: tuple[Request, ...]
     prompts: Sequence[Mapping[str, Any]]
     parameters: Sequence[Any]
-    """``SamplingParams``: greedy, of a fixed length, ids only."""
+    """``SamplingParams``: greedy unless asked otherwise, of a fixed length, ids only."""
 
 
-def make_batch(
-    vllm: Any, requests: tuple[Request, ...], *, limit: int, vocabulary: int, stream: bool
+def make_batch(  # noqa: PLR0913 - the limits of an engine, by name
+    vllm: Any,
+    requests: tuple[Request, ...],
+    *,
+    limit: int,
+    vocabulary: int,
+    stream: bool,
+    sampling: Mapping[str, Any],
 ) -> Batch:
     """*requests* ready to be sent.
 
@@ -34,6 +40,7 @@ def make_batch(
         limit: most tokens of a sequence, input and output.
         vocabulary: token ids that the model accepts, from 0.
         stream: whether every token is handed over as it comes, or all at the end.
+        sampling: further fields of ``SamplingParams``; empty is greedy.
 
     Raises:
         EngineError: an empty prompt or answer, a token outside the vocabulary, or more
@@ -45,11 +52,14 @@ def make_batch(
     kinds = vllm.sampling_params.RequestOutputKind
     parameters = [
         vllm.SamplingParams(
-            temperature=0.0,
-            max_tokens=request.output_tokens,
-            ignore_eos=request.ignore_eos,
-            detokenize=False,
-            output_kind=kinds.DELTA if stream else kinds.FINAL_ONLY,
+            **{
+                "temperature": 0.0,
+                **sampling,
+                "max_tokens": request.output_tokens,
+                "ignore_eos": request.ignore_eos,
+                "detokenize": False,
+                "output_kind": kinds.DELTA if stream else kinds.FINAL_ONLY,
+            }
         )
         for request in requests
     ]

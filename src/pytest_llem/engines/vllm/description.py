@@ -38,6 +38,7 @@ def describe(  # noqa: PLR0913 - where each fact comes from, by name
     streaming: bool,
     processes: int,
     environment: Mapping[str, str],
+    sampling: Mapping[str, Any],
 ) -> dict[str, Any]:
     """JSON values only; ``None`` is unknown or not there.
 
@@ -50,6 +51,7 @@ def describe(  # noqa: PLR0913 - where each fact comes from, by name
         streaming: whether it is served through ``AsyncLLM``.
         processes: how many processes the engine has beside this one.
         environment: the variables that it was loaded with.
+        sampling: what was asked for beside greedy decoding of a fixed length.
     """
     first = workers[0] if workers else {}
     model = vllm_config.model_config
@@ -102,7 +104,8 @@ def describe(  # noqa: PLR0913 - where each fact comes from, by name
         },
         "generation": {
             "batching": "continuous",
-            "decoding": "greedy",
+            "decoding": "sampled" if sampling.get("temperature") else "greedy",
+            "sampling": {name: _plain(value) for name, value in sampling.items()},
             "interface": "AsyncLLM" if streaming else "LLM",
         },
     }

@@ -14,7 +14,7 @@ from pytest_llem.engines.model_source import resolve_model
 from pytest_llem.engines.torch_device import default_threads, usable_cores
 from pytest_llem.engines.vllm.faults import explained
 from pytest_llem.engines.vllm.offline import Offline
-from pytest_llem.engines.vllm.options import VllmFacts, engine_arguments
+from pytest_llem.engines.vllm.options import VllmFacts, engine_arguments, sampling_parameters
 from pytest_llem.engines.vllm.output import EngineOutput
 from pytest_llem.engines.vllm.processes import EngineProcesses, forgetting
 from pytest_llem.engines.vllm.session import VllmSession
@@ -65,15 +65,17 @@ class VllmEngine:
             facts = _facts(vllm)
             _check_device(config.device, facts, torch)
             arguments = engine_arguments(config, source, facts)
-            return _load(vllm, torch, config, source, arguments)
+            sampling = sampling_parameters(config, facts)
+            return _load(vllm, torch, config, source, arguments, sampling)
 
 
-def _load(
+def _load(  # noqa: PLR0913, PLR0917 - what was found out about what is to be loaded
     vllm: Any,
     torch: Any,
     config: ExperimentConfig,
     source: ResolvedModel,
     arguments: dict[str, Any],
+    sampling: dict[str, Any],
 ) -> VllmSession:
     within = in_one_process(os.environ) and not config.vllm.streaming
     if within:
@@ -106,6 +108,7 @@ def _load(
         processes=processes,
         output=output,
         environment=dict(os.environ),
+        sampling=sampling,
     )
 
 
@@ -173,6 +176,7 @@ def _facts(vllm: Any) -> VllmFacts:
         version=str(vllm.__version__),
         on_cpu=platform.device_type == "cpu",
         arguments={field.name for field in dataclasses.fields(vllm.AsyncEngineArgs)},
+        sampling=tuple(getattr(vllm.SamplingParams, "__struct_fields__", ())),
         quantizations=tuple(methods),
     )
 

@@ -1,4 +1,4 @@
-"""What of an experiment reaches vLLM's ``EngineArgs``."""
+"""What of an experiment reaches vLLM's ``EngineArgs`` and ``SamplingParams``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.engines import VllmOptions
 from pytest_llem.errors import ConfigError, EngineError
 from pytest_llem.registry import suggest
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from pytest_llem.engines.model_source import ResolvedModel
 
 NOT_ENGINE_ARGUMENTS = frozenset({"streaming", "multiprocessing", "extra"})
-"""Fields of the section that are ours; all others are called as in ``EngineArgs``."""
+"""Fields of the section that are ours; all others are called as in ``EngineArgs``, else as in
+``SamplingParams``."""
 OWN_FIELD = {
     "model": "model",
     "tokenizer": "model",
@@ -51,13 +53,14 @@ def engine_arguments(
     vllm: VllmFacts,
     environ: Mapping[str, str] = os.environ,
 ) -> dict[str, Any]:
-    """Keyword arguments of ``EngineArgs``: every field of the section that is set, under its name.
+    """Keyword arguments of ``EngineArgs``: fields of the section that are set, under their names.
 
     Raises:
         ConfigError: an argument that vLLM does not know, or that has a field of its own.
         EngineError: a quantization that this vLLM does not have.
     """
-    section = config.vllm.model_dump(exclude=set(NOT_ENGINE_ARGUMENTS), exclude_none=True)
+    sampled = sampling_parameters(config, vllm)
+    section = {name: value for name, value in _section(config).items() if name not in sampled}
     arguments: dict[str, Any] = {
         "model": source.path_or_id,
         "tokenizer": source.path_or_id,
@@ -82,6 +85,17 @@ def engine_arguments(
     return arguments
 
 
+def sampling_parameters(config: ExperimentConfig, vllm: VllmFacts) -> dict[str, Any]:
+    """Keyword arguments of ``SamplingParams``: those of the section that no engine argument is called."""
+    wanted = set(vllm.sampling) - set(vllm.arguments)
+    return {name: value for name, value in _section(config).items() if name in wanted}
+
+
+def _section(config: ExperimentConfig) -> dict[str, Any]:
+    """What is set of the section."""
+    return config.vllm.model_dump(exclude=set(NOT_ENGINE_ARGUMENTS), exclude_none=True)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class VllmFacts:
     """What has to be known of an installed vLLM to ask it for something."""
@@ -90,6 +104,8 @@ class VllmFacts:
     on_cpu: bool
     arguments: Collection[str]
     """Fields of its ``EngineArgs``."""
+    sampling: Collection[str]
+    """Fields of its ``SamplingParams``."""
     quantizations: Collection[str]
     """Methods that it has; empty if it does not say."""
 
@@ -115,7 +131,7 @@ def _check_extra(
             raise ConfigError(
                 f"vllm.extra[{key!r}] has a field of its own: set {OWN_FIELD[key]} instead."
             )
-        if key in section or key in type(config.vllm).model_fields:
+        if key in section or key in VllmOptions.model_fields:
             raise ConfigError(
                 f"vllm.extra[{key!r}] has a field of its own: set vllm.{key} instead."
             )

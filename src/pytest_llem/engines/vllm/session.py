@@ -65,6 +65,7 @@ class VllmSession:
         processes: EngineProcesses,
         output: EngineOutput | None,
         environment: Mapping[str, str],
+        sampling: Mapping[str, Any],
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._vllm = vllm
@@ -75,6 +76,7 @@ class VllmSession:
         self._processes = processes
         self._output = output
         self._environment = environment
+        self._sampling = sampling
         self._clock = clock
         self._stamps = StepStamps(serving.processor)
         self._batch: Batch | None = None
@@ -133,6 +135,7 @@ class VllmSession:
                 streaming=serving.stream,
                 processes=len(self._processes.look()),
                 environment=self._environment,
+                sampling=self._sampling,
             )
         return self._description
 
@@ -169,6 +172,7 @@ class VllmSession:
                 limit=model.max_model_len,
                 vocabulary=model.get_vocab_size(),
                 stream=serving.stream,
+                sampling=self._sampling,
             )
         return self._batch
 
