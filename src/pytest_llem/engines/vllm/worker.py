@@ -30,7 +30,7 @@ class WorkerExtension:
         """Wait until the worker's device has finished."""
         import torch
 
-        if torch.cuda.is_available() and torch.cuda.is_initialized():
+        if torch.cuda.is_initialized():
             torch.cuda.synchronize()
 
     def llem_describe(self) -> dict[str, Any]:
