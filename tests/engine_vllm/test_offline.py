@@ -85,9 +85,9 @@ def test_greedy_answers_are_the_same_again_and_those_of_the_bare_engine(
 
 
 def test_an_end_of_sequence_ends_a_request_that_heeds_it(session: VllmSession) -> None:
-    asked = prompts(4, 200, ignore_eos=False)
+    asked = prompts(4, 60, ignore_eos=False)
     for one in session.generate(asked).requests:
-        assert one.finish_reason == ("length" if one.output_tokens == 200 else "stop")
+        assert one.finish_reason == ("length" if one.output_tokens == 60 else "stop")
 
 
 def test_the_description_says_what_took_effect_as_json(session: VllmSession) -> None:
