@@ -31,8 +31,15 @@ class TransformersOptions(Model):
 
 
 class VllmOptions(Model):
-    """Parameters of vLLM that move energy or speed."""
+    """Parameters of vLLM that move energy or speed.
 
+    All but ``streaming``, ``multiprocessing`` and ``extra`` are fields of ``EngineArgs``.
+    """
+
+    streaming: bool = False
+    """Serve through ``AsyncLLM``, each request at its own arrival, a chunk a token; else ``LLM``."""
+    multiprocessing: bool | None = None
+    """The engine's core in a process of its own; ``None`` lets vLLM choose. Streaming always has one."""
     max_num_seqs: int | None = Field(default=None, ge=1)
     """Most sequences in one step."""
     max_num_batched_tokens: int | None = Field(default=None, ge=1)

@@ -192,4 +192,5 @@ def _result(
         finish_ns=step_ns[len(own) - 1],
         finish_reason=reason,
         token_ids=own,
+        token_ns=tuple(step_ns[: len(own)]),
     )
