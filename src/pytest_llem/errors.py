@@ -18,10 +18,11 @@ class ConfigError(LlemError):
 class MissingExtraError(LlemError):
     """An optional dependency is not installed; the message names the extra."""
 
-    def __init__(self, package: str, extra: str) -> None:
+    def __init__(self, package: str, extra: str, instead: str = "") -> None:
+        """*instead* is a further sentence, where there is another way."""
         super().__init__(
             f"{package} is not installed in this environment. "
-            f"Install it with: pip install 'pytest-llem[{extra}]'"
+            f"Install it with: pip install 'pytest-llem[{extra}]'" + (instead and f". {instead}")
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.figures import figures_of
 from pytest_llem.energy.floor.floor import floor_of
+from pytest_llem.energy.latency import latencies_of
 from pytest_llem.energy.measured import Measured
 from pytest_llem.energy.phases.phases import phases_of
 from pytest_llem.energy.samples import window_sample
@@ -15,6 +16,7 @@ from pytest_llem.energy.scopes import beside_of, capability_of, groups_of, total
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_llem.energy.latency import Latencies
     from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
     from pytest_llem.energy.measured import ScopeFigures, WindowSample
     from pytest_llem.energy.sampling.trace import Trace
@@ -62,7 +64,18 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
         idle=marks.idle,
         beside=beside,
         total=total_of(kind, figures, beside),
+        latencies=_latencies(marks, samples),
         **_net(figures, marks.idle),
+    )
+
+
+def _latencies(marks: MeasurementMarks, samples: Sequence[WindowSample]) -> Latencies | None:
+    """Over the valid windows of the whole, as the other figures are."""
+    return latencies_of(
+        one.latencies
+        for mark, sample in zip(marks.windows, samples, strict=True)
+        if mark.phase == "whole" and sample.valid
+        for one in mark.passes
     )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from pytest_llem.config.phases import PhaseChoice
+from pytest_llem.energy.latency import Bins, LatencyKind
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.engines.engine import Batching
 
@@ -40,6 +41,9 @@ class Pass(Mark):
     """When the first of the pass's requests had its first token; ``None`` is unknown."""
     prefill_end_ns: int | None = None
     """When the last of them had its first token; ``None`` is unknown."""
+    latencies: dict[LatencyKind, Bins] = {}
+    """Latencies of its requests in the bins of :mod:`pytest_llem.energy.latency`; a kind that is
+    not known of all of them is not there."""
     batching: Batching | None = None
     """Whether requests start and end together or come and go; ``None`` is unknown."""
 

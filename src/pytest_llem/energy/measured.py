@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pytest_llem.devices.meter import Method, Scope
+from pytest_llem.energy.latency import Latencies
 from pytest_llem.energy.marks import Idle, WarmUp, WindowPhase
 
 if TYPE_CHECKING:
@@ -165,6 +166,9 @@ class Measured(Figures):
     """Other scopes and meters, in the order they were asked for."""
     total: TotalFigures | None = None
     """``None`` where no two scopes can be added."""
+
+    latencies: Latencies | None = None
+    """Percentiles of queue, first token and gaps; ``None`` where the engine does not say."""
 
     @property
     def estimated(self) -> bool:

@@ -11,5 +11,8 @@ if TYPE_CHECKING:
 
 ENGINES: Registry[type[Engine]] = Registry(
     "engines",
-    {"transformers": "pytest_llem.engines.transformers:TransformersEngine"},
+    {
+        "transformers": "pytest_llem.engines.transformers:TransformersEngine",
+        "vllm": "pytest_llem.engines.vllm.engine:VllmEngine",
+    },
 )

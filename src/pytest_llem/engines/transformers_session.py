@@ -201,4 +201,5 @@ def _result(
         finish_ns=clock.end_ns(len(own)),
         finish_reason=reason,
         token_ids=own,
+        token_ns=clock.token_ns(len(own)),
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_llem.energy.latency import binned
 from pytest_llem.energy.marks import Pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pytest_llem.energy.latency import Bins, LatencyKind
     from pytest_llem.engines.engine import Generation, RequestResult, Session
     from pytest_llem.workloads.request import Request
 
@@ -91,7 +94,35 @@ def pass_of(generation: Generation) -> Pass:
         first_token_ns=min(firsts, default=None),
         prefill_end_ns=max(firsts, default=None),
         batching=generation.batching,
+        latencies=_latencies(generation),
     )
+
+
+def _latencies(generation: Generation) -> dict[LatencyKind, Bins]:
+    """Each kind that is known of every request."""
+    requests = generation.requests
+    found: dict[LatencyKind, Bins] = {}
+    by_request: dict[LatencyKind, list[float | None]] = {
+        "queue": [_queue_s(request) for request in requests],
+        "ttft": [_ttft_s(generation, request) for request in requests],
+    }
+    for kind, values in by_request.items():
+        known = [value for value in values if value is not None]
+        if known and len(known) == len(values):
+            found[kind] = binned(known)
+    if requests and all(request.token_ns for request in requests):
+        found["itl"] = binned(
+            (later - earlier) / 1e9
+            for request in requests
+            for earlier, later in pairwise(request.token_ns)
+        )
+    return found
+
+
+def _queue_s(request: RequestResult) -> float | None:
+    if request.queued_ns is None or request.scheduled_ns is None:
+        return None
+    return (request.scheduled_ns - request.queued_ns) / 1e9
 
 
 def _first_tokens_ns(generation: Generation) -> list[int]:
@@ -103,7 +134,8 @@ def _first_tokens_ns(generation: Generation) -> list[int]:
 def _ttft_s(generation: Generation, request: RequestResult) -> float | None:
     if request.first_token_ns is None:
         return None
-    return (request.first_token_ns - generation.start_ns) / 1e9
+    start_ns = generation.start_ns if request.arrival_ns is None else request.arrival_ns
+    return (request.first_token_ns - start_ns) / 1e9
 
 
 def _itl_s(request: RequestResult) -> float | None:

@@ -116,6 +116,12 @@ MARKS = (
         "When the last request had its first token; null is unknown; of passes",
     ),
     ("batching", "name", "", "static or continuous; null is unknown; of passes"),
+    (
+        "latencies",
+        "string",
+        "",
+        "Counts of latencies by bin, of each kind, as JSON; null is unknown; of passes",
+    ),
     ("warm_up_passes", "int64", "1", "Passes of the warm-up; of warm-ups"),
     ("converged", "bool", "", "Whether the load was steady before the limit; of warm-ups"),
     ("reason", "string", "", "What the warm-up saw; of warm-ups"),

@@ -48,6 +48,7 @@ def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
         for index, done in enumerate(window.passes):
             reasons = list(done.finish_reasons.items())
             row = {"record": "pass", "pass_index": index, "finish_reasons": reasons}
+            row["latencies"] = json.dumps(done.latencies) if done.latencies else None
             yield about | row | _taken(done, (*_PASS, *_LATER))
 
 
@@ -119,7 +120,10 @@ def _pass(row: _Row) -> Pass:
         raise ValueError(row["record"])
     reasons = dict(row["finish_reasons"])
     later = {name: row.get(name) for name in _LATER}
-    return Pass(finish_reasons=reasons, **later, **{name: row[name] for name in _PASS})
+    latencies = json.loads(row.get("latencies") or "{}")  # unknown in files of before
+    return Pass(
+        finish_reasons=reasons, latencies=latencies, **later, **{name: row[name] for name in _PASS}
+    )
 
 
 def _split(rows: Iterable[_Row], record: str) -> list[list[_Row]]:
