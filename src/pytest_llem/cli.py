@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
@@ -107,6 +108,26 @@ def recompute(
     for line in recomputed.lines:
         typer.echo(line)
     if recomputed.differs:
+        raise typer.Exit(1)
+
+
+@app.command()
+def components(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Import each, and fail where one is broken.")
+    ] = False,
+) -> None:
+    """List engines, meters and whatever else goes by name, without importing any."""
+    from pytest_llem.reports.components import component_json, component_lines
+    from pytest_llem.runs import components as of_all
+
+    listing = of_all.components(check=check)
+    if as_json:
+        typer.echo(json.dumps(component_json(listing), indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(component_lines(listing)))
+    if check and any(one.state in {"broken", "collides"} for one in listing):
         raise typer.Exit(1)
 
 

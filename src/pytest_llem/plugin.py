@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem.components.rules import set_project
 from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
@@ -167,6 +168,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    set_project(config.rootpath)
     _configure_collection(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(RunSummary(config), "llem-summary")
@@ -217,8 +219,12 @@ def _baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[
 
 def _engine_names() -> Collection[str]:
     from pytest_llem.engines import ENGINES
+    from pytest_llem.errors import ConfigError
 
-    return ENGINES.names()
+    try:
+        return ENGINES.names()
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

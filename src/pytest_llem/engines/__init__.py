@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llem.components.contract import Contract
 from pytest_llem.registry import Registry
 
 if TYPE_CHECKING:
@@ -12,4 +13,6 @@ if TYPE_CHECKING:
 ENGINES: Registry[type[Engine]] = Registry(
     "engines",
     {"transformers": "pytest_llem.engines.transformers:TransformersEngine"},
+    Contract("pytest_llem.engines.engine:Engine"),
+    needs={"transformers": ("torch", "transformers")},
 )
