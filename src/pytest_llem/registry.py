@@ -9,7 +9,7 @@ loaded or listed, so that it disturbs nobody else.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_llem._version import __version__
 from pytest_llem.components.component import Component, Listed
