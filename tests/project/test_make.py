@@ -21,6 +21,8 @@ PROMISED = [
     "functional",
     "e2e",
     "peers",
+    "env-onnx",
+    "test-onnx",
     "test",
     "bench",
     "benchmarks",
