@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
+from pytest_llem.config.workload import WorkloadConfig
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Dtype = Literal["auto", "float32", "float16", "bfloat16"]
@@ -48,6 +49,8 @@ class ExperimentConfig(Model):
     """Texts to draw prompts from, cut or repeated to ``input_tokens``; ``None`` is synthetic."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the prompts and of the engine."""
+    workload: WorkloadConfig = WorkloadConfig()
+    """Texts, lengths and turns of requests, where they are not simply all alike."""
     transformers: TransformersOptions = TransformersOptions()
     """Section of the ``transformers`` engine."""
     vllm: VllmOptions = VllmOptions()
