@@ -36,6 +36,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "vllm.enforce_eager": st.booleans(),
     "tensorrt_llm.max_batch_size": st.none() | COUNTS,
     "measurement.windows": COUNTS,
+    "workload.turns": st.integers(1, 3),
+    "workload.lengths": st.sampled_from(["fixed", "lognormal", "own"]),
+    "workload.extra": st.dictionaries(st.text(max_size=3), st.none() | st.floats(0, 1)),
     "measurement.window_s": st.integers(1, 9) | st.floats(0.1, 9),
 }
 ASSIGNMENTS = st.fixed_dictionaries({}, optional=VALUES)

@@ -15,8 +15,9 @@ def registries() -> list[Registry[Any]]:
     """The registry of each kind."""
     from pytest_llem.devices import METERS
     from pytest_llem.engines import ENGINES
+    from pytest_llem.workloads import WORKLOADS
 
-    return [ENGINES, METERS]
+    return [ENGINES, METERS, WORKLOADS]
 
 
 def components(*, check: bool = False) -> list[Listed]:

@@ -68,6 +68,8 @@ class Conducted:
     """Why not in the way that was asked for; ``None`` if it was."""
     lost: bool = False
     """Whether it ended because what it was forked from did."""
+    workload: dict[str, Any] | None = None
+    """What one pass of its model asked; ``None`` if it measured no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ class Conductor:
             launched.how,
             launched.why,
             lost=launched.lost(),
+            workload=observer.workload,
         )
 
     def close(self) -> None:
@@ -207,6 +210,7 @@ class Conductor:
             steady_state_window=measured[0].steady_state_window if measured else None,
             measurements=tuple(measured),
             engine=conducted.engine,
+            workload=conducted.workload,
             isolation=conducted.isolation,
             isolation_reason=conducted.isolation_reason,
         )

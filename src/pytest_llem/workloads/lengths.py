@@ -78,6 +78,7 @@ def sizes(config: ExperimentConfig, count: int) -> list[Size]:
 def distribution_of(config: ExperimentConfig) -> Distribution | None:
     """What lengths are drawn from, or ``None`` if they are not drawn."""
     workload = config.workload
+    means: tuple[float, float]
     sigmas = (workload.input_sigma, workload.output_sigma)
     most = workload.max_tokens or math.inf
     if workload.lengths == "lognormal":
