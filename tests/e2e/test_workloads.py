@@ -89,12 +89,12 @@ def test_a_path_on_the_command_line_is_found_from_where_it_was_given(
 ) -> None:
     folder = pytester.mkdir("inner")
     (folder / "test_it.py").write_text("def test_it(energy, model): energy.measure(model)\n")
-    (pytester.path / "here.jsonl").write_text('{"prompt": "Some text."}\n{"prompt": 3}\n')
+    (pytester.path / "here.jsonl").write_text('{"prompt": "Some text."}\n')
     asked = ("--llem-set=workload.source=jsonl", "--llem-set=workload.path=here.jsonl")
     done = pytester.runpytest_subprocess("-p", "no:randomly", "inner", *QUICK, *asked)
     done.assert_outcomes(passed=1)
-    broken = pytester.runpytest_subprocess(
-        "-p", "no:randomly", "inner", "--llem-set=batch_size=2", *QUICK, *asked
-    )
+    (pytester.path / "here.jsonl").write_text('{"prompt": "Some text."}\n{"prompt": 3}\n')
+    broken = pytester.runpytest_subprocess("-p", "no:randomly", "inner", *QUICK, *asked)
     assert broken.ret == 1
     broken.stdout.fnmatch_lines(["*here.jsonl, line 2: needs a text in 'prompt'*"])
+    assert "in line_of" not in broken.stdout.str()

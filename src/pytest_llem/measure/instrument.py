@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
-from pytest_llem.errors import ConfigError, MeterError
+from pytest_llem.errors import ConfigError, LlemError, MeterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,9 +121,13 @@ class Energy:
         return name
 
     def _workload(self, session: Session) -> Loads:
+        __tracebackhide__ = True
         from pytest_llem.measure.workload import workload_of
 
-        work = workload_of(self.config, session)
+        try:
+            work = workload_of(self.config, session)
+        except LlemError as error:
+            raise error.with_traceback(None) from None
         self.link.workload(work.described())
         return work.loads(self.config.measurement)
 
