@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -124,8 +125,6 @@ def coverage(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Compare the engines' sections with the parameters that the engines have."""
-    import json
-
     from pytest_llem.config.coverage.listing import listings
     from pytest_llem.config.problems import unknown_value
     from pytest_llem.engines.signatures.covering import coverage_now
@@ -142,6 +141,26 @@ def coverage(
         return
     for line in coverage_lines(found):
         typer.echo(line)
+
+
+@app.command()
+def components(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Import each, and fail where one is broken.")
+    ] = False,
+) -> None:
+    """List engines, meters and whatever else goes by name, without importing any."""
+    from pytest_llem.reports.components import component_json, component_lines
+    from pytest_llem.runs import components as of_all
+
+    listing = of_all.components(check=check)
+    if as_json:
+        typer.echo(json.dumps(component_json(listing), indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(component_lines(listing)))
+    if check and any(one.state in {"broken", "collides"} for one in listing):
+        raise typer.Exit(1)
 
 
 def _required(require: str | None) -> bool:

@@ -15,6 +15,10 @@ class ConfigError(LlemError):
     """An experiment, study or option that cannot be carried out as written."""
 
 
+class ComponentError(LlemError):
+    """A component that cannot be used: it is broken, of another version, or not the only one."""
+
+
 class MissingExtraError(LlemError):
     """An optional dependency is not installed; the message names the extra."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem.components.rules import set_project
 from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
@@ -172,6 +173,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    set_project(config.rootpath)
     _configure_collection(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(RunSummary(config), "llem-summary")
@@ -228,9 +230,9 @@ def _engine_names(config: pytest.Config) -> Collection[str]:
 
     try:
         elsewhere = read_homes(config.rootpath, os.environ, ()).engines
+        return {*ENGINES.names(), *elsewhere}
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
-    return {*ENGINES.names(), *elsewhere}
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

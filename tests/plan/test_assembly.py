@@ -39,6 +39,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "vllm.cudagraph_capture_sizes": st.none() | st.lists(COUNTS, min_size=1, max_size=2),
     "tensorrt_llm.max_batch_size": st.none() | COUNTS,
     "measurement.windows": COUNTS,
+    "workload.turns": st.integers(1, 3),
+    "workload.lengths": st.sampled_from(["fixed", "lognormal", "own"]),
+    "workload.extra": st.dictionaries(st.text(max_size=3), st.none() | st.floats(0, 1)),
     "measurement.window_s": st.integers(1, 9) | st.floats(0.1, 9),
 }
 ASSIGNMENTS = st.fixed_dictionaries({}, optional=VALUES)

@@ -23,6 +23,8 @@ PROMISED = [
     "peers",
     "env-vllm",
     "test-vllm",
+    "env-onnx",
+    "test-onnx",
     "test",
     "bench",
     "benchmarks",

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
 from pytest_llem.config.sections import MODELS, SectionOf, untouched
+from pytest_llem.config.workload import WorkloadConfig
 
 if TYPE_CHECKING:
     from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
@@ -56,6 +57,8 @@ class ExperimentConfig(Model):
     """Texts to draw prompts from, cut or repeated to ``input_tokens``; ``None`` is synthetic."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the prompts and of the engine."""
+    workload: WorkloadConfig = WorkloadConfig()
+    """Texts, lengths and turns of requests, where they are not simply all alike."""
     transformers: TransformersOptions = Field(default_factory=partial(untouched, "transformers"))
     """Section of the ``transformers`` engine."""
     vllm: VllmOptions = Field(default_factory=partial(untouched, "vllm"))

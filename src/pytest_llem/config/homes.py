@@ -128,6 +128,7 @@ def _table(file: Path) -> dict[str, Any]:
 
 def _parse(table: dict[str, Any], file: Path) -> Homes:
     engines = table.pop("engines", {})
+    table.pop("components", None)  # read by those who load them
     if not isinstance(engines, dict):
         raise ConfigError(f"[tool.llem] in {file}: engines must be a table with one for each.")
     homes = {  # as distributions, so engines: either spelling

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.experiment import ENGINE_SECTIONS
+from pytest_llem.config.workload import identity_of_workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +22,12 @@ def identity_of(config: ExperimentConfig) -> dict[str, Any]:
     """The fields that say what is measured, as JSON values.
 
     Sections of engines other than the experiment's own are left out, since they
-    have no effect on it.
+    have no effect on it. Of the workload there is what differs from a plain batch.
     """
     others = {name for name in ENGINE_SECTIONS if name != config.backend}
-    return config.model_dump(mode="json", exclude=set(NOT_IDENTITY | others))
+    found = config.model_dump(mode="json", exclude=set(NOT_IDENTITY | others))
+    workload = identity_of_workload(found.pop("workload"))
+    return {**found, "workload": workload} if workload else found
 
 
 def canonical_json(value: Any) -> str:

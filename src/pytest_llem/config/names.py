@@ -21,6 +21,7 @@ FIELD_NAMES = frozenset(
         "tensorrt_llm",
         "transformers",
         "vllm",
+        "workload",
     }
 )
 """Equal to the fields of :class:`~pytest_llem.config.experiment.ExperimentConfig`; a test holds it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llem.components.contract import Contract
 from pytest_llem.registry import Registry
 
 if TYPE_CHECKING:
@@ -15,4 +16,6 @@ ENGINES: Registry[type[Engine]] = Registry(
         "transformers": "pytest_llem.engines.transformers:TransformersEngine",
         "vllm": "pytest_llem.engines.vllm.engine:VllmEngine",
     },
+    Contract("pytest_llem.engines.engine:Engine"),
+    needs={"transformers": ("torch", "transformers"), "vllm": ("vllm",)},
 )

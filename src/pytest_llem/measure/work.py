@@ -59,11 +59,11 @@ class Loads:
     """The same requests with other output lengths, by length."""
 
 
-def engine_load(session: Session, requests: Sequence[Request]) -> Load:
-    """Passes that serve *requests* as one batch."""
+def engine_load(session: Session, *batches: Sequence[Request]) -> Load:
+    """Passes that serve *batches*, one after another."""
 
     def load() -> Pass:
-        return pass_of(session.generate(requests))
+        return pass_of(*[session.generate(batch) for batch in batches])
 
     return load
 
@@ -79,32 +79,37 @@ def callable_load(function: Callable[[], object], work: Work) -> Load:
     return load
 
 
-def pass_of(generation: Generation) -> Pass:
-    """One batch as a pass, with the mean latencies of its requests."""
-    firsts = _first_tokens_ns(generation)
+def pass_of(*generations: Generation) -> Pass:
+    """One batch, or several one after another, as a pass with its requests' mean latencies.
+
+    Of several batches it is not said when prefill ended: each has its own.
+    """
+    first, last = generations[0], generations[-1]
+    requests = [(one, request) for one in generations for request in one.requests]
+    firsts = _first_tokens_ns(first) if first is last else []
     return Pass(
-        start_ns=generation.start_ns,
-        end_ns=generation.end_ns,
-        requests=len(generation.requests),
-        input_tokens=generation.input_tokens,
-        output_tokens=generation.output_tokens,
-        ttft_s=_mean([_ttft_s(generation, request) for request in generation.requests]),
-        itl_s=_mean([_itl_s(request) for request in generation.requests]),
-        finish_reasons=dict(Counter(request.finish_reason for request in generation.requests)),
+        start_ns=first.start_ns,
+        end_ns=last.end_ns,
+        requests=len(requests),
+        input_tokens=sum(one.input_tokens for one in generations),
+        output_tokens=sum(one.output_tokens for one in generations),
+        ttft_s=_mean([_ttft_s(one, request) for one, request in requests]),
+        itl_s=_mean([_itl_s(request) for _, request in requests if request.output_tokens > 1]),
+        finish_reasons=dict(Counter(request.finish_reason for _, request in requests)),
         first_token_ns=min(firsts, default=None),
         prefill_end_ns=max(firsts, default=None),
-        batching=generation.batching,
-        latencies=_latencies(generation),
+        batching=first.batching if len({one.batching for one in generations}) == 1 else None,
+        latencies=_latencies(requests),
     )
 
 
-def _latencies(generation: Generation) -> dict[LatencyKind, Bins]:
+def _latencies(served: Sequence[tuple[Generation, RequestResult]]) -> dict[LatencyKind, Bins]:
     """Each kind that is known of every request."""
-    requests = generation.requests
+    requests = [request for _, request in served]
     found: dict[LatencyKind, Bins] = {}
     by_request: dict[LatencyKind, list[float | None]] = {
         "queue": [_queue_s(request) for request in requests],
-        "ttft": [_ttft_s(generation, request) for request in requests],
+        "ttft": [_ttft_s(generation, request) for generation, request in served],
     }
     for kind, values in by_request.items():
         known = [value for value in values if value is not None]

@@ -79,6 +79,24 @@ class Elsewhere(Stored):
     """What ran the container, such as ``podman 5.4.0``."""
 
 
+class WorkloadFacts(Stored):
+    """What one pass asked of the engine."""
+
+    source: str
+    """The workload by its name."""
+    hash: str
+    """Of all prompts in the engine's own tokens, and of all output lengths."""
+    requests: int
+    """Over all turns of chats."""
+    turns: int
+    input_tokens: int
+    output_tokens: int
+    input_lengths: tuple[int, ...] | None
+    """Prompt tokens of each request, turn after turn; ``None`` if all are alike, or too many."""
+    output_lengths: tuple[int, ...] | None
+    """Output tokens of each request; ``None`` if all are alike, or too many."""
+
+
 class ExperimentResult(Stored):
     """One experiment, run once in one process."""
 
@@ -115,6 +133,9 @@ class ExperimentResult(Stored):
     elsewhere: Elsewhere | None = None
     """The interpreter or container of its own that it ran in; ``None`` if it had neither, so that
     the run's environment holds for it."""
+    workload: WorkloadFacts | None = None
+    """What one pass asked of the engine; ``None`` if no model was measured, and in results that
+    were stored without it."""
     isolation: str | None = None
     """How its process was started, such as ``fork-server`` or ``spawn``; ``none`` is not at all."""
     isolation_reason: str | None = None

@@ -76,6 +76,8 @@ class Conducted:
     """Why not in the way that was asked for; ``None`` if it was."""
     lost: bool = False
     """Whether it ended because what it was forked from did."""
+    workload: dict[str, Any] | None = None
+    """What one pass of its model asked; ``None`` if it measured no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,7 @@ class Conductor:
             launched.how,
             launched.why,
             lost=launched.lost(),
+            workload=observer.workload,
         )
 
     def close(self) -> None:
@@ -225,6 +228,7 @@ class Conductor:
             measurements=tuple(measured),
             engine=conducted.engine,
             elsewhere=self.launchers.of(point.config.backend).elsewhere,
+            workload=conducted.workload,
             isolation=conducted.isolation,
             isolation_reason=conducted.isolation_reason,
         )

@@ -167,7 +167,9 @@ class ItemConductor:
             job = {"config": point.config.model_dump(mode="json")}
             self._config.stash[CHILD] = Child(channel, job)
             reports = run_phases(item, nextitem)
-        conducted = Conducted(observation, observers[0].engine, started_at, None)
+        conducted = Conducted(
+            observation, observers[0].engine, started_at, None, workload=observers[0].workload
+        )
         account = Account(point, *account_of(reports, conducted), item.nodeid)
         return ConductedItem(item, account, conducted, reports, None)
 

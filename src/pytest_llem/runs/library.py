@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.identity import config_hash
 from pytest_llem.config.study import StudyConfig
+from pytest_llem.config.workload import pinned_config
 from pytest_llem.isolation.launcher import Command
 from pytest_llem.isolation.output import OutputLog
 from pytest_llem.isolation.reports import describe
@@ -111,6 +112,7 @@ def _begun(conductor: Conductor, points: list[Point]) -> Iterator[None]:
 
 
 def _point(group: str, config: ExperimentConfig) -> Point:
+    config = pinned_config(config, Path.cwd())
     identity = config_hash(config)
     return Point(group=group, label=identity, config=config, identity=identity)
 
