@@ -9,11 +9,22 @@ from pytest_llem.engines import ENGINES
 from pytest_llem.measure.session import open_session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
+
+    from pytest_llem.engines.engine import Generation
+    from pytest_llem.workloads.request import Request
 
 
 class FakeSession:
     closed = False
+    tokenizer = None
+
+    def generate(self, requests: Sequence[Request]) -> Generation:
+        raise NotImplementedError
+
+    def synchronize(self) -> None: ...
 
     def describe(self) -> dict[str, Any]:
         return {"engine": "fake", "effective": {"dtype": "float32", "max_num_seqs": 4}}
