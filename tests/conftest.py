@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 # Read when the hub's library is imported, so it has to be set before any test module is.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# Started in the background of a script, a process ignores Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A deadline is a wall-clock time, and a busy machine would miss it. CI repeats the same examples,
 # so that a failure there is due to the change; elsewhere new ones are tried every time.
