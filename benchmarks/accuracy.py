@@ -240,6 +240,7 @@ trace = sampler.traces[0]
 print(json.dumps({
     "before_ns": list(trace.before_ns), "after_ns": list(trace.after_ns),
     "energy_j": list(trace.energy_j), "power_w": list(trace.power_w),
+    "between_ns": list(trace.between_ns),
     "rate": count / wall, "cpu": cpu / wall, "beyond": (cpu - inside) / wall,
 }))
 """
@@ -280,6 +281,7 @@ def _trace_of(told: dict[str, list[float]]) -> Trace:
     trace.before_ns.extend(array("q", map(int, told["before_ns"])))
     trace.energy_j.extend(told["energy_j"])
     trace.power_w.extend(told["power_w"])
+    trace.between_ns.extend(array("q", map(int, told["between_ns"])))
     trace.after_ns.extend(array("q", map(int, told["after_ns"])))
     return trace
 

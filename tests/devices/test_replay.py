@@ -55,7 +55,8 @@ def trace_of(*readings: tuple[float, float | None, float | None], device: Device
     trace = Trace(device, "nvml")
     for at_ms, energy_j, power_w in readings:
         before_ns = START_NS + round(at_ms * MS)
-        trace.append(Reading(before_ns, before_ns + MS, energy_j, power_w))
+        parted_ns = before_ns + MS // 4 if round(at_ms) % 2 else None
+        trace.append(Reading(before_ns, before_ns + MS, energy_j, power_w, parted_ns))
     return trace
 
 
@@ -199,6 +200,8 @@ def test_what_was_kept_is_what_is_replayed(
     meter, (device,) = opened(path)
     found = [meter.read(device) for _ in readings]
     assert [(r.energy_j, r.power_w) for r in found] == [(e, p) for _, e, p in readings]
+    parted = [r.between_ns and r.between_ns - r.before_ns for r in found]
+    assert parted == [MS // 4 if at % 2 else None for at, _, _ in readings]
     gaps = [b.before_ns - a.before_ns for a, b in pairwise(found)]
     assert gaps == [step_ms * MS for step_ms, _, _ in columns[1:]]
 

@@ -12,7 +12,7 @@ from pytest_llem.devices.meter import Capability, Device, Facts
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.measured import Measured
-from pytest_llem.energy.sampling.trace import Trace
+from pytest_llem.energy.sampling.trace import UNPARTED, Trace
 from pytest_llem.errors import MeterError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def trace_of(
         trace.before_ns.append(t)
         trace.energy_j.append(curve.energy_j(0, t - t % (100 * MS)))
         trace.power_w.append(math.nan)
+        trace.between_ns.append(UNPARTED)
         trace.after_ns.append(t + 50_000)
         if t % SECOND == 0:
             trace.facts.append(facts(t))

@@ -44,3 +44,12 @@ def test_slow_driver_calls_hide_neither_the_period_nor_the_instants(every: int) 
     assert (every * 100 * MS / refreshes.period_ns) % 1 == pytest.approx(0, abs=0.01)
     for i in range(len(refreshes)):
         assert abs(refreshes[i].time_ns - refreshes[i].value * 100 * MS) < 1.5 * MS
+
+
+def test_a_value_that_may_be_of_either_of_two_refreshes_is_given_to_neither_for_sure() -> None:
+    """A poll ended 0.1 ms before a refresh was due, by a grid that is known to some milliseconds."""
+    wide = [Refresh(n * 35 * MS - 20 * MS, n * 35 * MS + 2 * MS, float(n)) for n in range(0, 60, 2)]
+    own = Refresh(61 * 35 * MS + 100_000 - 70 * MS, 62 * 35 * MS - 10 * MS, 61.0)
+    placed = Refreshes([*wide, own])[len(wide)]
+    assert placed.half_ns > 15 * MS
+    assert abs(placed.time_ns - 61 * 35 * MS) <= placed.half_ns

@@ -13,7 +13,7 @@ from instruments.curves import Constant
 from pytest_llem.devices.meter import Capability, Device
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
-from pytest_llem.energy.sampling.trace import Trace
+from pytest_llem.energy.sampling.trace import UNPARTED, Trace
 from pytest_llem.energy.scopes import HOLDS, headline
 from pytest_llem.errors import MeterError
 
@@ -39,6 +39,7 @@ def trace_of(power_w: float, meter: str, scope: Any, uuid: str, *, until_s: int 
         trace.before_ns.append(t)
         trace.energy_j.append(curve.energy_j(0, t - t % (100 * MS)))
         trace.power_w.append(math.nan)
+        trace.between_ns.append(UNPARTED)
         trace.after_ns.append(t + 50_000)
     return trace
 

@@ -201,6 +201,7 @@ def shifted(trace: Trace, by_ns: int) -> Trace:
         trace,
         before_ns=array("q", (t + by_ns for t in trace.before_ns)),
         after_ns=array("q", (t + by_ns for t in trace.after_ns)),
+        between_ns=array("q", (t + by_ns for t in trace.between_ns)),
     )
 
 

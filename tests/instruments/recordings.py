@@ -114,10 +114,13 @@ def edited(
 ) -> Trace:
     """The same trace with readings left out or changed, by when each began."""
     other = Trace(trace.device, trace.meter, facts=list(trace.facts))
-    columns = zip(trace.before_ns, trace.after_ns, trace.energy_j, trace.power_w, strict=True)
-    for before_ns, after_ns, energy, power in columns:
+    parted_ns = trace.parted_ns(slice(len(trace)))
+    columns = zip(
+        trace.before_ns, trace.after_ns, trace.energy_j, trace.power_w, parted_ns, strict=True
+    )
+    for before_ns, after_ns, energy, power, between_ns in columns:
         if keep(before_ns):
             values = energy_j(before_ns, energy), power_w(before_ns, power)
             known = [None if value is None or math.isnan(value) else value for value in values]
-            other.append(Reading(before_ns, after_ns, *known))
+            other.append(Reading(before_ns, after_ns, *known, between_ns))
     return other

@@ -144,7 +144,8 @@ def example_raw(readings: int = 50) -> RawData:
     for number in range(readings):
         instant = number * SECOND_NS // 20
         power_w = None if number % 7 == 0 else 100.1
-        trace.append(Reading(instant, instant + 1000, number * 5.005, power_w))
+        parted_ns = instant + 400 if number % 5 else None
+        trace.append(Reading(instant, instant + 1000, number * 5.005, power_w, parted_ns))
     trace.facts.append(Facts(0, temperature_c=41.0, throttle_reasons=("sw_power_cap",)))
     return RawData(traces=(trace,), marks=(example_marks(),))
 

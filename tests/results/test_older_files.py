@@ -1,14 +1,30 @@
-"""Marks that were stored before there were columns for how phases are told apart."""
+"""Raw data that was stored before there were all columns of today."""
 
 from __future__ import annotations
 
+from pytest_llem.devices.meter import Capability, Device
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
+from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.results.mark_rows import marks_of, rows_of
+from pytest_llem.results.raw import extend
 
 LATER = {
     *("phases", "output_length", "first_token_ns", "prefill_end_ns", "batching", "idle", "model"),
     "latencies",
 }
+
+
+def test_readings_of_before_their_calls_were_parted_are_read() -> None:
+    trace = Trace(Device("GPU-0", "a GPU", Capability("gpu", "counter", 0.001, None)), "nvml")
+    columns = {
+        "before_ns": [1, 5],
+        "after_ns": [3, 7],
+        "energy_j": [1.0, None],
+        "power_w": [9.0, 8.0],
+    }
+    extend(trace, columns)
+    assert trace.parted_ns(slice(2)) == [None, None]
+    assert list(trace.after_ns) == [3, 7]
 
 
 def test_marks_without_the_later_columns_have_the_defaults() -> None:

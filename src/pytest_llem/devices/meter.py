@@ -58,6 +58,9 @@ class Reading:
     """Energy counter in joules since an arbitrary origin; ``None`` if it gave nothing."""
     power_w: float | None
     """Instantaneous power in watts; ``None`` if it gave nothing."""
+    between_ns: int | None = None
+    """Instant at which the energy had been given and the power not been asked for yet: each
+    value then holds in its own part of the call. ``None`` if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ VERSION = 1
 """Newest format of raw data that is understood."""
 KEY = b"pytest_llem"
 TRACE, FACTS, STAGED = ".trace.parquet", ".facts.parquet", ".jsonl"
-READINGS = ("before_ns", "after_ns", "energy_j", "power_w")
+READINGS = ("before_ns", "after_ns", "energy_j", "power_w", "between_ns")
+"""Columns of readings; those of before the last was kept are all null in it."""
 FACT_NAMES = tuple(field.name for field in fields(Facts))
 DAMAGE = (ArithmeticError, LookupError, OSError, RecursionError, TypeError, ValueError)
 
@@ -45,6 +46,7 @@ class Recording:
     after_ns: Sequence[int]
     energy_j: Sequence[float | None]
     power_w: Sequence[float | None]
+    between_ns: Sequence[int | None]
     facts: Sequence[Facts]
 
 
@@ -104,6 +106,9 @@ def _checked(recording: Recording) -> bool:
         raise ValueError("columns of different lengths")
     if any(after < before for before, after in zip(*columns[:2], strict=True)):
         raise ValueError("a reading that ends before it begins")
+    parted = zip(recording.before_ns, recording.between_ns, recording.after_ns, strict=True)
+    if any(between is not None and not a <= between <= b for a, between, b in parted):
+        raise ValueError("calls that were parted outside of their reading")
     if any(later < sooner for sooner, later in pairwise(recording.after_ns)):
         raise ValueError("readings that are not in order")
     return bool(columns[0])
@@ -175,6 +180,7 @@ def _recording(about: Mapping[str, Any], columns: Columns, facts: Columns) -> Re
         after_ns=array("q", columns["after_ns"]),
         energy_j=_floats(columns["energy_j"]),
         power_w=_floats(columns["power_w"]),
+        between_ns=columns.get("between_ns", [None] * len(columns["before_ns"])),
         facts=_facts(facts),
     )
 

@@ -139,11 +139,13 @@ class ReplayMeter:
 
 
 def _reading(recording: Recording, number: int, offset_ns: int) -> Reading:
+    between_ns = recording.between_ns[number]
     return Reading(
         before_ns=recording.before_ns[number] + offset_ns,
         after_ns=recording.after_ns[number] + offset_ns,
         energy_j=recording.energy_j[number],
         power_w=recording.power_w[number],
+        between_ns=None if between_ns is None else between_ns + offset_ns,
     )
 
 

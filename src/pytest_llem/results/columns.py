@@ -26,6 +26,12 @@ TRACE = (
         "Energy counter since an arbitrary origin; null if none was given",
     ),
     ("power_w", "float64", "W", "Power at some instant of the call; null if none was given"),
+    (
+        "between_ns",
+        "int64",
+        "ns",
+        "Monotonic instant with the energy given and power not asked for yet; null is unknown",
+    ),
 )
 FACTS = (
     _TRACE,

@@ -106,6 +106,7 @@ def _reading_columns(trace: Trace) -> dict[str, Any]:
         "after_ns": trace.after_ns[:rows],
         "energy_j": _nulls(trace.energy_j[:rows]),
         "power_w": _nulls(trace.power_w[:rows]),
+        "between_ns": trace.parted_ns(slice(rows)),
     }
 
 

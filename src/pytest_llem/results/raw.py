@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from pytest_llem.devices.meter import Device, Facts
-from pytest_llem.energy.sampling.trace import Trace
+from pytest_llem.energy.sampling.trace import UNPARTED, Trace
 from pytest_llem.errors import StoreError
 
 if TYPE_CHECKING:
@@ -66,12 +66,18 @@ def extend(trace: Trace, columns: Mapping[str, Sequence[Any]]) -> None:
     """
     before_ns, after_ns = array("q", columns["before_ns"]), array("q", columns["after_ns"])
     energy_j, power_w = _floats(columns["energy_j"]), _floats(columns["power_w"])
-    if not len(before_ns) == len(after_ns) == len(energy_j) == len(power_w):
+    between_ns = _instants(columns.get("between_ns", [None] * len(before_ns)))
+    if len({len(column) for column in (before_ns, after_ns, energy_j, power_w, between_ns)}) > 1:
         raise ValueError("columns of different lengths")
     trace.before_ns.extend(before_ns)
     trace.energy_j.extend(energy_j)
     trace.power_w.extend(power_w)
+    trace.between_ns.extend(between_ns)
     trace.after_ns.extend(after_ns)
+
+
+def _instants(column: Sequence[int | None]) -> array[int]:
+    return array("q", (UNPARTED if value is None else value for value in column))
 
 
 def _floats(column: Sequence[float | None]) -> array[float]:

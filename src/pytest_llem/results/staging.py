@@ -65,6 +65,7 @@ def _trace_content(trace: Trace) -> Iterator[_Line]:
             "after_ns": trace.after_ns[block].tolist(),
             "energy_j": _nulls(trace.energy_j[block]),
             "power_w": _nulls(trace.power_w[block]),
+            "between_ns": trace.parted_ns(block),
         }
     for start in range(0, len(facts), _BLOCK):
         part = facts[start : start + _BLOCK]

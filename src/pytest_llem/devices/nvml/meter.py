@@ -51,7 +51,7 @@ class NvmlMeter:
         return [_device(gpu) for gpu in self._gpus.values()]
 
     def read(self, device: Device) -> Reading:
-        """Energy counter and power now; the stamps enclose both calls of the driver.
+        """Energy counter and power now; the stamps enclose both calls of the driver, and part them.
 
         Raises:
             MeterError: the GPU is lost, unknown, or must not be measured (MIG).
@@ -63,11 +63,12 @@ class NvmlMeter:
             gpu = self._gpu(session, device.uuid)
             before_ns = time.monotonic_ns()
             energy_j = gpu.energy_j()
+            between_ns = time.monotonic_ns()
             power_w = gpu.power_w()
             after_ns = time.monotonic_ns()
         except session.nvml.NVMLError as error:
             raise session.gone(device.uuid, error) from error
-        return Reading(before_ns, after_ns, energy_j, power_w)
+        return Reading(before_ns, after_ns, energy_j, power_w, between_ns)
 
     def facts(self, device: Device) -> Facts:
         """Slow values now; all ``None`` if the GPU is lost, which ``read`` reports."""

@@ -8,6 +8,7 @@ from operator import mul
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.energy.estimator.bound import Bound
 from pytest_llem.energy.estimator.hidden import share_at
 from pytest_llem.energy.estimator.mixture import LEVEL, Mixture, Normal, half_width_j
 from pytest_llem.energy.estimator.shape import Course, Kriging, bent, rough, smooth
@@ -55,8 +56,6 @@ FAST_S = 0.0025
 """What fluctuates unseen, from one kernel or layer to the next, moves the energy by about what
 is drawn in so much time at most: a square wave of 25 ms between nothing and twice the mean by
 3.6 ms of it, one that does not reach down to nothing by less."""
-PEAK = 2.0
-"""Power inside a refresh is taken to be at most so many times its mean."""
 LEAST_J2 = 1e-10
 """No energy is known better."""
 FAR = 2.5
@@ -193,24 +192,16 @@ class Inside:
     def _edge(self, which: int) -> Mixture:
         """Energy from the node before an edge to the edge, by all shapes."""
         told, weights = self._told[which], self._weights[which]
-        most_j2 = self._most_j2(self._edges_ns[which])
+        at_ns = self._edges_ns[which]
+        _, before, after = self._around.interval(at_ns)
+        bound = Bound.at(at_ns, before, after, self._around.highest_w)
         return Mixture(
             tuple(
-                Normal(weight * part.weight, part.mean_j, min(part.variance_j2, most_j2))
+                bound.on(part, weight * part.weight)
                 for weight, one in zip(weights, told, strict=True)
                 for part in one.energy.parts
             )
         )
-
-    def _most_j2(self, at_ns: int) -> float:
-        """The most that the energy at an instant can vary, so near to a node as it is.
-
-        Power is between nothing and ``PEAK`` times its mean, anywhere with the same chance.
-        """
-        _, a, b = self._around.interval(at_ns)
-        away_ns = min(at_ns - a.time_ns + a.half_ns, b.time_ns - at_ns + b.half_ns)
-        mean_w = (b.value - a.value) / (b.time_ns - a.time_ns)
-        return (PEAK * mean_w * away_ns) ** 2 / 12
 
     def _timing_variance_j2(self) -> float:
         """What it costs not to know exactly when the counter refreshed.

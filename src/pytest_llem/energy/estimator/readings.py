@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from pytest_llem.energy.sampling.trace import UNPARTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,8 @@ class Readings:
     after_ns: Sequence[int]
     energy_j: Sequence[float]
     power_w: Sequence[float]
+    between_ns: Sequence[int]
+    """Where the energy's call ended and the power's began; ``UNPARTED`` where nobody knows."""
 
     def __len__(self) -> int:
         return len(self.after_ns)
@@ -30,16 +34,24 @@ class Readings:
         """The readings numbered from *first* to before *last*."""
         cut = slice(first, last)
         return Readings(
-            self.before_ns[cut], self.after_ns[cut], self.energy_j[cut], self.power_w[cut]
+            self.before_ns[cut],
+            self.after_ns[cut],
+            self.energy_j[cut],
+            self.power_w[cut],
+            self.between_ns[cut],
         )
 
     def with_energy(self) -> Readings:
-        """Those that gave an energy."""
-        return self._where(self.energy_j)
+        """Those that gave an energy, from before to after the call that gave it."""
+        parted = zip(self.between_ns, self.after_ns, strict=True)
+        after_ns = [after if between == UNPARTED else between for between, after in parted]
+        return _known(replace(self, after_ns=after_ns), self.energy_j)
 
     def with_power(self) -> Readings:
-        """Those that gave a power."""
-        return self._where(self.power_w)
+        """Those that gave a power, from before to after the call that gave it."""
+        parted = zip(self.between_ns, self.before_ns, strict=True)
+        before_ns = [before if between == UNPARTED else between for between, before in parted]
+        return _known(replace(self, before_ns=before_ns), self.power_w)
 
     def widest_gap_s(self, start_ns: int, end_ns: int) -> float:
         """Longest time without a reading between two instants; endless if there is none."""
@@ -50,14 +62,17 @@ class Readings:
             return math.inf
         return max((b[0] - a[1] for a, b in pairwise(inside)), default=0) / 1e9
 
-    def _where(self, values: Sequence[float]) -> Readings:
-        known = [i for i, value in enumerate(values) if not math.isnan(value)]
-        return Readings(
-            [self.before_ns[i] for i in known],
-            [self.after_ns[i] for i in known],
-            [self.energy_j[i] for i in known],
-            [self.power_w[i] for i in known],
-        )
+
+def _known(readings: Readings, values: Sequence[float]) -> Readings:
+    """Those of the readings for which there is a value."""
+    known = [i for i, value in enumerate(values) if not math.isnan(value)]
+    return Readings(
+        [readings.before_ns[i] for i in known],
+        [readings.after_ns[i] for i in known],
+        [readings.energy_j[i] for i in known],
+        [readings.power_w[i] for i in known],
+        [readings.between_ns[i] for i in known],
+    )
 
 
 def readings_between(trace: Trace, start_ns: int, end_ns: int) -> Readings:
@@ -67,5 +82,9 @@ def readings_between(trace: Trace, start_ns: int, end_ns: int) -> Readings:
     last = bisect_right(trace.after_ns, end_ns, 0, count)
     cut = slice(first, last)
     return Readings(
-        trace.before_ns[cut], trace.after_ns[cut], trace.energy_j[cut], trace.power_w[cut]
+        trace.before_ns[cut],
+        trace.after_ns[cut],
+        trace.energy_j[cut],
+        trace.power_w[cut],
+        trace.between_ns[cut],
     )

@@ -231,16 +231,16 @@ class Refreshes:
     def _snap(self, grid: Grid | None) -> None:
         """Place each refresh on the last instant of its grid that its own bracket holds.
 
-        Unless that lies in the very call that gave the value, and the bracket holds the
-        instant before it too: the value may be of either.
+        Unless that may lie in the very call that gave the value, or after it, and the bracket
+        holds the instant before it too: the value may be of either.
         """
         if grid is None:
             return
         taken: int | None = None
         for i, own in enumerate(self._refreshes):
-            if self._either(own, grid):
-                continue
             half_ns = grid.half_ns(grid.last_before(own.latest_ns))
+            if self._either(own, grid, half_ns):
+                continue
             number = grid.last_before(own.latest_ns + half_ns)
             time_ns = grid.instant_ns(number)
             if (taken is None or number > taken) and time_ns >= own.earliest_ns - half_ns:
@@ -249,12 +249,15 @@ class Refreshes:
                 taken = number
 
     @staticmethod
-    def _either(own: Refresh, grid: Grid) -> bool:
-        """Whether a call took so long that its value may be of one of two refreshes."""
+    def _either(own: Refresh, grid: Grid, half_ns: float) -> bool:
+        """Whether a value may be of one of two refreshes.
+
+        Its call took long, or came near to where a refresh is thought to be.
+        """
         called_ns = own.latest_ns - own.latest_call_ns
-        before = grid.last_before(called_ns)
+        before = grid.last_before(called_ns - half_ns)
         held = grid.instant_ns(before) > own.earliest_ns
-        return held and grid.last_before(own.latest_ns) > before
+        return held and grid.last_before(own.latest_ns + half_ns) > before
 
     def _without_stray(self, refreshes: Sequence[Refresh]) -> list[Refresh]:
         """Without those seen badly between others seen well, where only some are chased."""
@@ -295,7 +298,8 @@ class Refreshes:
     def _allowed(self, number: int) -> tuple[float, float]:
         """From when to when the refresh may have been, judged by those around it."""
         points = self._neighbourhood(number)
-        if len(points) < 4:  # noqa: PLR2004 - a line and its scatter
+        either = self._refreshes[number].width_ns > (self.period_ns or math.inf)
+        if either or len(points) < 4:  # noqa: PLR2004 - a line and its scatter
             return -math.inf, math.inf
         origin_ns = points[0][1].middle_ns
         offset, slope = _line([(x, r.middle_ns - origin_ns) for x, r in points])

@@ -166,6 +166,12 @@ class Surroundings:
         powers = [sample.power_w for sample in self._samples] if self.has_power else []
         return levels_of([mean.power_w for mean in self._means], powers)
 
+    @cached_property
+    def highest_w(self) -> float:
+        """The most power that was read, or that a refresh had in the mean."""
+        powers = [sample.power_w for sample in self._samples] if self.has_power else []
+        return max(*powers, *(mean.power_w for mean in self._means))
+
     def hidden_j2(self, averaging_s: float) -> float:
         """Variance of the integral of what fluctuates faster than it is shown."""
         if averaging_s not in self._hidden_j2:

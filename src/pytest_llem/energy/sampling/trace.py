@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pytest_llem.devices.meter import Device, Facts, Reading
 
 
+UNPARTED = -1
+"""Stands in a trace for an instant between two calls that is not known."""
+
+
 def _integers() -> array[int]:
     return array("q")
 
@@ -38,6 +42,8 @@ class Trace:
     after_ns: array[int] = field(default_factory=_integers)
     energy_j: array[float] = field(default_factory=_floats)
     power_w: array[float] = field(default_factory=_floats)
+    between_ns: array[int] = field(default_factory=_integers)
+    """Where the energy's call ended and the power's began; ``UNPARTED`` where nobody knows."""
     facts: list[Facts] = field(default_factory=list)
     loss: str = ""
     """Why the device could not be read any more, as a sentence; empty if it always could."""
@@ -46,7 +52,12 @@ class Trace:
         self.before_ns.append(reading.before_ns)
         self.energy_j.append(_finite(reading.energy_j))
         self.power_w.append(_finite(reading.power_w))
+        self.between_ns.append(UNPARTED if reading.between_ns is None else reading.between_ns)
         self.after_ns.append(reading.after_ns)  # last: its length is the trace's
+
+    def parted_ns(self, part: slice) -> list[int | None]:
+        """Where the calls of some readings were parted; ``None`` where nobody knows."""
+        return [None if instant == UNPARTED else instant for instant in self.between_ns[part]]
 
     def until(self, time_ns: int) -> Trace:
         """What had been read by an instant."""
@@ -58,6 +69,7 @@ class Trace:
             after_ns=self.after_ns[:count],
             energy_j=self.energy_j[:count],
             power_w=self.power_w[:count],
+            between_ns=self.between_ns[:count],
             facts=[fact for fact in self.facts if fact.time_ns <= time_ns],
             loss=self.loss,
         )
