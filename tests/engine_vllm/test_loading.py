@@ -26,7 +26,7 @@ def prompts(count: int) -> list[Request]:
 def test_a_cache_that_holds_no_request_is_out_of_memory(
     config: Callable[..., ExperimentConfig],
 ) -> None:
-    too_small = config(multiprocessing=False, extra={"kv_cache_memory_bytes": 4096})
+    too_small = config(multiprocessing=False, kv_cache_memory_bytes=4096)
     with pytest.raises(OutOfMemoryError, match="max_model_len"):
         VllmEngine().load(too_small)
 

@@ -92,7 +92,7 @@ def test_a_core_that_is_killed_is_an_error_and_leaves_nothing(
 def test_what_kept_the_core_from_starting_is_told(
     config: Callable[..., ExperimentConfig], engine_processes: Callable[[], list[int]]
 ) -> None:
-    too_small = config(streaming=True, extra={"kv_cache_memory_bytes": 4096})
+    too_small = config(streaming=True, kv_cache_memory_bytes=4096)
     with pytest.raises(OutOfMemoryError, match="No available memory for the cache blocks"):
         VllmEngine().load(too_small)
     assert engine_processes() == []
