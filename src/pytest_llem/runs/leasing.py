@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.devices.assignment import interchangeable, is_single_gpu, showing
 from pytest_llem.isolation.exclusive.directory import lock_directory
-from pytest_llem.isolation.exclusive.holder import boot_id, this_process
+from pytest_llem.isolation.exclusive.holder import this_process
 from pytest_llem.isolation.exclusive.leases import Leases, Wanted
+from pytest_llem.isolation.process_identity import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
