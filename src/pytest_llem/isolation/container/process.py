@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import select
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from pytest_llem.isolation.container.init import INTERRUPT
+from pytest_llem.isolation.waiting import readable
 
 if TYPE_CHECKING:
     import socket
@@ -43,7 +42,7 @@ class ContainerProcess:
         until = None if timeout_s is None else time.monotonic() + timeout_s
         while self._status is None:
             left_s = None if until is None else max(0.0, until - time.monotonic())
-            if not readable(self._leash, left_s):
+            if not readable(self._leash.fileno(), left_s):
                 return None
             self._listen()
         return self._status
@@ -77,13 +76,6 @@ class ContainerProcess:
             self._remove()
             self._popen.kill()
             self._end_of_command()
-
-
-def readable(sock: socket.socket, timeout_s: float | None) -> bool:
-    """Whether something arrives at *sock* within *timeout_s*; ``None`` waits for ever."""
-    poll = select.poll()  # unlike select.select, knows descriptors beyond 1023
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000)))
 
 
 def _as_exit_code(status: int | None) -> int:

@@ -20,7 +20,7 @@ from pytest_llem.isolation.fork import main as script
 from pytest_llem.isolation.fork.wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import HOST_VARIABLE, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
-from pytest_llem.isolation.spawn import REAP_S, THREADS, output_of
+from pytest_llem.isolation.spawn import REAP_S, inherited, opened_output
 from pytest_llem.isolation.surroundings import late, surroundings
 from pytest_llem.isolation.tokens import TOKENS
 
@@ -108,7 +108,7 @@ class Server:
         """
         if preparation.file in self.hosts:
             return self.hosts[preparation.file]
-        here, there = map(Wire, socket.socketpair())
+        here, there = map(Wire, _pair())
         fields = {
             "file": preparation.file,
             "workerinput": dict(preparation.workerinput),
@@ -218,7 +218,7 @@ class ForkServerLauncher:
         """
         if command.preparation is None:
             raise NotForkedError("the fork server runs tests only")
-        environment = {**THREADS, **os.environ, **command.environment}
+        environment = inherited(command)
         try:
             server = self._serving(command, environment)
             return self._forked(server, command, environment)
@@ -273,13 +273,14 @@ class ForkServerLauncher:
         wire = server.host(command.preparation)
         here, there = _pair()
         token = TOKENS.new()
-        with there, contextlib.ExitStack() as stack:
-            output, error = 1, 2
-            if command.output is not None:
-                output = error = stack.enter_context(output_of(command.output)).fileno()
-            files = (there.fileno(), output, error)
-            fields = {"token": token, "environment": late(environment)}
-            pid = server.ask(wire, "run", files, command.preparation, **fields)
+        fields = {"token": token, "environment": late(environment)}
+        try:
+            with there, opened_output(command) as file:
+                output, error = (1, 2) if file is None else (file.fileno(), file.fileno())
+                files = (there.fileno(), output, error)
+                pid = server.ask(wire, "run", files, command.preparation, **fields)
+        except OSError as unopened:
+            raise NotForkedError(f"no file could be opened for output: {unopened}") from unopened
         process = ForkedProcess(wire, pid, token)
         return Launched(Channel(here, queues=True), process, "fork-server", lost=process.lost)
 

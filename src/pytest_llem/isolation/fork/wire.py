@@ -17,22 +17,15 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import socket
 import time
 from typing import Any
 
 from pytest_llem.errors import IsolationError
+from pytest_llem.isolation.waiting import readable
 
 CHUNK = 1 << 16
 MOST_FILES = 8
-
-
-def readable(descriptor: int, timeout_s: float | None) -> bool:
-    """Whether something can be read within so long; knows descriptors beyond 1023."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
 
 
 class WireClosedError(IsolationError):
