@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem._version import __version__
+from pytest_llem.components.component import normalized
 from pytest_llem.errors import IsolationError
 
 if TYPE_CHECKING:
@@ -62,12 +63,8 @@ class Interpreter:
 
     def has(self, distribution: str) -> bool:
         """Whether *distribution* with its pytest plugins is installed there."""
-        wanted = _normal(distribution)
-        return any(_normal(plugin.distribution) == wanted for plugin in self.plugins)
-
-
-def _normal(distribution: str) -> str:
-    return distribution.lower().replace("_", "-").replace(".", "-")
+        wanted = normalized(distribution)
+        return any(normalized(plugin.distribution) == wanted for plugin in self.plugins)
 
 
 @dataclass(frozen=True, slots=True)
