@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 from pytest_llem.isolation.container.init import INTERRUPT
-from pytest_llem.isolation.waiting import readable
+from pytest_llem.isolation.waiting import Patience, readable
 
 if TYPE_CHECKING:
     import socket
@@ -39,10 +38,9 @@ class ContainerProcess:
         self.tree = tree
 
     def wait(self, timeout_s: float | None) -> int | None:
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while self._status is None:
-            left_s = None if until is None else max(0.0, until - time.monotonic())
-            if not readable(self._leash.fileno(), left_s):
+            if not readable(self._leash.fileno(), patience.left_s()):
                 return None
             self._listen()
         return self._status

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
 from pytest_llem.isolation.spawn import REAP_S, inherited, opened_output
 from pytest_llem.isolation.surroundings import late, surroundings
 from pytest_llem.isolation.tokens import TOKENS
+from pytest_llem.isolation.waiting import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,11 +56,10 @@ class ForkedProcess:
         self.tree = ProcessTree(pid, token)
 
     def wait(self, timeout_s: float | None) -> int | None:
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while self._status is None:
-            left_s = None if until is None else max(0.0, until - time.monotonic())
             try:
-                answer = self._wire.receive(left_s)
+                answer = self._wire.receive(patience.left_s())
             except WireClosedError:
                 self._lost, self._status = True, -int(signal.SIGKILL)  # dies with its host
                 break
