@@ -35,7 +35,7 @@ lint: environment ## style and formatting of every Python file (ruff)
 
 types: environment ## types of the package and of the scripts (mypy --strict)
 	$(BIN)/mypy
-	MYPYPATH=tests:scripts $(BIN)/mypy scripts/environment.py scripts/peers_environment.py scripts/vllm_environment.py scripts/onnx_environment.py benchmarks
+	MYPYPATH=tests:scripts $(BIN)/mypy scripts benchmarks
 	MYPYPATH=src:$(ONNX)/src $(BIN)/mypy -p pytest_llem_onnx
 	MYPYPATH=tests $(BIN)/mypy -p gpu
 

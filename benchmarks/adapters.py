@@ -105,7 +105,7 @@ def _share(pairs: Sequence[tuple[float, float]]) -> float:
 
 @contextlib.contextmanager
 def transformers_calls(config: ExperimentConfig) -> Iterator[tuple[Call, Call]]:
-    from pytest_llem.engines.transformers import TransformersEngine
+    from pytest_llem.engines.transformers.engine import TransformersEngine
 
     session = TransformersEngine().load(config)
     requests = build(config, session)

@@ -6,23 +6,13 @@ example's own ``pyproject.toml``; machines without an NVIDIA driver get the test
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
-from environment import (
-    TESTED_TORCH,
-    create,
-    has_nvidia_driver,
-    locked,
-    read_stamp,
-    reusable,
-    write_stamp,
-)
+from environment import TESTED_TORCH
+from nvidia_driver import has_nvidia_driver
+from virtual_environment import bring_up_to_date, fingerprint, pip, refresh_checkout
 
-ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = Path("examples/pytest-llem-onnx")
 FOLDER = ".venv-onnx"
 OF_TESTS = ("pytest-timeout",)
@@ -42,41 +32,17 @@ def requirements(project: Path, *, driver: bool) -> list[str]:
     return others if driver else [*others, TESTED_TORCH]
 
 
-def fingerprint(project: Path, *, driver: bool) -> dict[str, str]:
-    """What the environment depends on; one that differs in ``project`` only can be kept."""
-    return {
-        "python": f"{sys.version} in {sys.base_prefix}",
-        "place": str(project),
-        "requirements": " ".join(requirements(project, driver=driver)),
-        "project": hashlib.sha256((project / "pyproject.toml").read_bytes()).hexdigest(),
-    }
-
-
 def refresh(project: Path) -> None:
     """Bring the environment of the checkout *project* up to date."""
-    driver = has_nvidia_driver()
-    venv, wanted = project / FOLDER, fingerprint(project, driver=driver)
-    installed = read_stamp(venv)
-    if installed == wanted:
-        return
-    print(f"Making {venv} with {wanted['requirements']} ...", flush=True)
-    if reusable(installed, wanted):
-        write_stamp(venv, {})
-    else:
-        create(venv)
-    pip = [str(venv / "bin/python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    asked = requirements(project, driver=driver)
-    subprocess.run([*pip, "install", "--editable", str(project), *asked], check=True)
-    write_stamp(venv, wanted)
+    asked = requirements(project, driver=has_nvidia_driver())
+    venv = project / FOLDER
 
+    def fill(*, new: bool) -> dict[str, str]:  # noqa: ARG001 - all at once in either case
+        pip(venv, "install", "--editable", str(project), *asked)
+        return {}
 
-def main() -> None:
-    try:
-        with locked(ROOT):
-            refresh(ROOT)
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"The environment of the ONNX example is not complete: {error}")
+    bring_up_to_date(venv, fingerprint(project, asked), " ".join(asked), fill)
 
 
 if __name__ == "__main__":
-    main()
+    refresh_checkout(refresh, " of the ONNX example")

@@ -13,6 +13,7 @@ import typer
 
 from pytest_llem._version import __version__
 from pytest_llem.errors import ConfigError, LlemError
+from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
 if TYPE_CHECKING:
     from pytest_llem.results.schema import ExperimentResult
@@ -64,10 +65,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     require: Annotated[
         str | None, typer.Option(metavar="measured", help="Refuse estimates.")
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Limit in seconds; 0 is none.")] = 1800.0,
+    timeout: Annotated[float, typer.Option(help="Limit in seconds; 0 is none.")] = TIMEOUT_S,
     lock_timeout: Annotated[
         float, typer.Option(min=0, help="How long to wait for devices in use; 0 does not.")
-    ] = 14400.0,
+    ] = LOCK_TIMEOUT_S,
     allow_shared: Annotated[
         bool, typer.Option("--allow-shared", help="Measure also where others use the devices.")
     ] = False,

@@ -12,6 +12,7 @@ from pytest_llem.components.rules import set_project
 from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
+from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -80,17 +81,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--llem-timeout",
         type=float,
-        default=1800.0,
+        default=TIMEOUT_S,
         metavar="SECONDS",
-        help="end an experiment that takes longer (default: 1800; 0 never)",
+        help="end an experiment that takes longer (default: %(default)g; 0 never)",
     )
     add(
         "--llem-lock-timeout",
         type=float,
-        default=14400.0,
+        default=LOCK_TIMEOUT_S,
         metavar="SECONDS",
         help="how long an experiment waits for devices that another one measures "
-        "(default: 14400; 0 fails at once and says who has them)",
+        "(default: %(default)g; 0 fails at once and says who has them)",
     )
     add(
         "--llem-allow-shared",

@@ -413,7 +413,7 @@ def test_a_directory_without_permission_is_named(
     writer = _python(_UNPRIVILEGED, str(tmp_path), make_result().model_dump_json())
     said, errors = writer.communicate(timeout=50)
     assert said.startswith("cannot write the baseline"), errors
-    assert "change the permissions" in said
+    assert "Change the permissions" in said
     assert files(store) == before
 
 

@@ -26,7 +26,7 @@ def test_chat(energy, model):
     assert energy.measure(model).output_tokens == 8
 """
 LYING = """
-import pytest_llem.engines.transformers_session as session
+import pytest_llem.engines.transformers.session as session
 
 told = session.describe
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from instruments.curves import Sine, Square, Sum
 from instruments.gpu import Gpu
 from instruments.nvml_double import compiler, nvml_double
+from instruments.programs import finished
 from pytest_llem.results.parquet import read_parquet
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler (cc)")
@@ -31,22 +31,16 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a dry run leaves behind; its output in ``printed.txt`` beside it."""
     pytest.importorskip("transformers")
     folder = tmp_path_factory.mktemp("gpu-check")
-    done = subprocess.run(
-        [sys.executable, "-m", "gpu", "--dry", "--load", "cpu"],
-        cwd=folder,
-        env={
-            **os.environ,
-            **nvml_double(folder, [Gpu(curve=CURVE)]),
-            "PYTHONPATH": f"{CHECKOUT / 'src'}{os.pathsep}{CHECKOUT / 'tests'}",
-            "OUT": str(folder / "out"),
-            "LLEM_CACHE_DIR": str(folder / "cache"),
-            "OMP_NUM_THREADS": "2",
-        },
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    environ = {
+        **os.environ,
+        **nvml_double(folder, [Gpu(curve=CURVE)]),
+        "PYTHONPATH": f"{CHECKOUT / 'src'}{os.pathsep}{CHECKOUT / 'tests'}",
+        "OUT": str(folder / "out"),
+        "LLEM_CACHE_DIR": str(folder / "cache"),
+        "OMP_NUM_THREADS": "2",
+    }
+    command = [sys.executable, "-m", "gpu", "--dry", "--load", "cpu"]
+    done = finished(command, environ, directory=folder, timeout_s=240)
     (folder / "printed.txt").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "out"

@@ -25,16 +25,25 @@ def test_it(energy):
 LONG, SHORT = SOURCE.format(windows=9), SOURCE.format(windows=2)
 
 
+@pytest.fixture
+def recorded(
+    run: Run, powercap: Path, monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester
+) -> Callable[[str], Path]:
+    """What a run over the given test file reads of ``powercap``, as the file that keeps it."""
+
+    def recorded(source: str) -> Path:
+        monkeypatch.setenv("LLEM_POWERCAP", str(powercap))
+        run(source, "--llem-meter=rapl").assert_outcomes(passed=1)
+        (path,) = pytester.path.glob(".llem/runs/*/raw/*.trace.parquet")
+        return path
+
+    return recorded
+
+
 def test_what_a_run_recorded_is_replayed_and_never_passes_for_measured(
-    run: Run,
-    results: Results,
-    powercap: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    pytester: pytest.Pytester,
+    run: Run, results: Results, recorded: Callable[[str], Path]
 ) -> None:
-    monkeypatch.setenv("LLEM_POWERCAP", str(powercap))
-    run(LONG, "--llem-meter=rapl").assert_outcomes(passed=1)
-    (path,) = pytester.path.glob(".llem/runs/*/raw/*.trace.parquet")
+    path = recorded(LONG)
     outcome = run(SHORT, f"--llem-meter=replay:{path}")
     outcome.assert_outcomes(passed=1)
     said = " ".join(outcome.stdout.str().split())
@@ -50,15 +59,9 @@ def test_what_a_run_recorded_is_replayed_and_never_passes_for_measured(
 
 
 def test_a_run_that_outlives_its_recording_is_invalid_and_says_why(
-    run: Run,
-    results: Results,
-    powercap: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    pytester: pytest.Pytester,
+    run: Run, results: Results, recorded: Callable[[str], Path]
 ) -> None:
-    monkeypatch.setenv("LLEM_POWERCAP", str(powercap))
-    run(SHORT, "--llem-meter=rapl").assert_outcomes(passed=1)
-    (path,) = pytester.path.glob(".llem/runs/*/raw/*.trace.parquet")
+    path = recorded(SHORT)
     outcome = run(LONG, f"--llem-meter=replay:{path}")
     (found,) = results()[-1]["measurements"]
     assert not all(window["valid"] for window in found["windows"])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_llem.engines.transformers_session import TransformersSession
+    from pytest_llem.engines.transformers.session import TransformersSession
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def torch(_environment: None) -> Any:
 @pytest.fixture(scope="module")
 def session(torch: Any) -> Iterator[TransformersSession]:
     """The built-in model in float32 on the CPU."""
-    from pytest_llem.engines.transformers import TransformersEngine
+    from pytest_llem.engines.transformers.engine import TransformersEngine
 
     loaded = TransformersEngine().load(ExperimentConfig(dtype="float32", device="cpu"))
     yield loaded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.engines.padding import pad_left
+from pytest_llem.engines.transformers.padding import pad_left
 from pytest_llem.workloads.request import Request
 
 prompts = st.lists(st.integers(0, 99), min_size=1, max_size=12).map(tuple)

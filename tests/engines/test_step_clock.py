@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llem.engines.step_clock import StepClock
+from pytest_llem.engines.transformers.step_clock import StepClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from pytest_llem.workloads.request import Request
 
 if TYPE_CHECKING:
     from pytest_llem.engines.engine import Generation
-    from pytest_llem.engines.transformers_session import TransformersSession
+    from pytest_llem.engines.transformers.session import TransformersSession
 
 STEPS = 24
 PINNED = (
@@ -117,7 +117,7 @@ def meeting_its_end(
     session: TransformersSession, request: Request, at: int
 ) -> tuple[TransformersSession, Request]:
     """A session whose end of sequence *request* meets, and heeds, at its step *at*."""
-    from pytest_llem.engines.transformers_session import TransformersSession
+    from pytest_llem.engines.transformers.session import TransformersSession
 
     free = tokens(session.generate([request]))[0]
     assert free is not None
@@ -197,7 +197,7 @@ def test_an_impossible_request_is_a_clear_error(
 
 
 def test_the_clock_is_the_one_that_was_given(session: TransformersSession) -> None:
-    from pytest_llem.engines.transformers_session import TransformersSession
+    from pytest_llem.engines.transformers.session import TransformersSession
 
     ticks = iter(range(100))
     ticking = TransformersSession(session._loaded, clock=lambda: next(ticks))

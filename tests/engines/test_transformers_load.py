@@ -19,7 +19,7 @@ from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.engines import ENGINES
 from pytest_llem.engines.builtin import tiny
 from pytest_llem.engines.builtin.store import materialize
-from pytest_llem.engines.transformers_session import TransformersSession
+from pytest_llem.engines.transformers.session import TransformersSession
 from pytest_llem.errors import (
     ConfigError,
     EngineError,
@@ -136,7 +136,7 @@ def test_torch_compile_compiles_the_model(torch: Any, monkeypatch: pytest.Monkey
 def test_a_decode_step_is_compiled_once_or_not_at_all(
     device: str, kind: str | None, asked: bool, by_us: bool, by_generate: bool
 ) -> None:
-    from pytest_llem.engines.transformers_load import compile_if_asked
+    from pytest_llem.engines.transformers.load import compile_if_asked
 
     compiled: list[bool] = []
     model = SimpleNamespace(
@@ -328,7 +328,7 @@ def test_a_package_that_cannot_be_imported_is_not_called_missing(
 
 
 def test_device_map_without_accelerate_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_llem.engines.transformers_options.find_spec", lambda package: None)
+    monkeypatch.setattr("pytest_llem.engines.transformers.options.find_spec", lambda package: None)
     with pytest.raises(MissingExtraError, match="accelerate"):
         load(options={"device_map": "auto"})
 
@@ -348,7 +348,7 @@ def test_no_memory_for_the_batch_is_a_clear_error_and_the_session_lives_on(cache
     code = """
 import resource
 from pytest_llem.config.experiment import ExperimentConfig
-from pytest_llem.engines.transformers import TransformersEngine
+from pytest_llem.engines.transformers.engine import TransformersEngine
 from pytest_llem.errors import OutOfMemoryError
 from pytest_llem.workloads.request import Request
 session = TransformersEngine().load(ExperimentConfig(device="cpu"))

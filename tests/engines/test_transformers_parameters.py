@@ -13,16 +13,16 @@ import pytest
 from pytest_llem.config.engines import TransformersOptions
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.engines.effective import differences
-from pytest_llem.engines.transformers import TransformersEngine
-from pytest_llem.engines.transformers_options import check_supported, pretrained_arguments
-from pytest_llem.engines.transformers_session import TransformersSession
+from pytest_llem.engines.transformers.engine import TransformersEngine
+from pytest_llem.engines.transformers.options import check_supported, pretrained_arguments
+from pytest_llem.engines.transformers.session import TransformersSession
 from pytest_llem.errors import ConfigError, EngineError
 from pytest_llem.workloads.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llem.engines.transformers_load import Loaded
+    from pytest_llem.engines.transformers.load import Loaded
 
 pytestmark = pytest.mark.usefixtures("torch")
 LOADED = {"attn_implementation", "assistant_model", "extra"}

@@ -10,10 +10,10 @@ import pytest
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.engines.builtin import tiny
-from pytest_llem.engines.transformers_shape import shape
+from pytest_llem.engines.transformers.shape import shape
 
 if TYPE_CHECKING:
-    from pytest_llem.engines.transformers_session import TransformersSession
+    from pytest_llem.engines.transformers.session import TransformersSession
 
 SMALL = {
     "hidden_size": 64,

@@ -217,22 +217,26 @@ def test_a_memory_limit_that_is_no_size_is_refused(pytester: pytest.Pytester) ->
     result.stderr.fnmatch_lines(["*'lots' is no size*"])
 
 
-def test_a_supervisor_without_descriptors_left_says_so(
-    pytester: pytest.Pytester, launcher: str
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_a_supervisor_with_few_descriptors_left_says_so_and_goes_on(
+    pytester: pytest.Pytester, launcher: str, left: int
 ) -> None:
     pytester.makepyfile(
-        """
+        f"""
         import resource
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+        def test_starts(energy): pass
 
         def test_takes_them():
             global kept
-            resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
             kept = []
             try:
                 while True:
                     kept.append(open("/dev/null"))
             except OSError:
-                del kept[-2:]
+                del kept[-{left}:]
 
         def test_cannot_start(energy): pass
 
@@ -247,8 +251,10 @@ def test_a_supervisor_without_descriptors_left_says_so(
     )
     text = result.stdout.str()
     assert "INTERNALERROR" not in text
-    assert "test_cannot_start" in text
-    result.assert_outcomes(passed=3, errors=1)
+    assert "Too many open files" in text
+    outcomes = result.parseoutcomes()
+    # Three are enough once the fork server was given up, which closes its sockets.
+    assert (outcomes["passed"], outcomes.get("errors", 0)) in {(4, 1), (5, 0)}
 
 
 def test_more_than_a_thousand_open_files_are_no_trouble(

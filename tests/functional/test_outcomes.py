@@ -47,6 +47,23 @@ def test_each_experiment_runs_in_a_process_of_its_own(run: Run, isolation: str) 
     assert (parent_one == plain) == (isolation == "spawn")
 
 
+def test_a_result_that_was_damaged_meanwhile_is_told_of_once(run: Run) -> None:
+    result = run(
+        """
+        from pathlib import Path
+
+        def test_it(energy): pass
+
+        def test_damages_it():
+            (file,) = Path().glob(".llem/runs/*/results/*.json")
+            file.write_text("{")
+        """,
+        "--llem-update-baselines",
+    )
+    result.assert_outcomes(passed=2)
+    assert sum("is corrupt" in line for line in result.outlines) == 1
+
+
 def test_outcomes_are_those_of_a_plain_run(run: Run, stored: Stored) -> None:
     result = run(
         """

@@ -13,6 +13,16 @@ from pathlib import Path
 import pytest_llem
 
 IMAGE = "localhost/pytest-llem-test:1"
+CONTAINER = "--llem-isolation=container"
+QUICK = '{"windows": 2, "window_s": 0.1, "warmup_min_s": 0, "warmup_max_s": 1}'
+"""A measurement that is soon over, as source."""
+HEAD = f"""
+import os, signal, subprocess, sys, time
+import pytest
+
+quick = pytest.mark.llem(measurement={QUICK})
+"""
+"""How test files begin whose experiments run in containers."""
 CANDIDATES: list[tuple[list[str], list[str]]] = [
     ([], []),
     (  # what a small virtual machine or a container allows

@@ -50,7 +50,7 @@ def add_engine(python: Path, name: str) -> None:
     """Give an environment an engine that only it has: that of transformers by another *name*."""
     (site,) = python.parent.parent.glob("lib/python*/site-packages")
     (site / f"{name}.py").write_text(
-        "from pytest_llem.engines.transformers import TransformersEngine\n\n\n"
+        "from pytest_llem.engines.transformers.engine import TransformersEngine\n\n\n"
         f"class Engine(TransformersEngine):\n    name = {name!r}\n"
     )
     info = site / f"{name}-1.dist-info"

@@ -13,7 +13,6 @@ a subprocess.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instruments.gpu import Gpu
+from instruments.programs import finished, shown
 from instruments.spelling import spell_ns
 
 if TYPE_CHECKING:
@@ -120,14 +120,7 @@ def run_python(code: str, environ: Mapping[str, str]) -> subprocess.CompletedPro
     """Run *code* in a fresh interpreter that has *environ* over this one's, and ends in 60 s."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
     environment = {**os.environ, "PYTHONPATH": path, **environ}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return finished([sys.executable, "-c", code], environment)
 
 
 def run_json(code: str, environ: Mapping[str, str]) -> Any:
@@ -136,10 +129,7 @@ def run_json(code: str, environ: Mapping[str, str]) -> Any:
     Raises:
         AssertionError: the code failed; the message is what it wrote to stderr.
     """
-    done = run_python(code, environ)
-    if done.returncode:
-        raise AssertionError(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+    return shown(run_python(code, environ))
 
 
 def _search_path(folder: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from instruments.nvml_double import nvml_double, run_json
+from instruments.programs import HELPERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,22 +13,15 @@ if TYPE_CHECKING:
 
     from instruments.nvml_double import Gpu
 
-PRELUDE = """
-import dataclasses, json, time
+PRELUDE = (
+    HELPERS
+    + """
+import time
 from pytest_llem.devices.nvml.meter import NvmlMeter, driver_facts
-from pytest_llem.errors import LlemError
-
-def error(call, *arguments):
-    try:
-        call(*arguments)
-    except LlemError as caught:
-        return f"{type(caught).__name__}: {caught}"
-
-def show(value):
-    print(json.dumps(value, default=dataclasses.asdict))
 
 meter = NvmlMeter()
 """
+)
 
 
 def with_gpus(tmp_path: Path, gpus: Sequence[Gpu], code: str, **machine: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,27 +13,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pytest_llem
+from instruments.programs import HELPERS, finished, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 NONE = "Zeus and CodeCarbon are not installed; make peers installs them into .venv-peers"
-PRELUDE = """
-import dataclasses, json, os, sys, time
-from pytest_llem.errors import LlemError
+PRELUDE = (
+    HELPERS
+    + """
+import os, sys, time
 from pytest_llem.devices.selection import MeterRequest, choose_meter
 
-def error(call, *arguments):
-    try:
-        call(*arguments)
-    except LlemError as caught:
-        return f"{type(caught).__name__}: {caught}"
-
-def show(value):
-    print(json.dumps(value, default=dataclasses.asdict))
-
 """
+)
 
 
 @cache
@@ -62,14 +55,8 @@ def run_beside_peers(
     if python is None:
         pytest.skip(NONE)
     source = str(Path(pytest_llem.__file__).parents[1])
-    return subprocess.run(
-        [python, *options, "-c", PRELUDE + code],
-        env={**os.environ, "PYTHONPATH": source, **(environ or {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [python, *options, "-c", PRELUDE + code]
+    return finished(command, {**os.environ, "PYTHONPATH": source, **(environ or {})})
 
 
 def shown_beside_peers(code: str, environ: Mapping[str, str] | None = None) -> Any:
@@ -78,7 +65,4 @@ def shown_beside_peers(code: str, environ: Mapping[str, str] | None = None) -> A
     Raises:
         AssertionError: the code failed; the message is what it wrote to stderr.
     """
-    done = run_beside_peers(code, environ)
-    if done.returncode:
-        raise AssertionError(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+    return shown(run_beside_peers(code, environ))

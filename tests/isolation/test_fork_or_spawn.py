@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -14,10 +16,11 @@ import pytest
 
 from pytest_llem.isolation import choice
 from pytest_llem.isolation.choice import MOST_LOST, ForkOrSpawn, choose_launcher, described
-from pytest_llem.isolation.fork.server import NotForkedError, ServerLostError
+from pytest_llem.isolation.fork.server import NotForkedError, Server, ServerLostError
 from pytest_llem.isolation.fork.wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import Command, Launched, Preparation
 from pytest_llem.isolation.surroundings import late, surroundings
+from pytest_llem.isolation.waiting import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +117,19 @@ def test_what_is_known_beforehand_is_told_only_to_who_asked(
     assert described("none", debugging=False) == "none"
 
 
+def test_a_server_without_descriptors_left_is_not_forked_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    nobody = cast("Any", None)
+    server = Server(nobody, "token", nobody, tmp_path / "out", ((), surroundings(tmp_path, {})))
+    monkeypatch.setattr(socket, "socketpair", exhausted)
+    with pytest.raises(NotForkedError, match="Too many open files"):
+        server.host(PREPARATION)
+
+
 @pytest.fixture
 def wires() -> Iterator[tuple[Wire, Wire]]:
     here, there = map(Wire, socket.socketpair())
@@ -131,6 +147,23 @@ def test_a_wire_carries_open_files(wires: tuple[Wire, Wire], tmp_path: Path) -> 
     os.close(files[0])
     assert (tmp_path / "file").read_text() == "through the wire"
     assert wires[1].receive(0.0) is None
+
+
+def test_a_wire_is_waited_for_no_less_than_was_asked(
+    wires: tuple[Wire, Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float | None] = []
+
+    class Impatient:
+        def register(self, descriptor: int, events: int) -> None: ...
+
+        def poll(self, milliseconds: float | None) -> list[tuple[int, int]]:
+            asked.append(milliseconds)
+            return []
+
+    monkeypatch.setattr(select, "poll", Impatient)
+    assert [readable(wires[0].fileno(), wait_s) for wait_s in (None, 0.0, 0.0002)] == [False] * 3
+    assert asked == [None, 0, 1]
 
 
 def test_a_closed_wire_is_an_error(wires: tuple[Wire, Wire]) -> None:

@@ -21,8 +21,9 @@ def checkout() -> Path:
 
 
 @pytest.fixture
-def script() -> Callable[[str], Any]:
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     """Loads a script that is no module of the package, by its path in the repository."""
+    monkeypatch.syspath_prepend(CHECKOUT / "scripts")  # as if it were started by its path
 
     def load(path: str) -> Any:
         spec = importlib.util.spec_from_file_location(Path(path).stem, CHECKOUT / path)

@@ -1,10 +1,11 @@
-"""``scripts/environment.py``: what is installed where, and when it is done again."""
+"""``scripts/environment.py`` and what it stands on: what is installed where, and when it is done again."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,16 @@ def environment(script: Callable[[str], Any]) -> Any:
 
 
 @pytest.fixture
+def virtual(script: Callable[[str], Any]) -> Any:
+    return script("scripts/virtual_environment.py")
+
+
+@pytest.fixture
+def drivers(script: Callable[[str], Any]) -> Any:
+    return script("scripts/nvidia_driver.py")
+
+
+@pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text("[project]\n")
     return tmp_path
@@ -34,7 +45,7 @@ def commands(environment: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[str
     def run(command: list[str], **_: object) -> None:
         ran.append([str(part) for part in command])
 
-    monkeypatch.setattr(environment.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(environment, "has_nvidia_driver", lambda: False)
     return ran
 
@@ -57,31 +68,31 @@ def test_with_a_driver_the_extra_chooses_torch(environment: Any) -> None:
     assert any("transformers" in requirement for requirement in asked)
 
 
-def test_a_loaded_kernel_module_is_a_driver(environment: Any, tmp_path: Path) -> None:
+def test_a_loaded_kernel_module_is_a_driver(drivers: Any, tmp_path: Path) -> None:
     (tmp_path / "proc/driver/nvidia").mkdir(parents=True)
-    assert environment.has_nvidia_driver(tmp_path)
+    assert drivers.has_nvidia_driver(tmp_path)
 
 
 def test_nvidia_smi_is_a_driver(
-    environment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drivers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "loads", lambda _: False)
+    monkeypatch.setattr(drivers, "loads", lambda _: False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not environment.has_nvidia_driver(tmp_path)
+    assert not drivers.has_nvidia_driver(tmp_path)
     (tmp_path / "nvidia-smi").touch(mode=0o755)
-    assert environment.has_nvidia_driver(tmp_path)
+    assert drivers.has_nvidia_driver(tmp_path)
 
 
 def test_the_management_library_is_a_driver(
-    environment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drivers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(environment, "loads", lambda library: library == "libnvidia-ml.so.1")
-    assert environment.has_nvidia_driver(tmp_path)
+    monkeypatch.setattr(drivers, "loads", lambda library: library == "libnvidia-ml.so.1")
+    assert drivers.has_nvidia_driver(tmp_path)
 
 
-def test_a_library_that_is_missing_does_not_load(environment: Any) -> None:
-    assert not environment.loads("libno-such-library.so.1")
+def test_a_library_that_is_missing_does_not_load(drivers: Any) -> None:
+    assert not drivers.loads("libno-such-library.so.1")
 
 
 def test_a_second_call_installs_nothing(
@@ -109,7 +120,7 @@ def test_another_interpreter_makes_the_environment_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     environment.refresh(project)
-    monkeypatch.setattr(environment.sys, "base_prefix", "/another/python")
+    monkeypatch.setattr(sys, "base_prefix", "/another/python")
     environment.refresh(project)
     assert (creates(commands), installs(commands)) == (2, 2)
 
@@ -130,7 +141,7 @@ def interrupt_installation(
     environment: Any, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(environment, "install", lambda *_, **__: sys.exit("interrupted"))
+        patch.setattr(environment, "pip", lambda *_, **__: sys.exit("interrupted"))
         with pytest.raises(SystemExit):
             environment.refresh(project)
 
@@ -159,9 +170,9 @@ def test_an_interrupted_update_starts_over(
     assert (creates(commands), installs(commands)) == (2, 2)
 
 
-def test_a_second_make_waits_for_the_first(environment: Any, project: Path) -> None:
+def test_a_second_make_waits_for_the_first(virtual: Any, project: Path) -> None:
     handle = os.open(project, os.O_RDONLY)
-    with environment.locked(project), pytest.raises(BlockingIOError):
+    with virtual.locked(project), pytest.raises(BlockingIOError):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(handle)
@@ -176,15 +187,15 @@ def test_an_environment_of_somebody_else_is_left_alone(environment: Any, project
     assert (project / ".venv/precious").exists()
 
 
-def test_a_damaged_stamp_counts_as_unfinished(environment: Any, tmp_path: Path) -> None:
-    (tmp_path / environment.STAMP).write_text('{"python": ')
-    assert environment.read_stamp(tmp_path) == {}
+def test_a_damaged_stamp_counts_as_unfinished(virtual: Any, tmp_path: Path) -> None:
+    (tmp_path / virtual.STAMP).write_text('{"python": ')
+    assert virtual.read_stamp(tmp_path) == {}
 
 
 def test_the_stamp_says_what_was_installed(
-    environment: Any, project: Path, commands: list[list[str]]
+    environment: Any, virtual: Any, project: Path, commands: list[list[str]]
 ) -> None:
     environment.refresh(project)
-    stamp = json.loads((project / ".venv" / environment.STAMP).read_text())
+    stamp = json.loads((project / ".venv" / virtual.STAMP).read_text())
     assert stamp["place"] == str(project)
     assert "torch==2.13.0" in stamp["requirements"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gpu.present import absence
-from instruments.nvml_double import LIBRARY, compiler, library, nvml_double
+from instruments.nvml_double import LIBRARY, compiler, library, nvml_double, run_python
+from instruments.programs import finished
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,17 +20,15 @@ NOTHING = "Nothing was checked, and nothing is claimed.\n"
 without_driver = pytest.mark.skipif(absence() is None, reason="there is a GPU here")
 
 
+def search_path(checkout: Path) -> str:
+    """Where the check finds its own modules and ours."""
+    return f"{checkout / 'src'}:{checkout / 'tests'}"
+
+
 @without_driver
 def test_without_a_gpu_it_says_so_and_succeeds(checkout: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        ["make", "--no-print-directory", "gpu-check", f"OUT={tmp_path / 'out'}"],
-        cwd=checkout,
-        env={**os.environ, "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = ["make", "--no-print-directory", "gpu-check", f"OUT={tmp_path / 'out'}"]
+    done = finished(command, {**os.environ, "PYTHON": sys.executable}, directory=checkout)
     assert done.returncode == 0
     assert done.stdout.endswith(NOTHING)
     assert "no NVIDIA" in done.stdout
@@ -40,14 +38,7 @@ def test_without_a_gpu_it_says_so_and_succeeds(checkout: Path, tmp_path: Path) -
 @without_driver
 def test_no_package_is_needed_to_say_that_there_is_no_gpu(checkout: Path) -> None:
     """An interpreter without site packages, as one outside any environment."""
-    done = subprocess.run(
-        [sys.executable, "-S", "-m", "gpu"],
-        env={"PYTHONPATH": f"{checkout / 'src'}:{checkout / 'tests'}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = finished([sys.executable, "-S", "-m", "gpu"], {"PYTHONPATH": search_path(checkout)})
     assert done.returncode == 0
     assert done.stdout.endswith(NOTHING)
 
@@ -56,14 +47,8 @@ def test_no_package_is_needed_to_say_that_there_is_no_gpu(checkout: Path) -> Non
 def test_a_driver_without_gpus_is_told_from_none(tmp_path: Path) -> None:
     environ = nvml_double(tmp_path, [])
     code = f"from gpu.present import absence; print(absence({str(library())!r}))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    done = run_python(code, environ)
+    assert not done.returncode, done.stderr
     assert done.stdout.strip() == "the NVIDIA driver lists no GPU"
     assert absence("no-such-" + LIBRARY) == "there is no NVIDIA driver"
 
@@ -74,14 +59,8 @@ def test_with_a_gpu_a_missing_package_is_named(checkout: Path, tmp_path: Path) -
     from instruments.gpu import Gpu
 
     environ = nvml_double(tmp_path, [Gpu(curve=Constant(100.0))])
-    done = subprocess.run(
-        [sys.executable, "-S", "-m", "gpu"],
-        env={**environ, "PYTHONPATH": f"{checkout / 'src'}:{checkout / 'tests'}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [sys.executable, "-S", "-m", "gpu"]
+    done = finished(command, {**environ, "PYTHONPATH": search_path(checkout)})
     assert done.returncode == 1
     assert "is missing from" in done.stderr
     assert "PYTHON=" in done.stderr
@@ -96,16 +75,11 @@ def test_the_script_takes_the_interpreter_that_sees_a_gpu(checkout: Path, tmp_pa
         tool = tmp_path / folder / name
         tool.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit {sees}\necho {folder} "$@" "$OUT"\n')
         tool.chmod(0o755)
-    done = subprocess.run(
-        [tmp_path / "scripts/gpu-check.sh", "--budget", "60"],
-        env={
-            "PATH": f"{tmp_path / 'path'}:{os.environ['PATH']}",
-            "PYTHON": str(tmp_path / "own/python"),
-            "OUT": "there",
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    environ = {
+        "PATH": f"{tmp_path / 'path'}:{os.environ['PATH']}",
+        "PYTHON": str(tmp_path / "own/python"),
+        "OUT": "there",
+    }
+    done = finished([tmp_path / "scripts/gpu-check.sh", "--budget", "60"], environ)
+    assert not done.returncode, done.stderr
     assert done.stdout == "path -m gpu --budget 60 there\n"

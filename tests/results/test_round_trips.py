@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -217,14 +218,20 @@ def test_many_readings_come_back_exactly_in_either_form(
     assert exact(store.raw(result.experiment_id)) == exact(raw)
 
 
-def test_parquet_columns_explain_themselves(
+@pytest.fixture
+def tables(
     store: RunStore,
     make_result: Callable[..., ExperimentResult],
     make_raw: Callable[..., RawData],
-) -> None:
-    path = store.write_result(make_result(), make_raw(3))
+) -> dict[str, Path]:
+    """The Parquet files of an experiment with two readings, by kind."""
+    path = store.write_result(make_result(), make_raw(2))
     store.compact()
-    for kind, file in parquet_paths(store.path / "raw", path.stem).items():
+    return parquet_paths(store.path / "raw", path.stem)
+
+
+def test_parquet_columns_explain_themselves(tables: dict[str, Path]) -> None:
+    for kind, file in tables.items():
         table = pq.read_table(file)
         assert b"GPU-8f6e0a5c" in table.schema.metadata[b"pytest_llem"]
         assert b'"resolution_j": 0.001' in table.schema.metadata[b"pytest_llem"]
@@ -235,27 +242,15 @@ def test_parquet_columns_explain_themselves(
             assert field.name.endswith(suffix.get(unit, "")), (kind, field.name)
 
 
-def test_a_missing_value_is_null_for_other_readers(
-    store: RunStore,
-    make_result: Callable[..., ExperimentResult],
-    make_raw: Callable[..., RawData],
-) -> None:
-    path = store.write_result(make_result(), make_raw(2))
-    store.compact()
-    table = pq.read_table(parquet_paths(store.path / "raw", path.stem)["trace"])
+def test_a_missing_value_is_null_for_other_readers(tables: dict[str, Path]) -> None:
+    table = pq.read_table(tables["trace"])
     assert table["power_w"].to_pylist() == [None, 100.1]
     assert table["device_uuid"].to_pylist() == ["GPU-8f6e0a5c"] * 2
     assert table["before_ns"].to_pylist() == [0, 50_000_000]
 
 
-def test_every_fact_has_a_column(
-    store: RunStore,
-    make_result: Callable[..., ExperimentResult],
-    make_raw: Callable[..., RawData],
-) -> None:
-    path = store.write_result(make_result(), make_raw(2))
-    store.compact()
-    columns = pq.read_schema(parquet_paths(store.path / "raw", path.stem)["facts"]).names
+def test_every_fact_has_a_column(tables: dict[str, Path]) -> None:
+    columns = pq.read_schema(tables["facts"]).names
     assert columns == ["trace", "device_uuid", *(field.name for field in fields(Facts))]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llem.config.experiment import ExperimentConfig
-from pytest_llem.engines.transformers import TransformersEngine
+from pytest_llem.engines.transformers.engine import TransformersEngine
 from pytest_llem.errors import EngineError
 from pytest_llem.workloads.batch import build_requests
 from pytest_llem.workloads.request import Request

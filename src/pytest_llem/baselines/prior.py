@@ -71,7 +71,8 @@ ESTIMATED = Prior(
 hyper-threads and clocks. On a 4-core virtual machine CPU seconds per token of a 6-layer
 transformer varied by 3-5 % between 1 s windows and 5-8 % between fresh processes while
 the neighbours were calm, and by 15 % and 20 % while they were not: what is slow is
-about twice as large as what is fast, so the windows say how much to expect. It does not cover a neighbour who comes or goes
-for good between two sessions: that doubled the CPU time of a token on the same machine."""
+about twice as large as what is fast, so the windows say how much to expect. It does not
+cover a neighbour who comes or goes for good between two sessions: that doubled the CPU time
+of a token on the same machine."""
 
 PRIORS: dict[Profile, Prior] = {"measured": MEASURED, "estimated": ESTIMATED}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-import secrets
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import BaselineError
+from pytest_llem.results.files import reason_and_remedy, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
 LOCK_NAME = ".lock"
 LOCK_TIMEOUT_S = 60.0
 _POLL_S = 0.02
-_NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP}
-_ADVICE = {
-    errno.ENOSPC: "The disk is full: free some space",
-    errno.EDQUOT: "Your disk quota is used up: free some space",
-    errno.EFBIG: "The limit on file sizes is too low: raise it",
-    errno.EROFS: "The file system is read-only: mount it writable",
-    errno.EACCES: "Permission is denied: change the permissions",
-    errno.EPERM: "Permission is denied: change the permissions",
-    errno.ENOTDIR: "A file is where a directory is needed: move it away",
-    errno.EEXIST: "A file is where a directory is needed: move it away",
-    errno.EISDIR: "A directory is where the file is needed: move it away",
-}
 
 
 @contextmanager
@@ -60,19 +47,10 @@ def replace_text(path: Path, text: str) -> None:
     Raises:
         BaselineError: it could not be written; what was there before is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        _sync_directory(path.parent)
+        with replacing(path) as file:
+            file.write(text.encode())
 
 
 @contextmanager
@@ -85,10 +63,10 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, f"{error.strerror or error}: check that disk")
+        reason, remedy = reason_and_remedy(error)
         raise BaselineError(
-            f"cannot write the baseline {path}. {advice}, or keep baselines elsewhere with "
-            "--llem-baselines DIR. What was there before is untouched."
+            f"cannot write the baseline {path}: {reason}. {remedy}, or keep baselines elsewhere "
+            "with --llem-baselines DIR. What was there before is untouched."
         ) from error
 
 
@@ -114,15 +92,3 @@ def _taken(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except (BlockingIOError, FileNotFoundError):
         return False
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network and FUSE file systems cannot sync a directory; a rename is all they offer.
-        if error.errno not in _NO_DIRECTORY_SYNC:
-            raise
-    finally:
-        os.close(descriptor)

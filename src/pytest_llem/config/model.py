@@ -1,4 +1,4 @@
-"""The base of every configuration model."""
+"""The base of what is configured and of what is stored."""
 
 from __future__ import annotations
 

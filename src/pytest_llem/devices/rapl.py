@@ -3,8 +3,9 @@
 Intel's running average power limit counters and AMD's alike appear below
 ``/sys/class/powercap`` (kernel documentation, "Power Capping Framework"): a zone for each
 package, with zones for its cores inside it, which are part of it, and on servers one for its
-memory, which is not. The counters are in microjoules and are renewed about every millisecond (Intel SDM vol. 3B, 16.10; Hähnel et
-al., "Measuring energy consumption for short code paths using RAPL", 2012).
+memory, which is not. The counters are in microjoules and are renewed about every millisecond
+(Intel SDM vol. 3B, 16.10; Hähnel et al., "Measuring energy consumption for short code paths
+using RAPL", 2012).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Inference engines, one a file. Engines stamp; they never subtract."""
+"""Inference engines, one a folder. Engines stamp; they never subtract."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 ENGINES: Registry[type[Engine]] = Registry(
     "engines",
     {
-        "transformers": "pytest_llem.engines.transformers:TransformersEngine",
+        "transformers": "pytest_llem.engines.transformers.engine:TransformersEngine",
         "vllm": "pytest_llem.engines.vllm.engine:VllmEngine",
     },
     Contract("pytest_llem.engines.engine:Engine"),

@@ -15,18 +15,17 @@ if TYPE_CHECKING:
 def preload(experiment: Mapping[str, Any]) -> None:
     """Have the engine of *experiment* (its configuration as JSON values) import its modules.
 
-    An engine may have a function ``preload(config)`` without ``self``. It imports, down to the
+    Its section is imported as well, since engines ask for options that nobody has set. An engine may have a function ``preload(config)`` without ``self``. It imports, down to the
     classes of the model, and does nothing else: builds no model, asks no device, starts no
-    thread. What is wrong with the experiment is left for its own process to say. The model of
-    the engine's section is imported, too.
+    thread. What is wrong with the experiment is left for its own process to say.
     """
     from pytest_llem.config.experiment import ExperimentConfig
-    from pytest_llem.config.sections import MODELS, default_of
+    from pytest_llem.config.sections import MODELS, model_of
 
     with contextlib.suppress(LlemError, ValueError):
         config = ExperimentConfig.model_validate(experiment)
         if config.backend in MODELS:
-            default_of(config.backend)
+            model_of(config.backend)
         imports = getattr(ENGINES.load(config.backend), "preload", None)
         if imports is not None:
             imports(config)

@@ -28,11 +28,11 @@ import json
 import math
 import select
 import socket
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_llem.errors import IsolationError
+from pytest_llem.isolation.waiting import Patience
 
 LINE_LIMIT = 256 * 1024 * 1024
 CHUNK = 1 << 16
@@ -103,10 +103,9 @@ class Channel:
 
     def _readable(self, timeout_s: float | None) -> bool:
         """Wait until there is something to receive; send what waits meanwhile."""
-        until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while True:
-            left_s = None if until_s is None else max(0.0, until_s - time.monotonic())
-            events = self._wait(left_s)
+            events = self._wait(patience.left_s())
             if events & ~select.POLLOUT:
                 return True
             if not events & select.POLLOUT:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem._version import __version__
+from pytest_llem.components.component import normalized
 from pytest_llem.errors import IsolationError
+from pytest_llem.isolation.asking import answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,12 +64,8 @@ class Interpreter:
 
     def has(self, distribution: str) -> bool:
         """Whether *distribution* with its pytest plugins is installed there."""
-        wanted = _normal(distribution)
-        return any(_normal(plugin.distribution) == wanted for plugin in self.plugins)
-
-
-def _normal(distribution: str) -> str:
-    return distribution.lower().replace("_", "-").replace(".", "-")
+        wanted = normalized(distribution)
+        return any(normalized(plugin.distribution) == wanted for plugin in self.plugins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +105,9 @@ def ask_interpreter(engine: str, python: str, directory: Path) -> Interpreter:
             f"{engine}: there is no interpreter {python}. Make an environment with "
             f"`python -m venv {Path(python).parent.parent}`, then: {whose.advice()}"
         )
-    command = [python, *questions(engine)]
     environment = {**os.environ, **interpreter_environment(python, os.environ)}
     try:
-        done = subprocess.run(  # noqa: S603 - the interpreter that the user named
-            command,
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ANSWER_S,
-            check=False,
-        )
+        done = answer([python, *questions(engine)], ANSWER_S, directory, environment)
     except OSError as error:
         raise IsolationError(
             f"{engine}: {python} cannot be started: {error.strerror}. Is it executable, and an "

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -17,10 +15,10 @@ from pytest_llem.isolation.channel import Channel
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, Command, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
 from pytest_llem.isolation.tokens import TOKENS
+from pytest_llem.isolation.waiting import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 REAP_S = 5.0
 THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -53,9 +51,7 @@ class SpawnedProcess:
         with contextlib.suppress(OSError):
             descriptor = os.pidfd_open(self._popen.pid)
             try:
-                poll = select.poll()
-                poll.register(descriptor, select.POLLIN)
-                poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
+                readable(descriptor, timeout_s)
             finally:
                 os.close(descriptor)
 
@@ -83,12 +79,13 @@ class SpawnLauncher:
             here, there = socket.socketpair()
         except OSError as error:
             raise _not_started(self._python, error) from error
+        own = {CHANNEL_VARIABLE: str(there.fileno()), TOKEN_VARIABLE: token}
         try:
             with there, opened_output(command) as output:
                 popen = subprocess.Popen(  # noqa: S603 - the command is ours
                     [self._python, *command.arguments],
                     cwd=command.directory,
-                    env=_environment(command, there.fileno(), token),
+                    env={**inherited(command), **own},
                     stdin=None if command.terminal else subprocess.DEVNULL,
                     stdout=output,
                     stderr=None if output is None else subprocess.STDOUT,
@@ -117,21 +114,11 @@ def opened_output(command: Command) -> Iterator[IO[bytes] | None]:
     if command.output is None:
         yield None
     else:
-        with output_of(command.output) as file:
+        command.output.write_bytes(b"")
+        with command.output.open("ab") as file:  # appending, so that it can be cut meanwhile
             yield file
 
 
-def output_of(path: Path) -> IO[bytes]:
-    """The emptied file, open to be appended to, so that it can be cut meanwhile."""
-    path.write_bytes(b"")
-    return path.open("ab")
-
-
-def _environment(command: Command, descriptor: int, token: str) -> dict[str, str]:
-    return {
-        **THREADS,
-        **os.environ,
-        **command.environment,
-        CHANNEL_VARIABLE: str(descriptor),
-        TOKEN_VARIABLE: token,
-    }
+def inherited(command: Command) -> dict[str, str]:
+    """What the child of *command* finds in its environment, beside what is for it alone."""
+    return {**THREADS, **os.environ, **command.environment}

@@ -38,7 +38,10 @@ class Assembly:
     def __init__(
         self, group: str, shared: Mapping[str, Leaf], directory: Path | None = None
     ) -> None:
-        """Put points together on top of *shared*, finding files from *directory* (default: the current one)."""
+        """Put points together on top of *shared*.
+
+        Files are found from *directory* (default: the current one).
+        """
         self.group = group
         self._directory = directory or Path.cwd()
         self._options: dict[str, dict[str, Leaf]] = {name: {} for name in SECTIONS}

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_llem.reports.judged import change, verdict
 from pytest_llem.reports.quantities import (
     ESTIMATED_MARK,
     Number,
     common_exponent,
     number,
-    percent,
     prefix,
-    unit_of,
 )
-from pytest_llem.reports.rows import DENOMINATORS, MEASURED, STYLES, Denominator, Entry
+from pytest_llem.reports.room import narrowing, turn
+from pytest_llem.reports.rows import DENOMINATORS, Denominator, Entry
 from pytest_llem.reports.table import Cell, Column
 
 if TYPE_CHECKING:
@@ -23,25 +22,6 @@ if TYPE_CHECKING:
     from pytest_llem.energy.measured import Measured, Phase, ScopeFigures, TotalFigures
     from pytest_llem.reports.ink import Style
     from pytest_llem.reports.view import View
-
-FOR_ROOM = (
-    "narrow prefill",
-    "narrow decode",
-    "narrow verdict",
-    "narrow beside",
-    "times reference",
-    "prefill",
-    "decode",
-    "beside",
-    "tokens/s",
-    "narrow energy",
-    "change from baseline",
-    "energy",
-)
-"""What is done in turn where a table is too wide: a column loses its uncertainty or
-qualifier (``narrow``), or is left out. The verdict stays."""
-_NUMBER = (True, False, False, True, False, False)
-"""Which parts of a number's cell stand right: whole, fraction, sign, whole, fraction, rest."""
 
 
 def summary_columns(entries: Sequence[Entry], view: View) -> list[Column]:
@@ -62,25 +42,13 @@ def _energy(entries: Sequence[Entry], view: View) -> Iterable[Column]:
         for entry, value in zip(entries, values, strict=True)
     ]
     title = (_energy_title(entries), f"{prefix(exponent, view.signs)}J/{headed.name}")
-    yield _narrowing("energy", title, cells)
+    yield narrowing("energy", title, cells)
 
 
 def _headed(entries: Sequence[Entry]) -> Denominator:
     """What the column of energies is headed with: the finest that any row has."""
     known = {entry.denominator for entry in entries}
     return next((each for each in DENOMINATORS if each in known), DENOMINATORS[0])
-
-
-def _narrowing(name: str, title: tuple[str, str], cells: Sequence[Cell], kind: str = "") -> Column:
-    """A column of numbers that can do without their uncertainties; of a kind if there are more."""
-    leaves = _turn(kind or name)
-    narrows = _turn(f"narrow {kind or name}")
-
-    def short() -> Column:
-        bare = [cell._replace(parts=cell.parts[:2] + cell.parts[5:]) for cell in cells]
-        return Column(name, title, bare, (True, False, False), leaves=leaves)
-
-    return Column(name, title, cells, _NUMBER, leaves=leaves, short=short, narrows=narrows)
 
 
 def _energy_value(entry: Entry) -> float | None:
@@ -117,7 +85,7 @@ def _speed(entries: Sequence[Entry], view: View) -> Iterable[Column]:
         return
     written = [number(value, signs=view.signs) for value in values]
     cells = [Cell((value.whole, value.fraction)) for value in written]
-    yield Column("tokens/s", ("output", "tokens/s"), cells, (True, False), leaves=_turn("tokens/s"))
+    yield Column("tokens/s", ("output", "tokens/s"), cells, (True, False), leaves=turn("tokens/s"))
 
 
 def _floor(entries: Sequence[Entry], view: View) -> Iterable[Column]:
@@ -133,7 +101,7 @@ def _floor(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     ]
     name = "times reference"
     title = ("", f"{view.signs.times} reference")
-    yield Column(name, title, cells, (True, False), leaves=_turn(name))
+    yield Column(name, title, cells, (True, False), leaves=turn(name))
 
 
 def _phases(entries: Sequence[Entry], view: View) -> Iterable[Column]:
@@ -159,7 +127,7 @@ def _phase_column(
         _phase_cell(entry, phase, exponent, view)
         for entry, phase in zip(entries, phases, strict=True)
     ]
-    return _narrowing(name, (name, f"{prefix(exponent, view.signs)}J/pass"), cells)
+    return narrowing(name, (name, f"{prefix(exponent, view.signs)}J/pass"), cells)
 
 
 def _phase_cell(entry: Entry, phase: Phase | None, exponent: int, view: View) -> Cell:
@@ -213,7 +181,7 @@ def _beside_column(
         _beside_cell(entry, one, headed, exponent, view)
         for entry, one in zip(entries, found, strict=True)
     ]
-    yield _narrowing(title, (title, f"{prefix(exponent, view.signs)}J"), cells, "beside")
+    yield narrowing(title, (title, f"{prefix(exponent, view.signs)}J"), cells, "beside")
 
 
 def _beside_cell(
@@ -233,53 +201,6 @@ def _beside_cell(
     return Cell((mark + written.whole, written.fraction, between, *written[2:]), _faded(entry))
 
 
-def _change(entries: Sequence[Entry], view: View) -> Iterable[Column]:
-    cells = [_change_cell(entry, view) for entry in entries]
-    if any(cell.parts != (view.signs.unknown,) for cell in cells):
-        title = ("change from baseline", "% [interval]")
-        yield Column(
-            "change from baseline",
-            title,
-            cells,
-            (True, False, False),
-            leaves=_turn("change from baseline"),
-        )
-
-
-def _change_cell(entry: Entry, view: View) -> Cell:
-    judgement = entry.decisive
-    if judgement is None or (judgement.change is None and judgement.interval is None):
-        return Cell((view.signs.unknown,))
-    written = percent(judgement.change, judgement.interval, signs=view.signs)
-    is_energy = unit_of(judgement.metric).symbol in {"J", "W"}
-    mark = ESTIMATED_MARK if entry.estimated and is_energy else ""
-    interval = f" {written.interval}" if written.interval else ""
-    parts = (mark + written.number.whole, written.number.fraction, interval)
-    style = STYLES[judgement.verdict] if judgement.verdict in {"regressed", "improved"} else ""
-    return Cell(parts, style)
-
-
-def _verdict(entries: Sequence[Entry], view: View) -> Iterable[Column]:
-    if all(entry.word == MEASURED for entry in entries):
-        return
-    bare = [Cell((_word(entry, view),), STYLES.get(entry.word, "")) for entry in entries]
-    full = [_qualified(entry, cell, view) for entry, cell in zip(entries, bare, strict=True)]
-    narrow = Column("verdict", ("", "verdict"), bare, (False,))
-    yield replace(narrow, cells=full, short=lambda: narrow, narrows=_turn("narrow verdict"))
-
-
-def _word(entry: Entry, view: View) -> str:
-    return view.signs.unknown if entry.word == MEASURED else entry.word
-
-
-def _qualified(entry: Entry, cell: Cell, view: View) -> Cell:
-    judgement = entry.decisive
-    if judgement is None or judgement.verdict != entry.word:
-        return cell
-    qualifier = view.clean(entry.qualifier(judgement))
-    return Cell((f"{cell.parts[0]} {qualifier}".rstrip(),), cell.style)
-
-
 def _number_cell(written: Number, entry: Entry, view: View) -> Cell:
     between = f" {view.signs.plus_minus} "
     parts = (_mark(entry) + written.whole, written.fraction, between, *written[2:])
@@ -295,16 +216,12 @@ def _faded(entry: Entry) -> Style:
     return "dim" if entry.measured is not None and not entry.measured.valid else ""
 
 
-def _turn(name: str) -> int:
-    return FOR_ROOM.index(name)
-
-
 _BUILDERS: dict[str, Callable[[Sequence[Entry], View], Iterable[Column]]] = {
     "energy": _energy,
     "beside": _beside,
     "tokens/s": _speed,
     "phases": _phases,
     "floor": _floor,
-    "change": _change,
-    "verdict": _verdict,
+    "change": change,
+    "verdict": verdict,
 }

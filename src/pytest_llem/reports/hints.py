@@ -127,7 +127,8 @@ def summary_line(
 ) -> list[Line]:
     """How many experiments there were and how they came out, the worst first.
 
-    Where little else is shown it also says that devices were *shared*. One line, or as many as a narrow terminal needs.
+    Where little else is shown it also says that devices were *shared*. One line, or as many
+    as a narrow terminal needs.
     """
     words = Counter(entry.word for entry in entries)
     found = [word for word in _IN_ORDER if words[word]]

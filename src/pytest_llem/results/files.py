@@ -33,6 +33,12 @@ _REASONS = {
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
+def reason_and_remedy(error: OSError) -> tuple[str, str]:
+    """What kept a file from being read or written, and what to do about it."""
+    unknown = (f"the system says {error.strerror or error}", "Check that disk")
+    return _REASONS.get(error.errno or 0, unknown)
+
+
 @contextmanager
 def explained(action: Literal["create", "read", "write"], path: Path) -> Iterator[None]:
     """Turn an ``OSError`` of the body, which does *action* with *path*, into advice.
@@ -43,8 +49,7 @@ def explained(action: Literal["create", "read", "write"], path: Path) -> Iterato
     try:
         yield
     except OSError as error:
-        unknown = (f"the system says {error.strerror or error}", "Check that disk")
-        reason, remedy = _REASONS.get(error.errno or 0, unknown)
+        reason, remedy = reason_and_remedy(error)
         elsewhere = "" if action == "read" else ", or keep runs elsewhere with --llem-dir DIR"
         raise StoreError(f"cannot {action} {path}: {reason}. {remedy}{elsewhere}.") from error
 
@@ -72,11 +77,6 @@ class NewFile:
             temporary.unlink()
             return None
         return cls(path, temporary)
-
-    @classmethod
-    def replacing(cls, path: Path) -> NewFile:
-        """A new content for *path*, whether or not it exists."""
-        return cls(path, path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp"))
 
     @contextmanager
     def writing(self) -> Iterator[BinaryIO]:
@@ -108,11 +108,25 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     Raises:
         StoreError: it could not be written; what was there before is untouched.
     """
-    with explained("write", path):
-        new = NewFile.replacing(path)
+    with explained("write", path), replacing(path) as file:
+        yield file
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """As :func:`replaced`, for those who say in words of their own what went wrong.
+
+    Raises:
+        OSError: it could not be written; what was there before is untouched.
+    """
+    new = NewFile(path, path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp"))
+    try:
         with new.writing() as file:
             yield file
         new.publish()
+    except BaseException:
+        new.discard()
+        raise
 
 
 def sync_directory(directory: Path) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.config.model import Model
 from pytest_llem.devices.meter import Method, Scope
 from pytest_llem.energy.measured import Measured
 
@@ -14,16 +13,8 @@ SCHEMA_VERSION = 1
 Outcome = Literal["passed", "failed", "skipped", "error", "crashed", "timed_out"]
 
 
-class Stored(BaseModel):
+class Stored(Model):
     """Immutable; unknown keys are refused; ``None`` is unknown."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-        protected_namespaces=(),
-        allow_inf_nan=False,
-    )
 
 
 class Reading(Stored):

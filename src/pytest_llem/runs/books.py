@@ -34,7 +34,7 @@ def open_or_create(
     """Begin a run, or join the one that another worker has begun under the same name.
 
     Raises:
-        StoreError: *root* cannot be written.
+        StoreError: the directory of runs cannot be written.
     """
     create = partial(
         RunStore.create,

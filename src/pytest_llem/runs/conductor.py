@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.isolation.channel import Message
+    from pytest_llem.isolation.exclusive.leases import Obstacle
     from pytest_llem.isolation.launcher import Command, Launched
     from pytest_llem.isolation.observer import Progress
     from pytest_llem.isolation.output import OutputLog
@@ -94,11 +95,24 @@ class Account:
 class Conductor:
     """Conducts the experiments of one run, and keeps what comes of them."""
 
-    def __init__(self, settings: RunSettings, tell: Callable[[str], None] = log) -> None:
-        """*tell* gets what a person should know of how experiments are started."""
+    def __init__(
+        self,
+        settings: RunSettings,
+        tell: Callable[[str], None] = log,
+        tell_of_waiting: Callable[[str, Obstacle], None] | None = None,
+    ) -> None:
+        """A conductor with nothing begun.
+
+        Args:
+            settings: what holds for every experiment.
+            tell: gets what a person should know of how experiments are started.
+            tell_of_waiting: gets whom one waits for, likewise; ``None`` leaves it to *tell*.
+        """
         self.settings = settings
         self.instruments = Instruments(settings)
-        self.leasing = Leasing(settings, self.instruments)
+        self.leasing = Leasing(
+            settings, self.instruments, tell_of_waiting or (lambda text, _: tell(text))
+        )
         self.environment = collect_environment(settings.project, driver_facts())
         self.launchers = Launchers(settings, tell)
         self._store: RunStore | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.devices.assignment import interchangeable, is_single_gpu, showing
 from pytest_llem.isolation.exclusive.directory import lock_directory
-from pytest_llem.isolation.exclusive.holder import boot_id, this_process
+from pytest_llem.isolation.exclusive.holder import this_process
 from pytest_llem.isolation.exclusive.leases import Leases, Wanted
+from pytest_llem.isolation.process_identity import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,18 +33,17 @@ class Leased:
     """Has to be added to the environment of its process, so that it uses them and no others."""
 
 
-def log(text: str, _: Obstacle) -> None:
-    """Tell those who did not say how they want to be told."""
-    logging.getLogger("pytest_llem").warning(text)
-
-
 class Leasing:
     """Leases devices for the experiments of a run, one by one."""
 
-    def __init__(self, settings: RunSettings, instruments: Instruments) -> None:
-        self._settings, self._instruments = settings, instruments
-        self.tell: Callable[[str, Obstacle], None] = log
-        """Gets a line on whom an experiment waits for, after a second and then now and then."""
+    def __init__(
+        self,
+        settings: RunSettings,
+        instruments: Instruments,
+        tell: Callable[[str, Obstacle], None],
+    ) -> None:
+        """*tell* gets a line on whom an experiment waits for, after a second and now and then."""
+        self._settings, self._instruments, self._tell = settings, instruments, tell
 
     @contextmanager
     def leased(
@@ -68,7 +67,7 @@ class Leasing:
             return
         pool, count = self._pool(config, environ)
         wanted = _wanted(instrument, pool, count)
-        leases = Leases(lock_directory(os.environ), self._settings.lock_timeout_s, self.tell)
+        leases = Leases(lock_directory(os.environ), self._settings.lock_timeout_s, self._tell)
         with leases.held(wanted, this_process(what, run)) as taken:
             if not taken:
                 yield Leased(instrument)

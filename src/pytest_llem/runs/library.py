@@ -16,6 +16,7 @@ from pytest_llem.isolation.reports import describe
 from pytest_llem.plan.point import Point
 from pytest_llem.runs.books import close_books
 from pytest_llem.runs.conductor import Account, Conductor, Task
+from pytest_llem.runs.limits import TIMEOUT_S
 from pytest_llem.runs.order import ordered
 from pytest_llem.runs.settings import RunSettings
 
@@ -48,7 +49,7 @@ def default_settings(project: Path | None = None) -> RunSettings:
         project=project,
         runs=project / ".llem",
         baselines=project / "baselines",
-        timeout_s=1800.0,
+        timeout_s=TIMEOUT_S,
     )
 
 

@@ -47,7 +47,7 @@ def release(ended: ConductedItem, kept: Kept, store: RunStore, *, strict: bool) 
     reports, result = ended.reports, kept.result
     for report in reports:
         if report.when == "call" and report.passed:
-            _fail_if_due(report, kept, strict=strict)
+            _fail_if_due(report, kept, result, strict=strict)
     if result is not None:
         _describe(reports, kept, result, store)
         ended.item.ihook.pytest_llem_result(
@@ -57,11 +57,13 @@ def release(ended: ConductedItem, kept: Kept, store: RunStore, *, strict: bool) 
         ended.item.ihook.pytest_runtest_logreport(report=report)
 
 
-def _fail_if_due(report: pytest.TestReport, kept: Kept, *, strict: bool) -> None:
+def _fail_if_due(
+    report: pytest.TestReport, kept: Kept, result: ExperimentResult | None, *, strict: bool
+) -> None:
     if kept.problem is not None:
         report.outcome = "failed"
         report.longrepr = f"{type(kept.problem).__name__}: {kept.problem}"
-    elif (result := kept.result) and any(one.failed(strict=strict) for one in kept.judgements):
+    elif result is not None and any(one.failed(strict=strict) for one in kept.judgements):
         report.outcome = "failed"
         processes = len(kept.results)
         report.longrepr = regression_text(

@@ -46,8 +46,8 @@ class ExperimentSession:
         self._config = config
         self._points = points
         self._settings = settings
-        self.conductor = Conductor(settings, self._tell)
-        self.conductor.leasing.tell = teller(config, lambda: self.conductor.store.run_id)
+        tell_of_waiting = teller(config, lambda: self.conductor.store.run_id)
+        self.conductor = Conductor(settings, self._tell, tell_of_waiting)
         self._items = ItemConductor(config, self.conductor)
         self._gatekeeper = Gatekeeper(settings, self.conductor.environment, len(points))
         self._may_wait = may_wait

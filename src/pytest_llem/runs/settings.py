@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llem.runs.limits import LOCK_TIMEOUT_S
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llem.isolation.choice import Isolation
-
-LOCK_TIMEOUT_S = 14400.0
-"""Four hours: as the last of eight that queue for one device, each of them using up the
-default limit of an experiment (1800 s), one waits for three and a half."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Summary:
     closing: Closing = field(default_factory=Closing)
     results: list[ExperimentResult] = field(default_factory=list)
     """Set once :meth:`lines` has read them."""
+    _experiments: list[tuple[Told, list[ExperimentResult]]] | None = None
+    """Those that were told of, each with all its processes; ``None`` until they were read."""
 
     def hear(self, fields: dict[str, Any]) -> None:
         """Take what a released report says of its experiment."""
@@ -64,7 +66,7 @@ class Summary:
         """What the terminal says at the end of the run."""
         rows = [
             SummaryRow(pooled_result(results), told.judgements, results, self.settings.repeats)
-            for told, results in self._experiments()
+            for told, results in self._read()
         ]
         self.results = [row.result for row in rows]
         return [
@@ -83,18 +85,22 @@ class Summary:
         assert self.store is not None  # noqa: S101 - checked by the caller
         try:
             environment = self.store.environment().model_dump(mode="json")
-            told = {results[0].experiment_id: told for told, results in self._experiments()}
+            experiments = self._read()
             judged = compare_for_information(
-                [results for _, results in self._experiments()], environment, self.settings
+                [results for _, results in experiments], environment, self.settings
             )
         except LlemError as error:
             self.closing.problems.append(str(error))
             return
-        for experiment, judgements in judged.items():
-            told[experiment].judgements = judgements
+        for told, results in experiments:
+            told.judgements = judged.get(results[0].experiment_id, told.judgements)
 
-    def _experiments(self) -> Iterator[tuple[Told, list[ExperimentResult]]]:
-        """The experiments that were told of, each with all its processes."""
+    def _read(self) -> list[tuple[Told, list[ExperimentResult]]]:
+        if self._experiments is None:
+            self._experiments = list(self._readable())
+        return self._experiments
+
+    def _readable(self) -> Iterator[tuple[Told, list[ExperimentResult]]]:
         assert self.store is not None  # noqa: S101 - checked by the callers
         repeated = by_experiment(self.store.results()) if self.settings.repeats > 1 else {}
         for told in self.told:

@@ -22,7 +22,7 @@ from functional.test_isolation_faults import (
 from functional.test_isolation_faults import (
     Run as FaultyRun,
 )
-from instruments.boxes import IMAGE
+from instruments.boxes import CONTAINER, HEAD, IMAGE
 from instruments.printed import text_of
 from pytest_llem.isolation.container.owner import own_name
 from pytest_llem.isolation.container.runtime import LABEL, OWNER_LABEL
@@ -35,14 +35,6 @@ if TYPE_CHECKING:
     Run = Callable[..., pytest.RunResult]
     Stored = Callable[[], list[dict[str, Any]]]
 
-CONTAINER = "--llem-isolation=container"
-QUICK = '{"windows": 2, "window_s": 0.1, "warmup_min_s": 0, "warmup_max_s": 1}'
-HEAD = f"""
-import os, signal, subprocess, sys, time
-import pytest
-
-quick = pytest.mark.llem(measurement={QUICK})
-"""
 PATIENCE_S = 60.0
 SLOW = """#!/bin/sh
 case "$2" in

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instruments.boxes import IMAGE
+from instruments.boxes import CONTAINER, HEAD, IMAGE
 from instruments.printed import text_of
 
 if TYPE_CHECKING:
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 
     Run = Callable[..., pytest.RunResult]
     Stored = Callable[[], list[dict[str, Any]]]
-
-CONTAINER = "--llem-isolation=container"
-QUICK = '{"windows": 2, "window_s": 0.1, "warmup_min_s": 0, "warmup_max_s": 1}'
-HEAD = f"""
-import os, signal, subprocess, sys, time
-import pytest
-
-quick = pytest.mark.llem(measurement={QUICK})
-"""
 
 
 def test_what_an_experiment_finds_inside(

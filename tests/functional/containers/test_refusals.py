@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instruments.boxes import IMAGE
+from instruments.boxes import CONTAINER, IMAGE
 from instruments.environments import lean_environment, other_version
 from instruments.printed import text_of
 from pytest_llem._version import __version__
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     Run = Callable[..., pytest.RunResult]
 
-CONTAINER = "--llem-isolation=container"
 SOURCE = "def test_it(energy): pass"
 
 

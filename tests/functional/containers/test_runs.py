@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from instruments.boxes import IMAGE
+from instruments.boxes import CONTAINER, IMAGE, QUICK
 from instruments.environments import lean_environment
 from instruments.printed import text_of
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     Run = Callable[..., pytest.RunResult]
     Stored = Callable[[], list[dict[str, Any]]]
 
-CONTAINER = "--llem-isolation=container"
-QUICK = '{"windows": 2, "window_s": 0.1, "warmup_min_s": 0, "warmup_max_s": 1}'
 SOURCE = f"""
 import os, sys, time
 import pytest

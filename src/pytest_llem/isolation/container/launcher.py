@@ -23,13 +23,14 @@ from pytest_llem.isolation.container.arguments import (
 )
 from pytest_llem.isolation.container.init import TERMINAL_VARIABLE
 from pytest_llem.isolation.container.owner import own_name
-from pytest_llem.isolation.container.process import ContainerProcess, readable
+from pytest_llem.isolation.container.process import ContainerProcess
 from pytest_llem.isolation.container.runtime import LABEL, OWNER_LABEL
 from pytest_llem.isolation.interpreter import Whose, questions, understood
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, SOCKET_VARIABLE, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
-from pytest_llem.isolation.spawn import THREADS, opened_output
+from pytest_llem.isolation.spawn import inherited, opened_output
 from pytest_llem.isolation.tokens import TOKENS
+from pytest_llem.isolation.waiting import readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,8 +119,7 @@ class ContainerLauncher:
     def _start(self, command: Command, token: str, folder: Path) -> subprocess.Popen[bytes]:
         network = self._box.network
         mounts, caches = model_caches(os.environ, network=network)
-        inherited = {**THREADS, **os.environ, **command.environment}
-        variables = {**passed_on(inherited, network=network), **caches}
+        variables = {**passed_on(inherited(command), network=network), **caches}
         # The token is for those inside, not for the runtime: whoever bears it is killed in the end.
         for private in (TOKEN_VARIABLE, CHANNEL_VARIABLE, SOCKET_VARIABLE):
             variables.pop(private, None)
@@ -155,7 +155,7 @@ class ContainerLauncher:
     ) -> socket.socket:
         until = time.monotonic() + START_S
         while time.monotonic() < until:
-            if readable(listening, LOOK_AGAIN_S):
+            if readable(listening.fileno(), LOOK_AGAIN_S):
                 return listening.accept()[0]
             if popen.poll() is not None:
                 raise IsolationError(self._why_not(popen.returncode, command))

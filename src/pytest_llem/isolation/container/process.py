@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import select
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 from pytest_llem.isolation.container.init import INTERRUPT
+from pytest_llem.isolation.waiting import Patience, readable
 
 if TYPE_CHECKING:
     import socket
@@ -40,10 +38,9 @@ class ContainerProcess:
         self.tree = tree
 
     def wait(self, timeout_s: float | None) -> int | None:
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while self._status is None:
-            left_s = None if until is None else max(0.0, until - time.monotonic())
-            if not readable(self._leash, left_s):
+            if not readable(self._leash.fileno(), patience.left_s()):
                 return None
             self._listen()
         return self._status
@@ -77,13 +74,6 @@ class ContainerProcess:
             self._remove()
             self._popen.kill()
             self._end_of_command()
-
-
-def readable(sock: socket.socket, timeout_s: float | None) -> bool:
-    """Whether something arrives at *sock* within *timeout_s*; ``None`` waits for ever."""
-    poll = select.poll()  # unlike select.select, knows descriptors beyond 1023
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000)))
 
 
 def _as_exit_code(status: int | None) -> int:

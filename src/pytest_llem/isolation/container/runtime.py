@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import IsolationError
+from pytest_llem.isolation.asking import answer
 from pytest_llem.isolation.container.owner import is_orphan
 
 if TYPE_CHECKING:
@@ -166,15 +167,7 @@ def _working(kind: str, arguments: Sequence[str]) -> Runtime | str:
 
 def _run(command: Sequence[str], timeout_s: float | None) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(  # noqa: S603 - the runtime's own subcommands
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-        )
+        return answer(command, timeout_s)
     except OSError as error:
         raise IsolationError(f"{command[0]} cannot be started: {error}") from error
     except subprocess.TimeoutExpired:

@@ -9,20 +9,23 @@ import json
 import os
 import pwd
 import shlex
-import socket
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-PROC = Path("/proc")
+from pytest_llem.isolation.process_identity import (
+    ancestors,
+    boot_id,
+    pid_namespace,
+    started,
+    still_runs,
+)
+
 LONGEST_BYTES = 8192
 LONGEST_PART = 120
 """Characters of a test's name or a command line that are shown."""
-_STARTED_FIELD = 19
-"""Position of ``starttime`` behind the command's name in ``/proc/PID/stat`` (proc(5): field 22)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,7 @@ class Holder:
 
         That is in other containers, and where users do not see each other's processes.
         """
-        if not self.is_here():
-            return True
-        return _exists(self.pid) and _started(self.pid) in {None, self.started}
+        return not self.is_here() or still_runs(self.pid, self.started)
 
     def is_own_thread(self) -> bool:
         """Whether this very thread holds it, and would wait for itself."""
@@ -64,7 +65,7 @@ class Holder:
 
     def started_this_process(self) -> bool:
         """Whether it is an ancestor of this process."""
-        return self.is_here() and self.pid in _ancestors()
+        return self.is_here() and self.pid in ancestors()
 
     def described(self, now_ns: int | None = None) -> str:
         """Who it is, what it does and for how long it has, on one line."""
@@ -87,7 +88,7 @@ def this_process(what: str, run: str = "") -> Holder:
     return Holder(
         pid=os.getpid(),
         thread=threading.get_ident(),
-        started=_started(os.getpid()),
+        started=started(os.getpid()),
         place=_place(),
         user=_user(),
         what=what[:LONGEST_PART],
@@ -120,57 +121,13 @@ def duration_text(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
-def boot_id() -> str:
-    """What tells this boot of this host from others; the same in all its containers."""
-    with suppress(OSError):
-        return (PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    return socket.gethostname() or "host"
-
-
 def _program() -> str:
     path = Path(sys.argv[0] or "python")
     return path.parent.name if path.name == "__main__.py" else path.name
 
 
 def _place() -> str:
-    namespace = ""
-    with suppress(OSError):
-        namespace = os.readlink(PROC / "self/ns/pid")  # noqa: PTH115 - it points at no path
-    return f"{boot_id()} {namespace}"
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
-def _started(pid: int) -> int | None:
-    fields = _stat(pid)
-    return int(fields[_STARTED_FIELD]) if fields else None
-
-
-def _ancestors() -> set[int]:
-    found: set[int] = set()
-    pid = os.getppid()
-    while pid > 0 and pid not in found:
-        found.add(pid)
-        fields = _stat(pid)
-        pid = int(fields[1]) if fields else 0
-    return found
-
-
-def _stat(pid: int) -> list[str]:
-    """Fields of ``/proc/PID/stat`` behind the command's name, which may contain anything."""
-    try:
-        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
-    return text.rpartition(")")[2].split()
+    return f"{boot_id()} {pid_namespace()}"
 
 
 def _user() -> str:

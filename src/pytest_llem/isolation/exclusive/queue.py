@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import LockError
-from pytest_llem.isolation.exclusive.directory import WAYS_OUT
+from pytest_llem.isolation.exclusive.directory import WAYS_OUT, refused
 from pytest_llem.isolation.exclusive.holder import parse_holder
 from pytest_llem.isolation.exclusive.lock_file import file_name, holder_of, read_text, try_lock
 
@@ -91,16 +91,26 @@ class Queue:
         return Ticket(lock)
 
     def ahead(self, names: frozenset[str], ticket: Ticket | None) -> tuple[bool, Holder | None]:
-        """Whether somebody waits longer for one of *names*, and who; within a turn."""
-        for name in sorted(os.listdir(self.directory)):  # noqa: PTH208 - names are enough
-            if not name.startswith(TICKET):
-                continue
+        """Whether somebody waits longer for one of *names*, and who; within a turn.
+
+        Raises:
+            LockError: the directory cannot be looked through.
+        """
+        for name in self._tickets():
             if ticket is not None and name >= ticket.name:
                 break
             wanted, who = _said(self.directory / name)
             if wanted & names and not _left(self.directory / name):
                 return True, who
         return False, None
+
+    def _tickets(self) -> list[str]:
+        """Names of their files, the longest waiting first."""
+        try:
+            names = os.listdir(self.directory)  # noqa: PTH208 - names are enough
+        except OSError as error:
+            raise refused(self.directory, error) from error
+        return sorted(name for name in names if name.startswith(TICKET))
 
 
 def _said(path: Path) -> tuple[frozenset[str], Holder | None]:

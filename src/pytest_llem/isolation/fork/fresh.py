@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.errors import IsolationError
+from pytest_llem.isolation.process_identity import stat_fields
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_START = 47
-"""Position of ``env_start`` behind the name in ``/proc/self/stat`` (``proc(5)``), from 0."""
+"""Position of ``env_start`` among ``stat_fields`` (proc(5): field 50)."""
 FILES = Path("/proc/self/fd")
 
 
@@ -96,9 +97,8 @@ def show_token(token: str) -> str:
 
 
 def _environment_area() -> tuple[int, int]:
-    _, _, facts = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(") ")
-    numbers = facts.split()
-    return int(numbers[ENVIRONMENT_START]), int(numbers[ENVIRONMENT_START + 1])
+    fields = stat_fields(os.getpid())
+    return int(fields[ENVIRONMENT_START]), int(fields[ENVIRONMENT_START + 1])
 
 
 def take_environment(changes: Mapping[str, str | None]) -> None:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +19,10 @@ from pytest_llem.isolation.fork import main as script
 from pytest_llem.isolation.fork.wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import HOST_VARIABLE, Launched
 from pytest_llem.isolation.process_tree import TOKEN_VARIABLE, ProcessTree
-from pytest_llem.isolation.spawn import REAP_S, THREADS, output_of
+from pytest_llem.isolation.spawn import REAP_S, inherited, opened_output
 from pytest_llem.isolation.surroundings import late, surroundings
 from pytest_llem.isolation.tokens import TOKENS
+from pytest_llem.isolation.waiting import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,11 +56,10 @@ class ForkedProcess:
         self.tree = ProcessTree(pid, token)
 
     def wait(self, timeout_s: float | None) -> int | None:
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while self._status is None:
-            left_s = None if until is None else max(0.0, until - time.monotonic())
             try:
-                answer = self._wire.receive(left_s)
+                answer = self._wire.receive(patience.left_s())
             except WireClosedError:
                 self._lost, self._status = True, -int(signal.SIGKILL)  # dies with its host
                 break
@@ -108,7 +107,7 @@ class Server:
         """
         if preparation.file in self.hosts:
             return self.hosts[preparation.file]
-        here, there = map(Wire, socket.socketpair())
+        here, there = map(Wire, _pair())
         fields = {
             "file": preparation.file,
             "workerinput": dict(preparation.workerinput),
@@ -218,7 +217,7 @@ class ForkServerLauncher:
         """
         if command.preparation is None:
             raise NotForkedError("the fork server runs tests only")
-        environment = {**THREADS, **os.environ, **command.environment}
+        environment = inherited(command)
         try:
             server = self._serving(command, environment)
             return self._forked(server, command, environment)
@@ -273,13 +272,14 @@ class ForkServerLauncher:
         wire = server.host(command.preparation)
         here, there = _pair()
         token = TOKENS.new()
-        with there, contextlib.ExitStack() as stack:
-            output, error = 1, 2
-            if command.output is not None:
-                output = error = stack.enter_context(output_of(command.output)).fileno()
-            files = (there.fileno(), output, error)
-            fields = {"token": token, "environment": late(environment)}
-            pid = server.ask(wire, "run", files, command.preparation, **fields)
+        fields = {"token": token, "environment": late(environment)}
+        try:
+            with there, opened_output(command) as file:
+                output, error = (1, 2) if file is None else (file.fileno(), file.fileno())
+                files = (there.fileno(), output, error)
+                pid = server.ask(wire, "run", files, command.preparation, **fields)
+        except OSError as unopened:
+            raise NotForkedError(f"no file could be opened for output: {unopened}") from unopened
         process = ForkedProcess(wire, pid, token)
         return Launched(Channel(here, queues=True), process, "fork-server", lost=process.lost)
 

@@ -17,22 +17,14 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import socket
-import time
 from typing import Any
 
 from pytest_llem.errors import IsolationError
+from pytest_llem.isolation.waiting import Patience, readable
 
 CHUNK = 1 << 16
 MOST_FILES = 8
-
-
-def readable(descriptor: int, timeout_s: float | None) -> bool:
-    """Whether something can be read within so long; knows descriptors beyond 1023."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
 
 
 class WireClosedError(IsolationError):
@@ -71,10 +63,9 @@ class Wire:
         Raises:
             WireClosedError: the other side is gone.
         """
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while b"\n" not in self._buffer:
-            left_s = None if until is None else max(0.0, until - time.monotonic())
-            if not readable(self._socket.fileno(), left_s):
+            if not readable(self._socket.fileno(), patience.left_s()):
                 return None
             self._fill()
         line, _, rest = self._buffer.partition(b"\n")

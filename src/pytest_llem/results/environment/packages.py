@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from pytest_llem._version import __version__
+from pytest_llem.components.component import normalized
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,14 +30,10 @@ def recorded(installed: Mapping[str, str], plugins: Collection[str]) -> dict[str
         installed: versions by distribution.
         plugins: distributions that bring plugins of pytest.
     """
-    wanted = {*map(_normal, _DISTRIBUTIONS), *map(_normal, plugins)}
-    found = {name: version for name, version in installed.items() if _normal(name) in wanted}
-    named = {_normal(name): name for name in _DISTRIBUTIONS}
-    return dict(sorted((named.get(_normal(name), name), found[name]) for name in found))
-
-
-def _normal(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
+    wanted = {*map(normalized, _DISTRIBUTIONS), *map(normalized, plugins)}
+    found = {name: version for name, version in installed.items() if normalized(name) in wanted}
+    named = {normalized(name): name for name in _DISTRIBUTIONS}
+    return dict(sorted((named.get(normalized(name), name), found[name]) for name in found))
 
 
 @cache

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.engine import FinishReason, Generation, RequestResult
-from pytest_llem.engines.padding import pad_left
-from pytest_llem.engines.step_clock import RequestEnds, StepClock
 from pytest_llem.engines.torch_faults import explained
-from pytest_llem.engines.transformers_description import describe
+from pytest_llem.engines.transformers.description import describe
+from pytest_llem.engines.transformers.padding import pad_left
+from pytest_llem.engines.transformers.step_clock import RequestEnds, StepClock
 from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_llem.engines.hf_tokenizer import HuggingFaceTokenizer
-    from pytest_llem.engines.transformers_load import Loaded
+    from pytest_llem.engines.transformers.load import Loaded
     from pytest_llem.workloads.request import Request
 
 LESS_WORK = "Lower batch_size, input_tokens or output_tokens, or try a smaller dtype."

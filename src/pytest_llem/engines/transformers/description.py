@@ -9,11 +9,11 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.torch_device import computes, device_name, device_uuid
-from pytest_llem.engines.transformers_options import shipped_quantization
-from pytest_llem.engines.transformers_shape import shape
+from pytest_llem.engines.transformers.options import shipped_quantization
+from pytest_llem.engines.transformers.shape import shape
 
 if TYPE_CHECKING:
-    from pytest_llem.engines.transformers_load import Loaded
+    from pytest_llem.engines.transformers.load import Loaded
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", "bitsandbytes")
 

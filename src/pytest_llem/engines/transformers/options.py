@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.engines.transformers_decoding import check_decoding
+from pytest_llem.engines.transformers.decoding import check_decoding
 from pytest_llem.errors import ConfigError, EngineError, MissingExtraError
 
 if TYPE_CHECKING:

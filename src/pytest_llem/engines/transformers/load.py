@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.hf_tokenizer import HuggingFaceTokenizer
-from pytest_llem.engines.quiet import no_progress
-from pytest_llem.engines.transformers_assistant import Assistant, assistant_of
-from pytest_llem.engines.transformers_decoding import generation_arguments
-from pytest_llem.engines.transformers_options import (
+from pytest_llem.engines.transformers.assistant import Assistant, assistant_of
+from pytest_llem.engines.transformers.decoding import generation_arguments
+from pytest_llem.engines.transformers.options import (
     location,
     pretrained_arguments,
     require_shipped,
 )
+from pytest_llem.engines.transformers.quiet import no_progress
 from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from pytest_llem.engines.torch_device import (
     usable_cores,
 )
 from pytest_llem.engines.torch_faults import explained
-from pytest_llem.engines.transformers_load import load
-from pytest_llem.engines.transformers_options import check_device, check_supported
-from pytest_llem.engines.transformers_preload import preload
-from pytest_llem.engines.transformers_session import TransformersSession
+from pytest_llem.engines.transformers.load import load
+from pytest_llem.engines.transformers.options import check_device, check_supported
+from pytest_llem.engines.transformers.preload import preload
+from pytest_llem.engines.transformers.session import TransformersSession
 from pytest_llem.errors import EngineError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ LESS_MEMORY = (
     "Try a smaller dtype, quantization='int8' or 'int4', transformers.device_map='auto', "
     "a device with more memory, or a smaller model."
 )
+SMALL_MODEL_CORES = 1
+"""The built-in model's layers are too small to be shared: further threads only wait."""
 
 
 class TransformersEngine:
@@ -63,10 +65,6 @@ class TransformersEngine:
         doing = f"load the model {config.model!r} on {device}"
         with explained(torch, doing=doing, try_instead=LESS_MEMORY):
             return TransformersSession(load(torch, transformers, config, source, device))
-
-
-SMALL_MODEL_CORES = 1
-"""The built-in model's layers are too small to be shared: further threads only wait."""
 
 
 def _import(package: str) -> Any:

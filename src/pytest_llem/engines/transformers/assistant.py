@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.model_source import resolve_model
-from pytest_llem.engines.quiet import no_progress
-from pytest_llem.engines.transformers_decoding import assistant_arguments
+from pytest_llem.engines.transformers.decoding import assistant_arguments
+from pytest_llem.engines.transformers.quiet import no_progress
 
 if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig

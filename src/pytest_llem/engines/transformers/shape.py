@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.engines.config_shape import EXPERTS, cache_shape, experts_of
 
 if TYPE_CHECKING:
-    from pytest_llem.engines.transformers_load import Loaded
+    from pytest_llem.engines.transformers.load import Loaded
 
 
 def shape(loaded: Loaded) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""Columns of the summary table that compare with baselines: the change, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_llem.reports.quantities import ESTIMATED_MARK, percent, unit_of
+from pytest_llem.reports.room import turn
+from pytest_llem.reports.rows import MEASURED, STYLES
+from pytest_llem.reports.table import Cell, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_llem.reports.rows import Entry
+    from pytest_llem.reports.view import View
+
+
+def change(entries: Sequence[Entry], view: View) -> Iterable[Column]:
+    """What judging found most telling, against the baseline; no column if nothing was compared."""
+    cells = [_change_cell(entry, view) for entry in entries]
+    if any(cell.parts != (view.signs.unknown,) for cell in cells):
+        title = ("change from baseline", "% [interval]")
+        yield Column(
+            "change from baseline",
+            title,
+            cells,
+            (True, False, False),
+            leaves=turn("change from baseline"),
+        )
+
+
+def _change_cell(entry: Entry, view: View) -> Cell:
+    judgement = entry.decisive
+    if judgement is None or (judgement.change is None and judgement.interval is None):
+        return Cell((view.signs.unknown,))
+    written = percent(judgement.change, judgement.interval, signs=view.signs)
+    is_energy = unit_of(judgement.metric).symbol in {"J", "W"}
+    mark = ESTIMATED_MARK if entry.estimated and is_energy else ""
+    interval = f" {written.interval}" if written.interval else ""
+    parts = (mark + written.number.whole, written.number.fraction, interval)
+    style = STYLES[judgement.verdict] if judgement.verdict in {"regressed", "improved"} else ""
+    return Cell(parts, style)
+
+
+def verdict(entries: Sequence[Entry], view: View) -> Iterable[Column]:
+    """How each row came out; no column if all were only measured."""
+    if all(entry.word == MEASURED for entry in entries):
+        return
+    bare = [Cell((_word(entry, view),), STYLES.get(entry.word, "")) for entry in entries]
+    full = [_qualified(entry, cell, view) for entry, cell in zip(entries, bare, strict=True)]
+    narrow = Column("verdict", ("", "verdict"), bare, (False,))
+    yield replace(narrow, cells=full, short=lambda: narrow, narrows=turn("narrow verdict"))
+
+
+def _word(entry: Entry, view: View) -> str:
+    return view.signs.unknown if entry.word == MEASURED else entry.word
+
+
+def _qualified(entry: Entry, cell: Cell, view: View) -> Cell:
+    judgement = entry.decisive
+    if judgement is None or judgement.verdict != entry.word:
+        return cell
+    qualifier = view.clean(entry.qualifier(judgement))
+    return Cell((f"{cell.parts[0]} {qualifier}".rstrip(),), cell.style)
