@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def preload(experiment: Mapping[str, Any]) -> None:
     """Have the engine of *experiment* (its configuration as JSON values) import its modules.
 
-    Its section is imported as well, since engines ask for options that nobody has set. An engine may have a function ``preload(config)`` without ``self``. It imports, down to the
+    Its section is imported as well, since engines ask for options that nobody has set. An
+    engine may have a function ``preload(config)`` without ``self``. It imports, down to the
     classes of the model, and does nothing else: builds no model, asks no device, starts no
     thread. What is wrong with the experiment is left for its own process to say.
     """
