@@ -45,7 +45,7 @@ class EngineProcesses:
 def forgetting(error: BaseException | None = None) -> Iterator[None]:
     """Afterwards what nobody holds any more is gone, what only *error*'s frames held included.
 
-    vLLM leaves sockets' contexts open, which warn when they go; that is nobody's mistake here.
+    Engines leave sockets' contexts open, which warn when they go; that is nobody's mistake here.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
