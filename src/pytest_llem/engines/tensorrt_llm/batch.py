@@ -59,10 +59,11 @@ def _parameters(package: Any, request: Request, end_ids: tuple[int, ...]) -> Any
 
     Without one, ``LLM`` looks stop tokens up in the model's generation settings.
     """
-    ends = {"end_id": NO_END, "pad_id": 0}
+    ends: dict[str, Any] = {"end_id": NO_END, "pad_id": 0}
     if not request.ignore_eos and end_ids:
-        ends = {"end_id": end_ids[0], "pad_id": end_ids[0], "stop_token_ids": list(end_ids[1:])}
-        ends = {name: value for name, value in ends.items() if value != []}
+        ends = {"end_id": end_ids[0], "pad_id": end_ids[0]}
+        if others := list(end_ids[1:]):
+            ends["stop_token_ids"] = others
     return package.SamplingParams(
         max_tokens=request.output_tokens,
         ignore_eos=request.ignore_eos,

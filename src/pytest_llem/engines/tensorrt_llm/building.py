@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.builtin.store import cache_dir
 from pytest_llem.engines.tensorrt_llm.build_cache import BuildCache, engines_dir
 from pytest_llem.engines.tensorrt_llm.checkpoint import digest_of
 from pytest_llem.engines.tensorrt_llm.installed import tensorrt_version
+from pytest_llem.engines.tensorrt_llm.plain import plain
 from pytest_llem.engines.tensorrt_llm.surroundings import switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from pytest_llem.engines.model_source import ResolvedModel
     from pytest_llem.engines.tensorrt_llm.build_cache import BuiltEngine
@@ -137,25 +136,6 @@ def run_arguments(
     kept = {name: value for name, value in arguments.items() if name not in BUILD_ONLY}
     kept.pop("revision", None)
     return {"tokenizer": tokenizer, **kept, "model": str(engine.folder)}
-
-
-def plain(value: Any) -> Any:
-    """*value* as JSON's types: models, data classes and members of enumerations included."""
-    if hasattr(value, "model_dump"):
-        return plain(value.model_dump())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, set | frozenset):
-        return sorted(plain(one) for one in value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
 
 
 def _content(source: ResolvedModel, folder: Path) -> dict[str, Any]:

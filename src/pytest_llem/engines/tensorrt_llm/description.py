@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.engines.tensorrt_llm import KV_CACHE_FIELDS
 from pytest_llem.engines.config_shape import cache_shape
-from pytest_llem.engines.tensorrt_llm.building import plain
 from pytest_llem.engines.tensorrt_llm.checkpoint import quantization_of, weights_of
 from pytest_llem.engines.tensorrt_llm.installed import tensorrt_version
+from pytest_llem.engines.tensorrt_llm.plain import plain
 from pytest_llem.engines.tensorrt_llm.quantization import names
 from pytest_llem.engines.tensorrt_llm.surroundings import switches
 
@@ -59,7 +59,9 @@ def describe(loaded: Loaded, *, streaming: bool, processes: int) -> dict[str, An
             "path_or_id": source.path_or_id,
             "revision": source.revision,
             "sha256": source.sha256,
-            "architecture": next(iter(getattr(loaded.model_config, "architectures", None) or ()), None),
+            "architecture": next(
+                iter(getattr(loaded.model_config, "architectures", None) or ()), None
+            ),
         },
         "effective": effective(loaded),
         "generation": {

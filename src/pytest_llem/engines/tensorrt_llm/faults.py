@@ -43,7 +43,11 @@ REMEDIES = {
     "nccl error": "See what NCCL prints with NCCL_DEBUG=INFO.",
 }
 """What helps, by a part of the message."""
-ARGUMENTS = ("got invalid argument", "extra inputs are not permitted", "unexpected keyword argument")
+ARGUMENTS = (
+    "got invalid argument",
+    "extra inputs are not permitted",
+    "unexpected keyword argument",
+)
 
 
 @contextmanager

@@ -72,7 +72,11 @@ def llm_arguments(
         "pipeline_parallel_size": config.pipeline_parallel_size,
         "return_perf_metrics": True,  # else there are no times
         "kv_cache_config": _part(installed, "KvCacheConfig", "kv_cache_config", _kv_cache(config)),
-        **{name: _value(installed, name, one) for name, one in given.items() if name not in SEPARATE},
+        **{
+            name: _value(installed, name, one)
+            for name, one in given.items()
+            if name not in SEPARATE
+        },
         **section.extra,
     }
     if (quantized := quant_config(config, shipped, installed)) is not None:
@@ -143,12 +147,12 @@ def _checked(option: str, make: Any) -> Any:
         return make()
     except (TypeError, ValueError, AssertionError) as error:  # pydantic's are ValueErrors
         said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
-        raise ConfigError(f"tensorrt_llm.{option}: TensorRT-LLM refuses it: {said[:400]}") from error
+        raise ConfigError(
+            f"tensorrt_llm.{option}: TensorRT-LLM refuses it: {said[:400]}"
+        ) from error
 
 
-def _build_config(
-    installed: TensorrtLlm, fields: dict[str, Any], given: dict[str, Any]
-) -> Any:
+def _build_config(installed: TensorrtLlm, fields: dict[str, Any], given: dict[str, Any]) -> Any:
     """A ``BuildConfig``, with limits that stand beside it in the section, and plugins by name.
 
     ``LLM`` makes one of those limits itself, but takes one that is given as it is.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.tensorrt_llm.outcome import Outcome
@@ -91,18 +90,16 @@ class Streaming:
             )
         ]
         watch = asyncio.ensure_future(_watch(look))
-        served = asyncio.gather(*jobs)
+        served = asyncio.ensure_future(_all(jobs))
         try:
-            await asyncio.wait({served, watch}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([served, watch], return_when=asyncio.FIRST_COMPLETED)
             if watch.done():
                 watch.result()
             return await served
         finally:
             for task in (served, watch, *jobs):
                 task.cancel()
-            await asyncio.gather(watch, *jobs, return_exceptions=True)
-            with contextlib.suppress(BaseException):
-                served.exception()
+            await asyncio.gather(served, watch, *jobs, return_exceptions=True)
 
     async def _one(
         self, request: Request, prompt: Any, parameters: Any, start_ns: int, clock: Clock
@@ -130,6 +127,10 @@ def _outcome(
         arrival_ns=due_ns,
         token_ns=token_ns,
     )
+
+
+async def _all(jobs: Sequence[asyncio.Future[Outcome]]) -> list[Outcome]:
+    return await asyncio.gather(*jobs)
 
 
 async def _watch(look: Look) -> None:

@@ -47,5 +47,3 @@ class Watched(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._value
-
-
