@@ -73,7 +73,7 @@ class BuildCache:
         """
         key = key_of(facts)
         entry = self._root / key
-        with self._explained(), self._locked(key):
+        with self._locked(key):
             self._clean(key)
             found, wrong = _read(entry, facts)
             return found or self._built(entry, facts, build, wrong)
@@ -85,23 +85,19 @@ class BuildCache:
         build: Callable[[Path], None],
         wrong: str | None,
     ) -> BuiltEngine:
-        with tempfile.TemporaryDirectory(
-            prefix=f"{TEMPORARY}{entry.name}-", dir=self._root, ignore_cleanup_errors=True
-        ) as temporary:
-            fresh = Path(temporary) / "entry"
-            (fresh / ENGINE).mkdir(parents=True)
+        with self._explained():
+            temporary = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{entry.name}-", dir=self._root))
+        try:
+            with self._explained():
+                fresh = temporary / "entry"
+                (fresh / ENGINE).mkdir(parents=True)
             start_ns = self._clock()
-            _run(build, fresh / ENGINE)
+            build(fresh / ENGINE)
             build_s = (self._clock() - start_ns) / 1e9
-            files = _files(fresh / ENGINE)
-            if not files:
-                raise EngineError("TensorRT-LLM built an engine and left no file of it.")
-            said = {"facts": dict(facts), "files": files, "build_s": build_s}
-            (fresh / ENTRY).write_text(json.dumps(said, indent=1), encoding="utf-8")
-            if entry.exists() or entry.is_symlink():
-                entry.rename(Path(temporary) / "damaged")
-            fresh.rename(entry)
-        size = sum(one["bytes"] for one in files.values())
+            with self._explained():
+                size = _keep(fresh, entry, facts, build_s)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
         return BuiltEngine(
             entry / ENGINE, entry.name, build_s, reused=False, bytes=size, rebuilt_because=wrong
         )
@@ -113,8 +109,10 @@ class BuildCache:
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        self._root.mkdir(parents=True, exist_ok=True)
-        with (self._root / f"{key}.lock").open("w") as lock:
+        with self._explained():
+            self._root.mkdir(parents=True, exist_ok=True)
+            lock = (self._root / f"{key}.lock").open("w")
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -122,8 +120,6 @@ class BuildCache:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except _BuildError as error:
-            raise error.error from error.error.__cause__
         except OSError as error:
             raise EngineError(
                 f"cannot keep built engines in {self._root}: {error.strerror or error}. Make room or "
@@ -131,19 +127,17 @@ class BuildCache:
             ) from error
 
 
-class _BuildError(Exception):
-    """Carries what a build raised past the handling of this folder's own errors."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-def _run(build: Callable[[Path], None], folder: Path) -> None:
-    try:
-        build(folder)
-    except Exception as error:
-        raise _BuildError(error) from error
+def _keep(fresh: Path, entry: Path, facts: Mapping[str, Any], build_s: float) -> int:
+    """Put what was built in its place, with a description; its size in bytes."""
+    files = _files(fresh / ENGINE)
+    if not files:
+        raise EngineError("TensorRT-LLM built an engine and left no file of it.")
+    said = {"facts": dict(facts), "files": files, "build_s": build_s}
+    (fresh / ENTRY).write_text(json.dumps(said, indent=1), encoding="utf-8")
+    if entry.exists() or entry.is_symlink():
+        entry.rename(fresh.with_name("damaged"))
+    fresh.rename(entry)
+    return sum(one["bytes"] for one in files.values())
 
 
 def _read(entry: Path, facts: Mapping[str, Any]) -> tuple[BuiltEngine | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -56,10 +57,8 @@ class Executor:
     def shutdown(self) -> None:
         for worker in self._workers:
             assert worker.stdin is not None
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 worker.stdin.close()
-            except BrokenPipeError:
-                pass
         for worker in self._workers:
             worker.wait()
         self._reader.join()

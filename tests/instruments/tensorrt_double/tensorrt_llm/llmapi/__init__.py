@@ -1,3 +1,4 @@
+from tensorrt_llm.llmapi.building import BuildConfig
 from tensorrt_llm.llmapi.configs import (
     AttentionDpConfig,
     BuildCacheConfig,
@@ -13,7 +14,6 @@ from tensorrt_llm.llmapi.configs import (
     SchedulerConfig,
     TorchCompileConfig,
 )
-from tensorrt_llm.llmapi.building import BuildConfig
 from tensorrt_llm.llmapi.llm import LLM, RequestOutput
 from tensorrt_llm.llmapi.sampling import SamplingParams
 

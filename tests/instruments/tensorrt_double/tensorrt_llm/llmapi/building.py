@@ -90,7 +90,10 @@ def write_engine(folder: Path, args: Any, version: str) -> None:
             "vocab_size": model["vocab_size"],
             "max_position_embeddings": model["max_position_embeddings"],
             "quantization": {"quant_algo": quantized and quantized.name},
-            "mapping": {"tp_size": args.tensor_parallel_size, "pp_size": args.pipeline_parallel_size},
+            "mapping": {
+                "tp_size": args.tensor_parallel_size,
+                "pp_size": args.pipeline_parallel_size,
+            },
         },
         "build_config": build,
     }
@@ -112,7 +115,9 @@ def check_engine(folder: Path, args: Any) -> None:
         )
     for rank in range(mapping["tp_size"] * mapping["pp_size"]):
         if (folder / f"rank{rank}.engine").read_bytes() != _plan(text, rank):
-            raise RuntimeError("[TensorRT-LLM][ERROR] Assertion failed: Failed to deserialize cuda engine.")
+            raise RuntimeError(
+                "[TensorRT-LLM][ERROR] Assertion failed: Failed to deserialize cuda engine."
+            )
 
 
 def _plan(text: str, rank: int) -> bytes:

@@ -18,11 +18,12 @@ from tensorrt_llm import faults
 from tensorrt_llm.executor import Executor
 from tensorrt_llm.llmapi.building import check_engine, is_engine, read, write_engine
 from tensorrt_llm.llmapi.llm_args import TorchLlmArgs, TrtLlmArgs
-from tensorrt_llm.llmapi.sampling import SamplingParams
 from tensorrt_llm.metrics import MetricNames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tensorrt_llm.llmapi.sampling import SamplingParams
 
 STEPS = ("arrival_time", "first_scheduled_time", "first_token_time", "last_token_time")
 
@@ -98,7 +99,7 @@ class RequestOutput:
 class BaseLLM:
     _args_class: type[Any]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the signature of the real one
         self,
         model: str | Path,
         tokenizer: Any = None,
@@ -141,7 +142,7 @@ class BaseLLM:
         ranks = self.args.tensor_parallel_size * self.args.pipeline_parallel_size
         self._executor = Executor(ranks, vocabulary, self.args.max_batch_size)
 
-    def generate(
+    def generate(  # noqa: PLR0913, PLR0917 - the signature of the real one
         self,
         inputs: Any,
         sampling_params: Any = None,
@@ -154,7 +155,9 @@ class BaseLLM:
         cache_salt: Any = None,
     ) -> list[RequestOutput]:
         parameters: Sequence[Any] = (
-            sampling_params if isinstance(sampling_params, list) else [sampling_params] * len(inputs)
+            sampling_params
+            if isinstance(sampling_params, list)
+            else [sampling_params] * len(inputs)
         )
         futures = [
             self.generate_async(one, sampling_params=parameters[at], lora_request=lora_request)
@@ -162,7 +165,7 @@ class BaseLLM:
         ]
         return [future.result() for future in futures]
 
-    def generate_async(
+    def generate_async(  # noqa: PLR0913, PLR0917 - the signature of the real one
         self,
         inputs: Any,
         sampling_params: Any = None,

@@ -162,7 +162,13 @@ class TrtLlmArgs(BaseLlmArgs):
 
     @model_validator(mode="after")
     def _limits(self) -> TrtLlmArgs:
-        names = ("max_batch_size", "max_num_tokens", "max_seq_len", "max_beam_width", "max_input_len")
+        names = (
+            "max_batch_size",
+            "max_num_tokens",
+            "max_seq_len",
+            "max_beam_width",
+            "max_input_len",
+        )
         assert self.kv_cache_config.dtype == "auto", (
             "KvCacheConfig.dtype is not supported by the TensorRT backend."
         )
