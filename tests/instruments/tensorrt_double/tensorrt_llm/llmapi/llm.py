@@ -139,7 +139,8 @@ class BaseLLM:
         raise NotImplementedError
 
     def _execute(self, vocabulary: int) -> None:
-        ranks = self.args.tensor_parallel_size * self.args.pipeline_parallel_size
+        args = self.args
+        ranks = args.tensor_parallel_size * args.pipeline_parallel_size * args.context_parallel_size
         self._executor = Executor(ranks, vocabulary, self.args.max_batch_size)
 
     def generate(  # noqa: PLR0913, PLR0917 - the signature of the real one
