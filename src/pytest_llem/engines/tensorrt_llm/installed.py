@@ -90,7 +90,7 @@ def import_tensorrt_llm(backend: str, has_driver: Callable[[], bool] | None = No
         raise EngineError(f"could not load TensorRT-LLM: {NO_DRIVER}")
     try:
         package = import_module(PACKAGE)
-        version = str(package.__version__)
+        version = str(getattr(package, "__version__", "unknown"))
         _check_version(version)
         model_class = _model_class(package, backend)
     except (ImportError, OSError, AttributeError, RuntimeError) as error:
@@ -143,7 +143,7 @@ def _model_class(package: Any, backend: str) -> Any:
         return import_module("tensorrt_llm._tensorrt_engine").LLM
     except ModuleNotFoundError:
         raise EngineError(
-            f"TensorRT-LLM {package.__version__} compiles no engines any more: it has no "
+            f"this TensorRT-LLM compiles no engines any more: it has no "
             "tensorrt_llm._tensorrt_engine. Leave tensorrt_llm.backend unset for its PyTorch backend, "
             "or install 1.2."
         ) from None
@@ -159,7 +159,7 @@ def _fields(cls: str) -> frozenset[str] | None:
 
 def _check_version(version: str) -> None:
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    if numbers < OLDEST:
+    if numbers and numbers < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise EngineError(
             f"TensorRT-LLM {version} is installed, and this adapter needs {oldest} or newer, whose "

@@ -69,8 +69,8 @@ def stamps_of(result: Any, output: Any, arrival_ns: int) -> Stamps:
 
 
 def _from_durations(metrics: Mapping[Any, Any], arrival_ns: int) -> Stamps:
-    """Keys are members of ``MetricNames``, or their values."""
-    known = {str(getattr(key, "value", key)): value for key, value in metrics.items()}
+    """Keys are members of ``MetricNames``, beside others."""
+    known = {str(getattr(key, "name", key)).lower(): value for key, value in metrics.items()}
     after = {
         name: arrival_ns + round(seconds * 1e9)
         for name in ("request_queue_time", "ttft", "e2e")
