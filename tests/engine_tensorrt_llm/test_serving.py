@@ -135,6 +135,17 @@ def test_the_end_of_a_sequence_is_heeded_only_where_it_shall_be(
     assert (ignored.requests[0].finish_reason, ignored.requests[0].output_tokens) == ("length", 8)
 
 
+def test_decoding_is_greedy_of_a_fixed_length_and_without_text(
+    load: Load, requests: Requests
+) -> None:
+    with load() as session:
+        session.generate(requests(1))
+        (made,) = session._batch.parameters
+    assert (made.max_tokens, made.ignore_eos, made.end_id) == (8, True, -1)
+    assert (made.top_k, made.use_beam_search, made.detokenize) == (1, False, False)
+    assert made.return_perf_metrics
+
+
 def test_a_request_that_ends_early_is_no_measurement(
     load: Load, requests: Requests, fault: SetFault
 ) -> None:

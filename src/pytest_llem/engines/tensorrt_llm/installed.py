@@ -143,7 +143,7 @@ def _model_class(package: Any, backend: str) -> Any:
         return import_module("tensorrt_llm._tensorrt_engine").LLM
     except ModuleNotFoundError:
         raise EngineError(
-            f"this TensorRT-LLM compiles no engines any more: it has no "
+            "this TensorRT-LLM compiles no engines any more: it has no "
             "tensorrt_llm._tensorrt_engine. Leave tensorrt_llm.backend unset for its PyTorch backend, "
             "or install 1.2."
         ) from None

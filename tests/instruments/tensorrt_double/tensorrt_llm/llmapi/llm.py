@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import queue
 import shutil
 import tempfile
 import threading
 import time
+import weakref
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -134,6 +136,13 @@ class BaseLLM:
             self.args.max_batch_size = 1
         self._numbers = iter(range(1, 1 << 40))
         self._start()
+        atexit.register(BaseLLM._shutdown_wrapper, weakref.ref(self))
+
+    @staticmethod
+    def _shutdown_wrapper(reference: weakref.ref[BaseLLM]) -> None:
+        instance = reference()
+        if instance is not None:
+            instance.shutdown()
 
     def _start(self) -> None:
         raise NotImplementedError
