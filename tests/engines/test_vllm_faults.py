@@ -8,9 +8,9 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.engines.output import cause_in
 from pytest_llem.engines.vllm.engine import VllmEngine
 from pytest_llem.engines.vllm.faults import explained
-from pytest_llem.engines.vllm.output import cause_in
 from pytest_llem.errors import EngineError, LlemError, MissingExtraError, OutOfMemoryError
 
 

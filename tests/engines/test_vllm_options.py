@@ -9,6 +9,7 @@ import pytest
 from pytest_llem.config.engines.vllm import OWN_FIELDS, SAMPLING_FIELDS, VllmOptions
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.engines.model_source import ResolvedModel
+from pytest_llem.engines.surroundings import surrounded
 from pytest_llem.engines.vllm.options import (
     NOT_ENGINE_ARGUMENTS,
     VllmFacts,
@@ -16,7 +17,7 @@ from pytest_llem.engines.vllm.options import (
     engine_arguments,
     sampling_parameters,
 )
-from pytest_llem.engines.vllm.surroundings import in_one_process, surrounded, variables
+from pytest_llem.engines.vllm.surroundings import in_one_process, variables
 from pytest_llem.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:

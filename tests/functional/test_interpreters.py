@@ -179,7 +179,10 @@ def test_an_interpreter_that_lacks_something_says_how_to_install_it(
     [
         ("transformers", "has no transformers. Install it with: {python} -m pip install"),
         ("vllm", "has no vllm. Install it with: {python} -m pip install"),
-        ("tensorrt_llm", "knows no engine tensorrt_llm"),
+        (
+            "tensorrt_llm",
+            "has no tensorrt_llm. Install it with: {python} -m pip install --extra-index-url",
+        ),
     ],
 )
 def test_an_environment_without_its_engine_is_refused_if_a_model_is_to_be_loaded(

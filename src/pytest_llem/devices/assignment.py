@@ -186,10 +186,11 @@ def _sizes(config: ExperimentConfig) -> dict[str, int]:
         "tensor_parallel_size": config.tensor_parallel_size,
         "pipeline_parallel_size": config.pipeline_parallel_size,
         "data_parallel_size": 1,
+        "context_parallel_size": 1,
     }
     section = getattr(config, config.backend, None)
-    extra = getattr(section, "extra", {})
-    return sizes | {key: extra[key] for key in sizes if isinstance(extra.get(key), int)}
+    given = {**section.given(), **section.extra} if section is not None else {}
+    return sizes | {key: given[key] for key in sizes if isinstance(given.get(key), int)}
 
 
 def _asked(config: ExperimentConfig) -> str:

@@ -15,7 +15,12 @@ ENGINES: Registry[type[Engine]] = Registry(
     {
         "transformers": "pytest_llem.engines.transformers.engine:TransformersEngine",
         "vllm": "pytest_llem.engines.vllm.engine:VllmEngine",
+        "tensorrt_llm": "pytest_llem.engines.tensorrt_llm.engine:TensorrtLlmEngine",
     },
     Contract("pytest_llem.engines.engine:Engine"),
-    needs={"transformers": ("torch", "transformers"), "vllm": ("vllm",)},
+    needs={
+        "transformers": ("torch", "transformers"),
+        "vllm": ("vllm",),
+        "tensorrt_llm": ("tensorrt_llm",),
+    },
 )

@@ -23,6 +23,8 @@ ANSWER_S = 120.0
 PACKAGES = {"transformers": "transformers", "vllm": "vllm", "tensorrt_llm": "tensorrt_llm"}
 """Modules without which an engine cannot run."""
 EXTRAS = frozenset({"transformers", "vllm"})
+OUTSIDE = {"tensorrt_llm": "--extra-index-url https://pypi.nvidia.com tensorrt-llm"}
+"""What to install of engines that no extra of ours brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Interpreter:
         if engine not in self.engines:
             return f"{place} knows no engine {engine}. Install there what provides it"
         if self.absent:
-            return f"{place} has no {self.absent[0]}. Install it with: {self.whose.advice()}"
+            return f"{place} has no {self.absent[0]}. Install it with: {self.whose.remedy()}"
         return None
 
     def has(self, distribution: str) -> bool:
@@ -85,6 +87,10 @@ class Whose:
 
     def advice(self) -> str:
         return f"{self.install} {self.requirement()}"
+
+    def remedy(self) -> str:
+        """How the engine itself is installed there."""
+        return f"{self.install} {OUTSIDE.get(self.engine, self.requirement())}"
 
 
 def questions(engine: str) -> list[str]:

@@ -9,8 +9,12 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pytest_llem.engines.at_hand import at_hand
 from pytest_llem.engines.hf_tokenizer import HuggingFaceTokenizer
 from pytest_llem.engines.model_source import resolve_model
+from pytest_llem.engines.output import EngineOutput
+from pytest_llem.engines.processes import EngineProcesses, forgetting
+from pytest_llem.engines.surroundings import surrounded
 from pytest_llem.engines.torch_device import default_threads, usable_cores
 from pytest_llem.engines.vllm.faults import explained
 from pytest_llem.engines.vllm.offline import Offline
@@ -20,12 +24,10 @@ from pytest_llem.engines.vllm.options import (
     engine_arguments,
     sampling_parameters,
 )
-from pytest_llem.engines.vllm.output import EngineOutput
-from pytest_llem.engines.vllm.processes import EngineProcesses, forgetting
 from pytest_llem.engines.vllm.session import VllmSession
 from pytest_llem.engines.vllm.streaming import Streaming
-from pytest_llem.engines.vllm.surroundings import in_one_process, surrounded, variables
-from pytest_llem.errors import EngineError, MissingExtraError, ModelNotFoundError
+from pytest_llem.engines.vllm.surroundings import in_one_process, variables
+from pytest_llem.errors import EngineError, MissingExtraError
 
 if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
@@ -58,7 +60,7 @@ class VllmEngine:
             ConfigError: ``vllm.extra`` names an unknown argument, or one with a field.
             EngineError: a device, data type or option that is not possible here.
         """
-        source = _at_hand(resolve_model(config.model, config.revision))
+        source = at_hand(resolve_model(config.model, config.revision))
         small = source.kind == "builtin"
         with (
             surrounded(variables(config, small=small, environ=os.environ)),
@@ -87,7 +89,7 @@ def _load(  # noqa: PLR0913, PLR0917 - what was found out about what is to be lo
         _set_threads(torch, small=source.kind == "builtin")
     torch.manual_seed(config.seed)
     processes = EngineProcesses()
-    output = None if within else EngineOutput()
+    output = None if within else EngineOutput("vllm")
     cause = (lambda: None) if output is None else output.cause
     doing = f"load the model {config.model!r}"
     try:
@@ -129,28 +131,6 @@ def _set_threads(torch: Any, *, small: bool) -> None:
     threads = default_threads(os.environ, 1 if small else usable_cores())
     if threads is not None:
         torch.set_num_threads(threads)
-
-
-def _at_hand(source: ResolvedModel) -> ResolvedModel:
-    """A hub model that must not be asked for again, as the folder it was downloaded to.
-
-    Raises:
-        ModelNotFoundError: only a part of it was downloaded.
-    """
-    if source.kind != "hub" or not source.offline:
-        return source
-    from huggingface_hub import errors, snapshot_download
-
-    try:
-        folder = snapshot_download(
-            source.path_or_id, revision=source.revision, local_files_only=True
-        )
-    except (errors.LocalEntryNotFoundError, OSError) as error:
-        raise ModelNotFoundError(
-            f"{source.path_or_id!r} was not downloaded completely, and the hub cannot be asked for "
-            f"the rest: {error} Connect, or run `hf download {source.path_or_id}`."
-        ) from error
-    return dataclasses.replace(source, path_or_id=folder, revision=None)
 
 
 def _import_vllm() -> Any:

@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llem.engines.engine import Generation
+from pytest_llem.engines.processes import forgetting
 from pytest_llem.engines.vllm.batch import make_batch
 from pytest_llem.engines.vllm.description import describe
 from pytest_llem.engines.vllm.faults import explained
 from pytest_llem.engines.vllm.outcome import result_of
-from pytest_llem.engines.vllm.processes import forgetting
 from pytest_llem.engines.vllm.stamps import StepStamps
 from pytest_llem.errors import EngineError
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.engines.hf_tokenizer import HuggingFaceTokenizer
     from pytest_llem.engines.model_source import ResolvedModel
+    from pytest_llem.engines.output import EngineOutput
+    from pytest_llem.engines.processes import EngineProcesses
     from pytest_llem.engines.vllm.batch import Batch
     from pytest_llem.engines.vllm.outcome import Outcome
-    from pytest_llem.engines.vllm.output import EngineOutput
-    from pytest_llem.engines.vllm.processes import EngineProcesses
     from pytest_llem.workloads.request import Request
 
 LESS_WORK = "Lower batch_size, input_tokens, output_tokens or vllm.max_num_seqs."

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pytest_llem.engines.surroundings import only_device
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from pytest_llem.config.experiment import ExperimentConfig
 
@@ -19,7 +19,6 @@ QUIET = {
 MULTIPROCESSING = "VLLM_ENABLE_V1_MULTIPROCESSING"
 BINDING = "VLLM_CPU_OMP_THREADS_BIND"
 THREADS = "OMP_NUM_THREADS"
-DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
 def variables(
@@ -39,31 +38,9 @@ def variables(
         found[THREADS] = "1"
     if BINDING not in environ and (small or THREADS in environ):
         found[BINDING] = "nobind"  # else vLLM overrules the number of threads
-    index = config.device.removeprefix("cuda:")
-    if index.isdigit() and index != "0":
-        visible = [one for one in environ.get(DEVICES, "").split(",") if one]
-        if not visible:
-            found[DEVICES] = index
-        elif int(index) < len(visible):
-            found[DEVICES] = visible[int(index)]
-    return found
+    return found | only_device(config.device, environ)
 
 
 def in_one_process(environ: Mapping[str, str]) -> bool:
     """Whether the engine's core runs in this process, unless it streams."""
     return environ.get(MULTIPROCESSING, "1") == "0"
-
-
-@contextmanager
-def surrounded(more: Mapping[str, str]) -> Iterator[None]:
-    """The environment with *more*, and as it was afterwards."""
-    before = {name: os.environ.get(name) for name in more}
-    os.environ.update(more)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

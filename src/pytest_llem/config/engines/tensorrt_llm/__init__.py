@@ -11,7 +11,7 @@ from pytest_llem.config.engines.tensorrt_llm.building import (
     Parallelism,
     Speculation,
 )
-from pytest_llem.config.engines.tensorrt_llm.running import Kernels, Memory, Scheduling
+from pytest_llem.config.engines.tensorrt_llm.running import Kernels, Memory, Scheduling, Serving
 
 KV_CACHE_FIELDS = {
     "free_gpu_memory_fraction": "free_gpu_memory_fraction",
@@ -26,8 +26,12 @@ KV_CACHE_FIELDS = {
 """Options that are parameters of ``KvCacheConfig``, which ``kv_cache_config`` goes to, too."""
 
 
+OWN_FIELDS = frozenset(Serving.model_fields) - {"extra"}
+"""Options of ours, which TensorRT-LLM does not know."""
+
+
 class TensorrtLlmOptions(
-    Speculation, Lora, Building, Loading, Parallelism, Kernels, Memory, Scheduling
+    Speculation, Lora, Building, Loading, Parallelism, Kernels, Memory, Scheduling, Serving
 ):
     """Parameters of TensorRT-LLM that move energy or speed.
 
@@ -35,7 +39,7 @@ class TensorrtLlmOptions(
     """
 
     ENGINE: ClassVar[str] = "tensorrt_llm"
-    OWN: ClassVar[frozenset[str]] = frozenset(KV_CACHE_FIELDS)
+    OWN: ClassVar[frozenset[str]] = frozenset(KV_CACHE_FIELDS) | OWN_FIELDS
     ELSEWHERE: ClassVar[dict[str, str]] = {
         "LLM.model": "model",
         "LLM.revision": "revision",
@@ -45,6 +49,6 @@ class TensorrtLlmOptions(
     }
 
 
-LLM_FIELDS = frozenset(TensorrtLlmOptions.model_fields) - frozenset(KV_CACHE_FIELDS) - {"extra"}
+LLM_FIELDS = frozenset(TensorrtLlmOptions.model_fields) - TensorrtLlmOptions.OWN - {"extra"}
 """Options named as arguments of ``LLM``."""
 TensorrtLlmOptions.GROUPS = {"LLM": LLM_FIELDS}

@@ -9,6 +9,13 @@ from pydantic import Field
 from pytest_llem.config.engines.section import Count, Natural, NotNegative, Section, Text
 
 
+class Serving(Section):
+    """How requests reach the engine; ours, which TensorRT-LLM does not know."""
+
+    streaming: bool = False
+    """Send each request at its arrival and stamp each token; off, a batch starts and ends as one."""
+
+
 class Scheduling(Section):
     """Which requests share a step."""
 

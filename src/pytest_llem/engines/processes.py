@@ -45,12 +45,14 @@ class EngineProcesses:
 def forgetting(error: BaseException | None = None) -> Iterator[None]:
     """Afterwards what nobody holds any more is gone, what only *error*'s frames held included.
 
-    vLLM leaves sockets' contexts open, which warn when they go; that is nobody's mistake here.
+    Engines leave sockets' contexts open, which warn when they go; that is nobody's mistake here.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         yield
-        while error is not None:
+        seen: set[int] = set()
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
             traceback.clear_frames(error.__traceback__)
             error = error.__cause__ or error.__context__
         gc.collect()

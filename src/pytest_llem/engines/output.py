@@ -29,8 +29,10 @@ class EngineOutput:
     error at the end of the ``with`` statement and when it is closed.
     """
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="llem-vllm-")  # noqa: SIM115 - closed by close()
+    def __init__(self, logger: str) -> None:
+        """*logger* is the name of the engine's own."""
+        self._logger = logging.getLogger(logger)
+        self._file = tempfile.TemporaryFile(prefix="llem-engine-")  # noqa: SIM115 - closed by close()
         self._shown = 0
         self._handler: logging.Handler | None = None
         self._saved: list[tuple[int, int]] = []
@@ -39,7 +41,7 @@ class EngineOutput:
         # A forked process logs to the streams that pytest's capture put into sys, whatever the
         # descriptors are, so it gets a handler as well.
         self._handler = logging.StreamHandler(os.fdopen(os.dup(self._file.fileno()), "a"))
-        logging.getLogger("vllm").addHandler(self._handler)
+        self._logger.addHandler(self._handler)
         sys.stdout.flush()
         sys.stderr.flush()
         for descriptor in (1, 2):
@@ -60,7 +62,7 @@ class EngineOutput:
             os.close(saved)
         self._saved.clear()
         if self._handler is not None:
-            logging.getLogger("vllm").removeHandler(self._handler)
+            self._logger.removeHandler(self._handler)
             self._handler.stream.close()  # type: ignore[attr-defined] # a StreamHandler's
         self.show()
 

@@ -1,0 +1,1 @@
+"""TensorRT-LLM: its PyTorch backend, or engines that are compiled and kept."""
