@@ -29,6 +29,7 @@ def bench(results: Path, *arguments: str, given: Sequence[str] = ()) -> list[dic
     """Run pytest over experiments of ``bench/``; the stored results."""
     settings = [f"--llem-set={one}" for one in (*SHORT, *given)]
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    command += ["-W", "default"]  # vLLM leaves sockets to the garbage collector, which warns
     store = f"--llem-dir={results}"
     done = subprocess.run(
         [*command, *arguments, *settings, store],
