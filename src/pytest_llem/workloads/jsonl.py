@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pytest_llem.workloads.request import Request, Tokenizer
 
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Some editors begin a file with it."""
+
+
 class JsonlWorkload:
     """Requests whose texts, and output lengths if it has them, come from a JSONL file."""
 
@@ -42,7 +46,7 @@ def read_lines(workload: WorkloadConfig) -> list[Line]:
     """
     content = read_pinned(workload)
     try:
-        text = content.decode()
+        text = content.decode().removeprefix(BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{workload.path}, line {number}: is no UTF-8.") from None
