@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError
 
 from pytest_llem.config.experiment import ENGINE_SECTIONS, ExperimentConfig
 from pytest_llem.config.identity import canonical_json
-from pytest_llem.config.problems import Problem, problems_of, unknown_field
+from pytest_llem.config.problems import Problem, problems_of, unknown_field, unknown_part
 from pytest_llem.config.sections import MODELS, Untouched, model_of
 from pytest_llem.plan.tokens import token_of
 
@@ -77,11 +77,25 @@ def leaf(path: str, raw: Any) -> Leaf | Problem:
 def unknown_path(path: str, value: Any) -> Problem | None:
     """Why *path* names no field, or ``None`` if it does."""
     name, dot, option = path.partition(".")
-    if name not in FIELDS or (dot and name not in SECTIONS):
-        return unknown_field(path if name in FIELDS else name, value, FIELDS)
-    if dot and option not in options_of(name):
+    if name not in FIELDS:
+        return unknown_part(path, name, value, FIELDS)
+    if not dot:
+        return None
+    if name not in SECTIONS:
+        return _whole(name, option, path, value)
+    whole, deeper, part = option.partition(".")
+    if deeper and whole in options_of(name):
+        return _whole(f"{name}.{whole}", part, path, value)
+    if option not in options_of(name):
         return unknown_field(path, value, options_of(name), what=f"option of {name}")
     return None
+
+
+def _whole(name: str, part: str, path: str, value: Any) -> Problem:
+    """That *name*, which exists, is given as a whole and not part by part."""
+    return Problem(
+        path, value, f"{name} is set as a whole, where it is a mapping as {name}={{{part!r}: …}}."
+    )
 
 
 def options_of(section: str) -> Iterable[str]:
