@@ -22,12 +22,15 @@ def identity_of(config: ExperimentConfig) -> dict[str, Any]:
     """The fields that say what is measured, as JSON values.
 
     Sections of engines other than the experiment's own are left out, since they
-    have no effect on it. Of the workload there is what differs from a plain batch.
+    have no effect on it. Of the workload, and of an engine that another distribution adds, there
+    is what differs from the defaults.
     """
     others = {name for name in ENGINE_SECTIONS if name != config.backend}
     found = config.model_dump(mode="json", exclude=set(NOT_IDENTITY | others))
+    own = found.pop("engine_options").get(config.backend)
     workload = identity_of_workload(found.pop("workload"))
-    return {**found, "workload": workload} if workload else found
+    sparse = {"engine_options": own, "workload": workload}
+    return found | {name: value for name, value in sparse.items() if value}
 
 
 def canonical_json(value: Any) -> str:
