@@ -285,6 +285,25 @@ def test_datasets_are_asked_for_once_they_are_needed(monkeypatch: pytest.MonkeyP
         sizes(config(workload, batch_size=3))
 
 
+def test_a_dataset_that_cannot_be_loaded_is_told_by_its_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class GenerationError(Exception):
+        """As ``datasets`` has one."""
+
+    def load_dataset(*_: Any, **__: Any) -> Any:
+        raise GenerationError("an error occurred") from ValueError("line 3 is damaged")
+
+    double = ModuleType("datasets")
+    double.disable_progress_bars = lambda: None  # type: ignore[attr-defined]
+    double.load_dataset = load_dataset  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "datasets", double)
+    with pytest.raises(ConfigError, match="'org/some' cannot be loaded: line 3 is damaged"):
+        sizes(config({"source": "datasets", "dataset": "org/some"}))
+    with pytest.raises(ConfigError, match=r"'json' needs workload\.path"):
+        sizes(config({"source": "datasets", "dataset": "json"}))
+
+
 def test_an_unknown_workload_gets_the_nearest_name() -> None:
     with pytest.raises(
         ConfigError, match=r"no workload is called .jsonlines.\. Did you mean .jsonl."
