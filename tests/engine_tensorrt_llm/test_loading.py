@@ -335,11 +335,20 @@ def test_neither_the_registry_nor_the_engines_module_imports_the_package(double:
 
 
 def test_the_stand_in_takes_the_arguments_of_the_committed_list() -> None:
+    from dataclasses import fields
+
+    from tensorrt_llm.llmapi import SamplingParams
     from tensorrt_llm.llmapi.llm_args import TorchLlmArgs, TrtLlmArgs
 
     import pytest_llem.config
 
     file = Path(pytest_llem.config.__file__).parent / "coverage" / "tensorrt_llm-1.2.1.json"
-    (group,) = json.loads(file.read_text())["groups"]
-    listed = {*group["affects"], *group["excluded"]}
-    assert {*TorchLlmArgs.model_fields, *TrtLlmArgs.model_fields} == listed
+    listed = {
+        group["name"]: {*group["affects"], *group["excluded"]}
+        for group in json.loads(file.read_text())["groups"]
+    }
+    public = {field.name for field in fields(SamplingParams) if not field.name.startswith("_")}
+    assert listed == {
+        "LLM": {*TorchLlmArgs.model_fields, *TrtLlmArgs.model_fields},
+        "SamplingParams": public,
+    }

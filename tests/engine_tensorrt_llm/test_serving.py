@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llem.errors import EngineError, OutOfMemoryError
+from pytest_llem.errors import ConfigError, EngineError, OutOfMemoryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +144,41 @@ def test_decoding_is_greedy_of_a_fixed_length_and_without_text(
     assert (made.max_tokens, made.ignore_eos, made.end_id) == (8, True, -1)
     assert (made.top_k, made.use_beam_search, made.detokenize) == (1, False, False)
     assert made.return_perf_metrics
+
+
+def test_options_of_requests_reach_tensorrt_llm_and_are_read_back(
+    load: Load, requests: Requests
+) -> None:
+    asked = {
+        "temperature": 0.7,
+        "repetition_penalty": 1.2,
+        "bad_token_ids": [7, 8],
+        "lookahead_config": {"max_window_size": 6},
+        "detokenize": True,
+    }
+    with load(**asked) as session:
+        session.generate(requests(1))
+        (made,) = session._batch.parameters
+        described = session.describe()
+    assert (made.temperature, made.repetition_penalty, made.top_k) == (0.7, 1.2, None)
+    assert (made.bad_token_ids, made.lookahead_config.max_window_size) == ([7, 8], 6)
+    assert (made.seed, made.detokenize, made.max_tokens, made.end_id) == (0, True, 8, -1)
+    assert described["generation"]["decoding"] == "sampled"
+    assert asked.items() <= described["effective"].items()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lookahead_config": {"windows": 2}}, "lookahead_config: TensorRT-LLM refuses it"),
+        ({"extra": {"temperature": 0.5}}, r"set tensorrt_llm\.temperature instead"),
+    ],
+)
+def test_options_of_requests_that_cannot_be_are_told_before_a_model_is_loaded(
+    load: Load, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said), load(**options):
+        pass
 
 
 def test_a_request_that_ends_early_is_no_measurement(

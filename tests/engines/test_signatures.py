@@ -35,6 +35,14 @@ class EngineArgs:
     block_size: int = 16
     brand_new: int = 0
 """
+FAKE_SAMPLING = """
+from dataclasses import dataclass
+__version__ = "1.3"
+@dataclass
+class SamplingParams:
+    temperature: float = 1.0
+    _hidden: int = 0
+"""
 FAKE_TENSORRT = """
 class TorchLlmArgs:
     model_fields = {"model": 1, "attn_backend": 1}
@@ -111,7 +119,7 @@ def test_both_backends_of_tensorrt_llm_are_asked(
 ) -> None:
     python = interpreter(
         {
-            "tensorrt_llm/__init__.py": "__version__ = '1.3'",
+            "tensorrt_llm/__init__.py": FAKE_SAMPLING,
             "tensorrt_llm/llmapi/__init__.py": "",
             "tensorrt_llm/llmapi/llm_args.py": FAKE_TENSORRT,
         }
@@ -120,6 +128,7 @@ def test_both_backends_of_tensorrt_llm_are_asked(
         "LLM.model",
         "LLM.attn_backend",
         "LLM.fast_build",
+        "SamplingParams.temperature",
     }
 
 

@@ -52,12 +52,13 @@ def transformers() -> tuple[str, dict[str, list[str]]]:
 
 
 def tensorrt_llm() -> tuple[str, dict[str, list[str]]]:
-    """Fields of the arguments of ``LLM`` for both backends."""
+    """Fields of the arguments of ``LLM`` for both backends, and public ones of ``SamplingParams``."""
     package = import_module("tensorrt_llm")
     arguments = import_module("tensorrt_llm.llmapi.llm_args")
     classes = [getattr(arguments, name, None) for name in ("TorchLlmArgs", "TrtLlmArgs")]
     names = {name for cls in classes if cls is not None for name in cls.model_fields}
-    return package.__version__, {"LLM": sorted(names)}
+    public = sorted(name for name in _fields(package.SamplingParams) if not name.startswith("_"))
+    return package.__version__, {"LLM": sorted(names), "SamplingParams": public}
 
 
 ENGINES = {"vllm": vllm, "transformers": transformers, "tensorrt_llm": tensorrt_llm}

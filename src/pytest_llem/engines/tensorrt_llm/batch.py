@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.engines.tensorrt_llm.sampling import parameters_of
 from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_llem.workloads.request import Request
 
@@ -37,11 +38,13 @@ class Batch:
     requests: tuple[Request, ...]
     prompts: list[dict[str, Any]]
     parameters: list[Any]
-    """``SamplingParams``: greedy, of a fixed length, ids only."""
+    """``SamplingParams``."""
 
 
-def make_batch(package: Any, requests: Sequence[Request], limits: Limits) -> Batch:
-    """*requests* ready to be sent.
+def make_batch(
+    package: Any, requests: Sequence[Request], limits: Limits, sampling: Mapping[str, Any]
+) -> Batch:
+    """*requests* ready to be sent; *sampling* is what was asked for beside greedy decoding.
 
     Raises:
         EngineError: an empty prompt or answer, a token outside the vocabulary, or more
@@ -50,12 +53,14 @@ def make_batch(package: Any, requests: Sequence[Request], limits: Limits) -> Bat
     for request in requests:
         _check(request, limits)
     prompts = [{"prompt_token_ids": list(request.prompt_token_ids)} for request in requests]
-    parameters = [_parameters(package, request, limits.end_ids) for request in requests]
+    parameters = [_parameters(package, request, limits.end_ids, sampling) for request in requests]
     return Batch(tuple(requests), prompts, parameters)
 
 
-def _parameters(package: Any, request: Request, end_ids: tuple[int, ...]) -> Any:
-    """Greedy by ``top_k=1``; an explicit ``end_id`` keeps the model's own stop tokens out.
+def _parameters(
+    package: Any, request: Request, end_ids: tuple[int, ...], sampling: Mapping[str, Any]
+) -> Any:
+    """Greedy unless asked otherwise; an explicit ``end_id`` keeps the model's own stop tokens out.
 
     Without one, ``LLM`` looks stop tokens up in the model's generation settings.
     """
@@ -64,14 +69,12 @@ def _parameters(package: Any, request: Request, end_ids: tuple[int, ...]) -> Any
         ends = {"end_id": end_ids[0], "pad_id": end_ids[0]}
         if others := list(end_ids[1:]):
             ends["stop_token_ids"] = others
-    return package.SamplingParams(
-        max_tokens=request.output_tokens,
-        ignore_eos=request.ignore_eos,
-        top_k=1,
-        detokenize=False,
-        return_perf_metrics=True,
-        **ends,
-    )
+    fixed = {
+        "max_tokens": request.output_tokens,
+        "ignore_eos": request.ignore_eos,
+        "return_perf_metrics": True,
+    }
+    return parameters_of(package, {**sampling, **fixed, **ends})
 
 
 def _check(request: Request, limits: Limits) -> None:

@@ -6,12 +6,13 @@ import platform
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.config.engines.tensorrt_llm import KV_CACHE_FIELDS
+from pytest_llem.config.engines.tensorrt_llm import KV_CACHE_FIELDS, SAMPLING_FIELDS
 from pytest_llem.engines.config_shape import cache_shape
 from pytest_llem.engines.tensorrt_llm.checkpoint import quantization_of, weights_of
 from pytest_llem.engines.tensorrt_llm.installed import tensorrt_version
 from pytest_llem.engines.tensorrt_llm.plain import plain
 from pytest_llem.engines.tensorrt_llm.quantization import names
+from pytest_llem.engines.tensorrt_llm.sampling import draws, parameters_of
 from pytest_llem.engines.tensorrt_llm.surroundings import switches
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def describe(loaded: Loaded, *, streaming: bool, processes: int) -> dict[str, An
         "effective": effective(loaded),
         "generation": {
             "batching": "continuous",
-            "decoding": "greedy",
+            "decoding": "sampled" if draws(loaded.sampling) else "greedy",
             "interface": "LLM.generate_async" if streaming else "LLM.generate",
             "token_stamps": "received" if streaming else None,
         },
@@ -174,6 +175,9 @@ def _told(loaded: Loaded, name: str, wanted: Any) -> Any:
     """An option as it took effect; ``None`` if nothing tells."""
     if name in LIMITS:
         return _limit(loaded, name)
+    if name in SAMPLING_FIELDS:
+        parameters = parameters_of(loaded.installed.package, loaded.sampling)
+        return _like(wanted, getattr(parameters, name, None))
     if name in KV_CACHE_FIELDS:
         cache = getattr(loaded.arguments, "kv_cache_config", None)
         return _like(wanted, getattr(cache, KV_CACHE_FIELDS[name], None))

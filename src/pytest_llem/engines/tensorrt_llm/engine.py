@@ -20,6 +20,7 @@ from pytest_llem.engines.tensorrt_llm.faults import explained
 from pytest_llem.engines.tensorrt_llm.installed import import_tensorrt_llm
 from pytest_llem.engines.tensorrt_llm.loaded import Loaded
 from pytest_llem.engines.tensorrt_llm.options import backend_of, llm_arguments
+from pytest_llem.engines.tensorrt_llm.sampling import sampling_parameters
 from pytest_llem.engines.tensorrt_llm.session import TensorrtLlmSession
 from pytest_llem.engines.tensorrt_llm.surroundings import variables
 from pytest_llem.errors import EngineError, ModelNotFoundError
@@ -98,6 +99,7 @@ def _loaded(
 ) -> Loaded:
     at = str(folder)
     arguments = llm_arguments(config, source, quantization_of(folder), installed)
+    sampling = sampling_parameters(config, installed)
     arguments |= {"model": at, "revision": None}
     arguments.setdefault("tokenizer", at)
     if arguments["tokenizer"] == at:
@@ -123,6 +125,7 @@ def _loaded(
         gpus=gpus,
         environment=dict(os.environ),
         generate_arguments=_adapter(arguments),
+        sampling=sampling,
     )
 
 

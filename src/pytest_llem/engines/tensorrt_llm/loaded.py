@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.tensorrt_llm.batch import Limits
@@ -40,6 +40,8 @@ class Loaded:
     environment: Mapping[str, str]
     generate_arguments: dict[str, Any]
     """Further arguments of ``generate``."""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    """What requests ask for beside greedy decoding of a fixed length."""
 
     @property
     def build_config(self) -> dict[str, Any]:

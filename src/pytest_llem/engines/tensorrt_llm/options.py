@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.config.engines.tensorrt_llm import (
     KV_CACHE_FIELDS,
     OWN_FIELDS,
+    SAMPLING_FIELDS,
     TensorrtLlmOptions,
 )
 from pytest_llem.engines.tensorrt_llm.quantization import quant_config
@@ -60,7 +61,8 @@ def llm_arguments(
         EngineError: an option of the other backend, or of another version.
     """
     section = config.tensorrt_llm
-    given = section.model_dump(exclude={*KV_CACHE_FIELDS, *OWN_FIELDS, "extra"}, exclude_none=True)
+    separate = {*KV_CACHE_FIELDS, *OWN_FIELDS, *SAMPLING_FIELDS, "extra"}
+    given = section.model_dump(exclude=separate, exclude_none=True)
     _check_extra(config, installed)
     _check_backend(given, installed)
     arguments: dict[str, Any] = {
@@ -134,15 +136,20 @@ def _speculation(installed: TensorrtLlm, value: dict[str, Any]) -> Any:
     from_dict = getattr(base, "from_dict", None)
     if from_dict is None:
         return value
-    return _checked("speculative_config", lambda: from_dict(dict(value)))
+    return checked("speculative_config", lambda: from_dict(dict(value)))
 
 
 def _part(installed: TensorrtLlm, cls: str, option: str, fields: dict[str, Any]) -> Any:
     made = installed.part(cls)
-    return _checked(option, lambda: made(**fields))
+    return checked(option, lambda: made(**fields))
 
 
-def _checked(option: str, make: Any) -> Any:
+def checked(option: str, make: Any) -> Any:
+    """What *make* makes of the value of *option*.
+
+    Raises:
+        ConfigError: TensorRT-LLM refuses the value.
+    """
     try:
         return make()
     except (TypeError, ValueError, AssertionError) as error:  # pydantic's are ValueErrors

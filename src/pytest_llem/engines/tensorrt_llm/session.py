@@ -154,7 +154,9 @@ class TensorrtLlmSession:
     def _prepare(self, loaded: Loaded, requests: tuple[Request, ...]) -> Batch:
         """*requests* as ``LLM`` takes them; the last batch is kept, since a workload is repeated."""
         if self._batch is None or self._batch.requests != requests:
-            self._batch = make_batch(loaded.installed.package, requests, self._limits)
+            self._batch = make_batch(
+                loaded.installed.package, requests, self._limits, loaded.sampling
+            )
         return self._batch
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""The ``tensorrt_llm`` section, in groups; fields but the own ones are named as ``LLM``'s arguments."""
+"""The ``tensorrt_llm`` section, in groups; fields but the own ones are named as TensorRT-LLM's own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pytest_llem.config.engines.tensorrt_llm.building import (
     Speculation,
 )
 from pytest_llem.config.engines.tensorrt_llm.running import Kernels, Memory, Scheduling, Serving
+from pytest_llem.config.engines.tensorrt_llm.sampling import Sampling
 
 KV_CACHE_FIELDS = {
     "free_gpu_memory_fraction": "free_gpu_memory_fraction",
@@ -28,10 +29,21 @@ KV_CACHE_FIELDS = {
 
 OWN_FIELDS = frozenset(Serving.model_fields) - {"extra"}
 """Options of ours, which TensorRT-LLM does not know."""
+SAMPLING_FIELDS = frozenset(Sampling.model_fields) - {"extra"}
+"""Options named as fields of ``SamplingParams``."""
 
 
 class TensorrtLlmOptions(
-    Speculation, Lora, Building, Loading, Parallelism, Kernels, Memory, Scheduling, Serving
+    Sampling,
+    Speculation,
+    Lora,
+    Building,
+    Loading,
+    Parallelism,
+    Kernels,
+    Memory,
+    Scheduling,
+    Serving,
 ):
     """Parameters of TensorRT-LLM that move energy or speed.
 
@@ -46,9 +58,20 @@ class TensorrtLlmOptions(
         "LLM.dtype": "dtype",
         "LLM.tensor_parallel_size": "tensor_parallel_size",
         "LLM.pipeline_parallel_size": "pipeline_parallel_size",
+        "SamplingParams.max_tokens": "output_tokens",
+        "SamplingParams.min_tokens": "output_tokens",
+        "SamplingParams.ignore_eos": "output_tokens",
+        "SamplingParams.end_id": "output_tokens",
+        "SamplingParams.pad_id": "model",
+        "SamplingParams.seed": "seed",
     }
 
 
-LLM_FIELDS = frozenset(TensorrtLlmOptions.model_fields) - TensorrtLlmOptions.OWN - {"extra"}
+LLM_FIELDS = (
+    frozenset(TensorrtLlmOptions.model_fields)
+    - SAMPLING_FIELDS
+    - TensorrtLlmOptions.OWN
+    - {"extra"}
+)
 """Options named as arguments of ``LLM``."""
-TensorrtLlmOptions.GROUPS = {"LLM": LLM_FIELDS}
+TensorrtLlmOptions.GROUPS = {"LLM": LLM_FIELDS, "SamplingParams": SAMPLING_FIELDS}

@@ -57,6 +57,12 @@ class CudaGraphConfig(Strict):
     enable_padding: bool = False
 
 
+class LookaheadDecodingConfig(Strict):
+    max_window_size: int = 4
+    max_ngram_size: int = 3
+    max_verification_set_size: int = 4
+
+
 class TorchCompileConfig(Strict):
     enable_fullgraph: bool = True
     enable_inductor: bool = False
