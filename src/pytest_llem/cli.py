@@ -117,6 +117,23 @@ def recompute(
         raise typer.Exit(1)
 
 
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
+    targets: Annotated[
+        list[str], typer.Argument(metavar="NAME:PATH...", help="Format and file, csv:results.csv.")
+    ],
+) -> None:
+    """Write a run's results in other formats."""
+    from pytest_llem.runs.exporting import export_run
+
+    problems = export_run(run, targets)
+    for problem in problems:
+        typer.echo(f"llem: {problem}", err=True)
+    if problems:
+        raise typer.Exit(1)
+
+
 @config_app.command()
 def coverage(
     engine: Annotated[str | None, typer.Option(help="One engine; by default all.")] = None,

@@ -15,9 +15,10 @@ def registries() -> list[Registry[Any]]:
     """The registry of each kind."""
     from pytest_llem.devices import METERS
     from pytest_llem.engines import ENGINES
+    from pytest_llem.reports.exporters import EXPORTERS
     from pytest_llem.workloads import WORKLOADS
 
-    return [ENGINES, METERS, WORKLOADS]
+    return [ENGINES, METERS, WORKLOADS, EXPORTERS]
 
 
 def components(*, check: bool = False) -> list[Listed]:
