@@ -9,6 +9,8 @@ from pydantic import Field, StringConstraints
 from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
+from pytest_llem.config.openai import OpenaiOptions
+from pytest_llem.config.traffic import TrafficConfig
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Dtype = Literal["auto", "float32", "float16", "bfloat16"]
@@ -33,7 +35,8 @@ class ExperimentConfig(Model):
     quantization: Literal["int8", "int4", "fp8", "awq", "gptq"] | None = None
     """Weight quantization; ``None`` is none beyond what the model itself ships."""
     device: Name = "auto"
-    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``; what a server that is not started here runs on may
+    be several, and UUIDs, with commas between."""
     tensor_parallel_size: int = Field(default=1, ge=1, le=1024)
     """Devices that share every layer."""
     pipeline_parallel_size: int = Field(default=1, ge=1, le=1024)
@@ -54,8 +57,12 @@ class ExperimentConfig(Model):
     """Section of the ``vllm`` engine."""
     tensorrt_llm: TensorrtLlmOptions = TensorrtLlmOptions()
     """Section of the ``tensorrt_llm`` engine."""
+    openai: OpenaiOptions = OpenaiOptions()
+    """Section of the ``openai`` engine: a server."""
+    traffic: TrafficConfig = TrafficConfig()
+    """How requests come to an engine that is a server."""
     measurement: MeasurementConfig = MeasurementConfig()
     """How it is measured; no part of the identity."""
 
 
-ENGINE_SECTIONS = ("transformers", "vllm", "tensorrt_llm")
+ENGINE_SECTIONS = ("transformers", "vllm", "tensorrt_llm", "openai")

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
 
 NOT_IDENTITY = frozenset({"measurement", "device"})
+ADDED = frozenset({"traffic"})
+"""Sections that came later: as they are by default they are left out, so that the identities of
+experiments that know nothing of them stay."""
 HASH_LENGTH = 16
 
 
@@ -24,7 +27,8 @@ def identity_of(config: ExperimentConfig) -> dict[str, Any]:
     have no effect on it.
     """
     others = {name for name in ENGINE_SECTIONS if name != config.backend}
-    return config.model_dump(mode="json", exclude=set(NOT_IDENTITY | others))
+    unset = {name for name in ADDED if getattr(config, name) == type(config).model_fields[name].default}
+    return config.model_dump(mode="json", exclude=set(NOT_IDENTITY | others | unset))
 
 
 def canonical_json(value: Any) -> str:

@@ -11,6 +11,7 @@ FIELD_NAMES = frozenset(
         "input_tokens",
         "measurement",
         "model",
+        "openai",
         "output_tokens",
         "pipeline_parallel_size",
         "prompts",
@@ -19,6 +20,7 @@ FIELD_NAMES = frozenset(
         "seed",
         "tensor_parallel_size",
         "tensorrt_llm",
+        "traffic",
         "transformers",
         "vllm",
     }

@@ -11,5 +11,8 @@ if TYPE_CHECKING:
 
 ENGINES: Registry[type[Engine]] = Registry(
     "engines",
-    {"transformers": "pytest_llem.engines.transformers:TransformersEngine"},
+    {
+        "openai": "pytest_llem.engines.openai.engine:OpenaiEngine",
+        "transformers": "pytest_llem.engines.transformers:TransformersEngine",
+    },
 )

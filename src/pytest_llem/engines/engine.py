@@ -31,6 +31,14 @@ class RequestResult:
     finish_reason: FinishReason
     token_ids: tuple[int, ...] | None = None
     """Generated token ids, or ``None`` where the engine only counts them."""
+    arrival_ns: int | None = None
+    """When the request was due at the engine; ``None`` is at the start of the batch."""
+    queued_ns: int | None = None
+    """When the engine put it in its queue; ``None`` where the engine has none or does not say."""
+    scheduled_ns: int | None = None
+    """When the engine first gave it a place in a step."""
+    token_ns: tuple[int, ...] = ()
+    """When each output token existed; those of one step share a stamp. Empty is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

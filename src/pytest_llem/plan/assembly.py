@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.experiment import ENGINE_SECTIONS, ExperimentConfig
-from pytest_llem.config.identity import HASH_LENGTH, NOT_IDENTITY, canonical_json
+from pytest_llem.config.identity import ADDED, HASH_LENGTH, NOT_IDENTITY, canonical_json
 from pytest_llem.plan.leaves import FIELDS, SECTIONS
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ class Assembly:
     ) -> str:
         """Hash of the configuration with *leaves*, and of the test's own arguments."""
         texts = self._texts | self._texts_of(leaves)
-        text = "{" + ",".join([texts[name] for name in _identity_fields(backend)]) + "}"
+        unset = {name for name in ADDED if texts[name] == _default_texts()[name]}
+        fields = [name for name in _identity_fields(backend) if name not in unset]
+        text = "{" + ",".join([texts[name] for name in fields]) + "}"
         if own_arguments:
             text = f'{{"config":{text},"own":{canonical_json(dict(own_arguments))}}}'
         return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]

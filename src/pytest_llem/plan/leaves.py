@@ -18,7 +18,7 @@ from pytest_llem.plan.tokens import token_of
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-SECTIONS = (*ENGINE_SECTIONS, "measurement")
+SECTIONS = (*ENGINE_SECTIONS, "measurement", "traffic")
 FIELDS = frozenset(ExperimentConfig.model_fields)
 
 

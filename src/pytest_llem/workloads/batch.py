@@ -34,11 +34,20 @@ def build_requests(config: ExperimentConfig, tokenizer: Tokenizer) -> list[Reque
         ConfigError: a text of ``prompts`` has no tokens, or the tokenizer has
             none but special ones.
     """
-    prompts = _from_texts(config, tokenizer) if config.prompts else _synthetic(config, tokenizer)
+    prompts = endless_prompts(config, tokenizer)
     return [
         Request(f"request-{number}", next(prompts), config.output_tokens)
         for number in range(config.batch_size)
     ]
+
+
+def endless_prompts(config: ExperimentConfig, tokenizer: Tokenizer) -> Iterator[tuple[int, ...]]:
+    """The experiment's prompts without end; a batch takes the first of them.
+
+    Raises:
+        ConfigError: as :func:`build_requests`, once the first one is taken.
+    """
+    return _from_texts(config, tokenizer) if config.prompts else _synthetic(config, tokenizer)
 
 
 def prefill_only(requests: Sequence[Request]) -> list[Request]:
@@ -83,7 +92,9 @@ def _synthetic(config: ExperimentConfig, tokenizer: Tokenizer) -> Iterator[tuple
             seen.clear()
         prompt = _drawn(ordinary, config.input_tokens, f"{config.seed}/{number}")
         number += 1
-        if prompt not in seen:
+        if config.input_tokens >= LENGTH_ENOUGH:  # they differ anyway, and there may be many
+            yield prompt
+        elif prompt not in seen:
             seen.add(prompt)
             yield prompt
 
