@@ -1,0 +1,129 @@
+"""Requests that go on coming: by their arrival times, or by clients that wait for answers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pytest_llem.errors import EngineError, LlemError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llem.engines.openai.body import Dialect, Vocabulary
+    from pytest_llem.engines.openai.client import Client, EventLoop
+    from pytest_llem.engines.served import ServedRequest
+    from pytest_llem.workloads.request import Request
+
+LEAD_NS = 50_000_000
+"""The first arrival is so much after the traffic was asked for."""
+PAUSE_S = 0.05
+"""How long a client waits after a failure before it asks again."""
+LONGEST_PAUSE_S = 5.0
+
+
+class HttpStream:
+    """Traffic to one server, driven by the event loop's thread."""
+
+    def __init__(
+        self, loop: EventLoop, client: Client, dialect: Dialect, vocabulary: Vocabulary
+    ) -> None:
+        self._loop, self._client = loop, client
+        self._dialect, self._vocabulary = dialect, vocabulary
+        self._ended: deque[ServedRequest] = deque()
+        self._wanted = 0
+        self._enough = threading.Event()
+        self._failure: Exception | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.in_flight = 0
+
+    def start(self, requests: Iterator[Request], concurrency: int | None) -> None:
+        """Begin, with so many clients or, if ``None``, by arrival times."""
+        if concurrency is None:
+            work = [self._open_loop(requests)]
+        else:
+            work = [self._client_of(requests) for _ in range(concurrency)]
+        self._loop.run(self._spawn(work))
+
+    def take(self, count: int) -> list[ServedRequest]:
+        """The next *count* requests that ended.
+
+        Raises:
+            EngineError: the requests cannot be made any more.
+        """
+        self._wanted = count
+        self._enough.clear()
+        if len(self._ended) < count and self._failure is None:
+            self._enough.wait()
+        if self._failure is not None:
+            raise _told(self._failure) from self._failure
+        return [self._ended.popleft() for _ in range(count)]
+
+    def close(self) -> None:
+        """Give up what is under way, and wait until it is."""
+        self._loop.run(self._cancel())
+
+    async def _spawn(self, work: list[object]) -> None:
+        for one in work:
+            self._track(asyncio.ensure_future(one))  # type: ignore[call-overload]
+
+    def _track(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = error if isinstance(error, Exception) else EngineError(repr(error))
+            self._enough.set()
+
+    async def _cancel(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _open_loop(self, requests: Iterator[Request]) -> None:
+        """Send each request when it is due, whatever became of those before it.
+
+        A request is made ready before it is due, and instants are those of the plan rather
+        than sums of pauses, so that being late once does not make the next one late.
+        """
+        clock = self._client.clock
+        start_ns = clock() + LEAD_NS
+        for request in requests:
+            body = self._dialect.body(request, self._vocabulary)
+            due_ns = start_ns + round((request.arrival_s or 0.0) * 1e9)
+            while (wait_ns := due_ns - clock()) > 0:
+                await asyncio.sleep(wait_ns / 1e9)
+            self._track(asyncio.ensure_future(self._serve(request, body, due_ns)))
+
+    async def _client_of(self, requests: Iterator[Request]) -> None:
+        for request in requests:
+            body = self._dialect.body(request, self._vocabulary)
+            pause_s = await self._one(request, body, self._client.clock())
+            if pause_s:
+                await asyncio.sleep(min(pause_s, LONGEST_PAUSE_S))
+
+    async def _serve(self, request: Request, body: bytes, due_ns: int) -> None:
+        await self._one(request, body, due_ns)
+
+    async def _one(self, request: Request, body: bytes, due_ns: int) -> float:
+        """Serve one request; how long its client should pause, in seconds."""
+        self.in_flight += 1
+        try:
+            served, pause_s = await self._client.serve(self._dialect.path, body, request, due_ns)
+        finally:
+            self.in_flight -= 1
+        self._ended.append(served)
+        if len(self._ended) >= self._wanted:
+            self._enough.set()
+        return max(pause_s, PAUSE_S) if served.failure else 0.0
+
+
+def _told(error: Exception) -> LlemError:
+    if isinstance(error, LlemError):
+        return error
+    return EngineError(f"requests cannot be made: {type(error).__name__}: {error}")
