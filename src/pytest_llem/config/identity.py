@@ -27,7 +27,9 @@ def identity_of(config: ExperimentConfig) -> dict[str, Any]:
     have no effect on it.
     """
     others = {name for name in ENGINE_SECTIONS if name != config.backend}
-    unset = {name for name in ADDED if getattr(config, name) == type(config).model_fields[name].default}
+    unset = {
+        name for name in ADDED if getattr(config, name) == type(config).model_fields[name].default
+    }
     return config.model_dump(mode="json", exclude=set(NOT_IDENTITY | others | unset))
 
 

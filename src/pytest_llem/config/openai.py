@@ -17,7 +17,9 @@ class OpenaiOptions(Model):
     An API key is never part of it: it is taken from the environment, and never stored.
     """
 
-    base_url: str = Field(default="http://127.0.0.1:8000/v1", pattern=r"^https?://[^\s/@?#]+[^\s?#]*$")
+    base_url: str = Field(
+        default="http://127.0.0.1:8000/v1", pattern=r"^https?://[^\s/@?#]+[^\s?#]*$"
+    )
     """Where the server's API is; port 0 takes a free one for a server that ``command`` starts."""
     served_model: Text | None = None
     """Name by which the server knows the model; ``None`` asks the server."""

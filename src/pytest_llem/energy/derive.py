@@ -11,6 +11,7 @@ from pytest_llem.energy.measured import Measured
 from pytest_llem.energy.phases.phases import phases_of
 from pytest_llem.energy.samples import window_sample
 from pytest_llem.energy.scopes import beside_of, capability_of, groups_of, total_of
+from pytest_llem.energy.traffic import traffic_of, traffic_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +41,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
     figures = figures_of(whole)
     prefill, decode = phases_of(marks, figures, samples, group)
     beside = beside_of([mark for mark in marks.windows if mark.phase == "whole"], groups, figures)
+    traffic = traffic_of(marks, samples)
     kind = (group[0].meter, capability.scope, capability.method)
     devices = [trace.device for trace in group]
     return Measured(
@@ -55,11 +57,14 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
         warm_up=marks.warm_up,
         steady_state_window=(whole[0].start_ns, whole[-1].end_ns) if whole else None,
         valid=figures["energy_j"] is not None,
-        warnings=tuple(dict.fromkeys(_warnings(samples, marks.warm_up, beside))),
+        warnings=tuple(
+            dict.fromkeys([*_warnings(samples, marks.warm_up, beside), *traffic_warnings(traffic)])
+        ),
         floor=floor_of(marks.kind, figures, decode, devices, marks.model),
         idle=marks.idle,
         beside=beside,
         total=total_of(kind, figures, beside),
+        traffic=traffic,
         **_net(figures, marks.idle),
     )
 

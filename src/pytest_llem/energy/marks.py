@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from pytest_llem.config.phases import PhaseChoice
+from pytest_llem.config.traffic import TrafficConfig
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.engines.engine import Batching
+from pytest_llem.engines.served import CountedBy  # noqa: TC001 - pydantic reads it
 
 WindowPhase = Literal["whole", "prefill", "length"]
 """What a window repeats: the workload, its prefill only, or the workload at another output
@@ -19,6 +21,34 @@ class Mark(BaseModel):
     """Immutable; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class RequestMark(NamedTuple):
+    """One request of traffic that ended in a pass."""
+
+    due_ns: int
+    """When it was to be sent."""
+    sent_ns: int
+    end_ns: int
+    first_token_ns: int | None
+    """``None`` if no token came."""
+    input_tokens: int | None
+    output_tokens: int | None
+    failure: str | None
+    """What kind of failure it was; ``None`` if it was served."""
+    counted_by: CountedBy | None
+
+
+class Served(Mark):
+    """What a server did in a pass of traffic."""
+
+    requests: tuple[RequestMark, ...]
+    """Those that ended in it."""
+    gap_counts: dict[int, int] = {}
+    """How many gaps between pieces of answers were how long, by the number of the bin
+    (:mod:`pytest_llem.energy.gaps`); those of requests that were served."""
+    in_flight: int
+    """Requests that were sent and not answered yet when the pass ended."""
 
 
 class Pass(Mark):
@@ -42,6 +72,8 @@ class Pass(Mark):
     """When the last of them had its first token; ``None`` is unknown."""
     batching: Batching | None = None
     """Whether requests start and end together or come and go; ``None`` is unknown."""
+    served: Served | None = None
+    """The requests themselves, where they came as traffic; ``None`` for a batch."""
 
 
 class WindowMark(Mark):
@@ -127,3 +159,5 @@ class MeasurementMarks(Mark):
     """What the engine said of the loaded model, for the floor; set by the supervisor."""
     phases: PhaseChoice = "auto"
     """How prefill and decode were to be told apart."""
+    traffic: TrafficConfig | None = None
+    """How requests were to come; ``None`` if they came as batches."""

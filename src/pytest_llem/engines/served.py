@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from pytest_llem.engines.engine import FinishReason
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_llem.engines.engine import FinishReason
     from pytest_llem.workloads.request import Request
 
 CountedBy = Literal["usage", "ids", "length"]
@@ -54,6 +53,10 @@ class Stream(Protocol):
         Raises:
             EngineError: the requests cannot be made any more.
         """
+        ...
+
+    def discard(self) -> None:
+        """Forget the requests that ended and were not taken."""
         ...
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
+from pytest_llem.engines.served import Streams
 from pytest_llem.errors import ConfigError, MeterError
 
 if TYPE_CHECKING:
@@ -80,7 +81,12 @@ class Energy:
             kind, loads = "workload", self._workload(cast("Session", subject))
         else:
             kind, loads = "callable", Loads(_callable(subject, work))
-        marks = Driver(self.config.measurement, self.link).measure(label, kind, loads)
+        try:
+            marks = Driver(self.config.measurement, self.link).measure(label, kind, loads)
+        finally:
+            loads.end()
+        if loads.traffic:
+            marks = marks.model_copy(update={"traffic": self.config.traffic})
         return self._figures(marks.model_dump(mode="json"))
 
     @contextmanager
@@ -125,6 +131,9 @@ class Energy:
         from pytest_llem.measure.work import Loads, engine_load
         from pytest_llem.workloads.batch import build_requests, prefill_only, with_output
 
+        if isinstance(session, Streams):
+            return self._traffic(session)
+        self._refuse_traffic()
         requests = build_requests(self.config, session.tokenizer)
         lengths = {request.output_tokens for request in requests}
         plan = phase_plan(self.config.measurement, sorted(lengths))
@@ -137,6 +146,22 @@ class Energy:
                 for length in plan.output_tokens
             },
         )
+
+    def _traffic(self, session: Streams) -> Loads:
+        from pytest_llem.measure.traffic import TrafficLoad
+        from pytest_llem.measure.work import Loads
+
+        load = TrafficLoad(session, self.config)
+        return Loads(load, output_length=self.config.output_tokens, end=load.close, traffic=True)
+
+    def _refuse_traffic(self) -> None:
+        from pytest_llem.config.traffic import TrafficConfig
+
+        if self.config.traffic != TrafficConfig():
+            raise ConfigError(
+                f"traffic is for servers, and backend={self.config.backend!r} takes batches. Leave "
+                "traffic out, or use backend='openai'."
+            )
 
     def _figures(self, marks: dict[str, Any]) -> Measured:
         from pytest_llem.energy.measured import Measured

@@ -81,6 +81,12 @@ MARKS = (
     ),
     ("phases", "name", "", "How phases were to be told apart; null is auto; of measurements"),
     (
+        "traffic",
+        "string",
+        "",
+        "How requests were to come, as JSON; null if they came as batches; of measurements",
+    ),
+    (
         "output_length",
         "int64",
         "1",
@@ -110,6 +116,12 @@ MARKS = (
         "When the last request had its first token; null is unknown; of passes",
     ),
     ("batching", "name", "", "static or continuous; null is unknown; of passes"),
+    (
+        "served",
+        "string",
+        "",
+        "Requests of traffic that ended, as JSON; null for a batch; of passes",
+    ),
     ("warm_up_passes", "int64", "1", "Passes of the warm-up; of warm-ups"),
     ("converged", "bool", "", "Whether the load was steady before the limit; of warm-ups"),
     ("reason", "string", "", "What the warm-up saw; of warm-ups"),

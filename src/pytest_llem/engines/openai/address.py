@@ -1,4 +1,4 @@
-"""Where a server is, and whether that is this machine."""
+"""Where a server is."""
 
 from __future__ import annotations
 
@@ -26,24 +26,6 @@ class Address:
             raise ValueError("there is no host in it")
         default = 443 if parts.scheme == "https" else 80
         return cls(parts.hostname, default if parts.port is None else parts.port)
-
-
-def is_here(host: str) -> bool:
-    """Whether *host* is an address of this machine: one that a socket can be bound to."""
-    try:
-        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return any(_binds(family, address) for family, *_, address in found)
-
-
-def _binds(family: int, address: object) -> bool:
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as one:
-            one.bind(address)
-    except OSError:
-        return False
-    return True
 
 
 def free_port(host: str) -> int:

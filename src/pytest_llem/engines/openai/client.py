@@ -164,7 +164,11 @@ class Client:
 async def _refusal(response: Any) -> AnswerError:
     content = await response.content.read(LONGEST_ERROR_BYTES)
     found = _json_of(content)
-    error = (found.get("error") or found) if isinstance(found, dict) else content.decode("utf-8", "replace")
+    error = (
+        (found.get("error") or found)
+        if isinstance(found, dict)
+        else content.decode("utf-8", "replace")
+    )
     said = message_of(error) or str(response.reason)
     return AnswerError(f"http_{response.status}", said, _retry_after_s(response.headers))
 
@@ -183,7 +187,7 @@ def _json_of(content: bytes) -> Any:
 
 
 def http_library() -> Any:
-    """aiohttp.
+    """The package aiohttp.
 
     Raises:
         MissingExtraError: it is not installed.

@@ -103,7 +103,9 @@ def _words(command: str, fills: Mapping[str, str]) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise ConfigError(f"openai.command={command!r} cannot be split into words: {error}.") from None
+        raise ConfigError(
+            f"openai.command={command!r} cannot be split into words: {error}."
+        ) from None
     for name, value in {**fills, "python": sys.executable}.items():
         words = [word.replace(f"{{{name}}}", value) for word in words]
     return words
@@ -113,7 +115,9 @@ def _log_file(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot keep the server's output in {folder}: {error.strerror}.") from None
+        raise ConfigError(
+            f"cannot keep the server's output in {folder}: {error.strerror}."
+        ) from None
     stamp = time.strftime("%Y%m%d-%H%M%S")
     return (folder / f"{stamp}-{os.getpid()}.log").absolute()
 

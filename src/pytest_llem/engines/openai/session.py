@@ -57,7 +57,9 @@ class OpenaiSession:
                 f"{len(failed)} of {len(served)} requests to {self._client.base_url} failed: "
                 f"{failures_of(served)}."
             )
-        results = tuple(_result(request, one) for request, one in zip(requests, served, strict=True))
+        results = tuple(
+            _result(request, one) for request, one in zip(requests, served, strict=True)
+        )
         return Generation(start_ns, self._client.clock(), results, (), "continuous")
 
     def stream(self, requests: Iterator[Request], concurrency: int | None) -> HttpStream:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llem.errors import EngineError, LlemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator, Sequence
 
     from pytest_llem.engines.openai.body import Dialect, Vocabulary
     from pytest_llem.engines.openai.client import Client, EventLoop
@@ -61,13 +61,17 @@ class HttpStream:
             raise _told(self._failure) from self._failure
         return [self._ended.popleft() for _ in range(count)]
 
+    def discard(self) -> None:
+        """Forget the requests that ended and were not taken."""
+        self._ended.clear()
+
     def close(self) -> None:
         """Give up what is under way, and wait until it is."""
         self._loop.run(self._cancel())
 
-    async def _spawn(self, work: list[object]) -> None:
+    async def _spawn(self, work: Sequence[Coroutine[Any, Any, None]]) -> None:
         for one in work:
-            self._track(asyncio.ensure_future(one))  # type: ignore[call-overload]
+            self._track(asyncio.ensure_future(one))
 
     def _track(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -96,8 +100,7 @@ class HttpStream:
         for request in requests:
             body = self._dialect.body(request, self._vocabulary)
             due_ns = start_ns + round((request.arrival_s or 0.0) * 1e9)
-            while (wait_ns := due_ns - clock()) > 0:
-                await asyncio.sleep(wait_ns / 1e9)
+            await asyncio.sleep(max(due_ns - clock(), 0) / 1e9)
             self._track(asyncio.ensure_future(self._serve(request, body, due_ns)))
 
     async def _client_of(self, requests: Iterator[Request]) -> None:

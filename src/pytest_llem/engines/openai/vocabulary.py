@@ -12,16 +12,17 @@ from pytest_llem.errors import LlemError, MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WORDS = (
-    "the of and to in is that it for was on are as with at be this have from or one had by word "
-    "but not what all were we when your can said there use an each which she do how their if will "
-    "up other about out many then them these so some her would make like him into time has look "
-    "two more write go see number no way could people my than first water been call who its now "
-    "find long down day did get come made may part over new sound take only little work know "
-    "place year live me back give most very after thing our just name good sentence man think say "
-    "great where help through much before line right too mean old any same tell boy follow came "
-    "want show also around form three small set put end does another well large must big even"
-).split()
+_COMMON = """
+the of and to in is that it for was on are as with at be this have from or one had by word
+but not what all were we when your can said there use an each which she do how their if will
+up other about out many then them these so some her would make like him into time has look
+two more write go see number no way could people my than first water been call who its now
+find long down day did get come made may part over new sound take only little work know
+place year live me back give most very after thing our just name good sentence man think say
+great where help through much before line right too mean old any same tell boy follow came
+want show also around form three small set put end does another well large must big even
+"""
+WORDS = tuple(_COMMON.split())
 """Common English words, of which most tokenizers make one token each."""
 
 
@@ -72,7 +73,8 @@ class FileVocabulary:
         content = json.loads(file.read_text(encoding="utf-8"))
         added = content.get("added_tokens") or []
         known = {*_ids(content["model"]["vocab"]), *(token["id"] for token in added)}
-        self._file, self._loaded = file, None
+        self._file = file
+        self._loaded: Any = None
         self.vocabulary_size = min(max(known) + 1, embeddings or max(known) + 1)
         unused = set(range(self.vocabulary_size)) - known
         self.special_token_ids = frozenset({token["id"] for token in added} | unused)
