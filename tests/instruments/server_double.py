@@ -4,8 +4,7 @@ Run as a program, in a process of its own::
 
     python server_double.py '{"faults": ["ok", "http_500"], "chunks": 16}'
 
-It prints its port as the first line. Requests meet the faults in turn, the last one from then
-on. ``GET /stamps`` returns when the first byte of each request was read, by
+It prints its port as the first line. Requests meet the faults in turn, again and again. ``GET /stamps`` returns when the first byte of each request was read, by
 ``time.monotonic_ns``, with the request's ``user`` field.
 """
 
@@ -37,7 +36,7 @@ class Script:
     """What the server does."""
 
     faults: list[str] = field(default_factory=lambda: ["ok"])
-    """By answer, the last for all that follow; see :class:`Answering`."""
+    """By answer, in turn and again; names of methods of :class:`Answering`."""
     per_chunk: int = 1
     """Tokens in a piece."""
     first_s: float = 0.0
@@ -112,7 +111,7 @@ class Server:
         if asked["max_tokens"] == 2:
             fault = self.script.probe
         else:
-            fault = self.script.faults[min(self.count, len(self.script.faults) - 1)]
+            fault = self.script.faults[self.count % len(self.script.faults)]
             self.count += 1
             self.stamps.append(at_ns)
         answering = Answering(self.script, asked, writer, chat="chat" in path)

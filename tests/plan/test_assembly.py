@@ -16,7 +16,7 @@ from pytest_llem.plan.point import Point
 WORDS = st.text(min_size=1, max_size=8).filter(lambda text: bool(text.strip()))
 COUNTS = st.integers(1, 1000)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "backend": st.sampled_from(["transformers", "vllm", "tensorrt_llm", "other"]),
+    "backend": st.sampled_from(["transformers", "vllm", "tensorrt_llm", "openai", "other"]),
     "model": WORDS,
     "revision": st.none() | WORDS,
     "dtype": st.sampled_from(["auto", "float32", "float16", "bfloat16"]),
@@ -35,6 +35,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "vllm.gpu_memory_utilization": st.none() | st.floats(0.01, 1),
     "vllm.enforce_eager": st.booleans(),
     "tensorrt_llm.max_batch_size": st.none() | COUNTS,
+    "openai.served_model": st.none() | WORDS.map(str.strip),
+    "traffic.rate_per_s": st.none() | st.floats(0.1, 9),
     "measurement.windows": COUNTS,
     "measurement.window_s": st.integers(1, 9) | st.floats(0.1, 9),
 }

@@ -86,7 +86,9 @@ class Energy:
         finally:
             loads.end()
         if loads.traffic:
-            marks = marks.model_copy(update={"traffic": self.config.traffic})
+            from pytest_llem.measure.traffic import resolved
+
+            marks = marks.model_copy(update={"traffic": resolved(self.config)})
         return self._figures(marks.model_dump(mode="json"))
 
     @contextmanager

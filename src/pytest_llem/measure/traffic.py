@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.config.traffic import TrafficConfig
     from pytest_llem.engines.engine import Session
     from pytest_llem.engines.served import ServedRequest, Stream, Streams
 
@@ -69,10 +70,8 @@ class TrafficLoad:
     def _begin(self) -> Stream:
         config = self._config
         session: Session = self._session  # type: ignore[assignment]  # it is both
-        clients = config.traffic.concurrency or config.batch_size
-        concurrency = clients if config.traffic.rate_per_s is None else None
         requests = traffic_requests(config, session.tokenizer)
-        self._stream = self._session.stream(requests, concurrency)
+        self._stream = self._session.stream(requests, resolved(config).concurrency)
         self._edge_ns = self._good_ns = self._clock()
         return self._stream
 
@@ -93,6 +92,14 @@ class TrafficLoad:
                 f"for {lasting_s:.0f} s: {said}. The last one: {self._failed[-1].said}. Look into "
                 "the server's log."
             )
+
+
+def resolved(config: ExperimentConfig) -> TrafficConfig:
+    """The traffic of an experiment, with the number of clients that a closed loop has."""
+    traffic = config.traffic
+    if traffic.rate_per_s is not None:
+        return traffic
+    return traffic.model_copy(update={"concurrency": traffic.concurrency or config.batch_size})
 
 
 def _pass_of(ended: Sequence[ServedRequest], start_ns: int, end_ns: int, in_flight: int) -> Pass:
