@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -300,5 +301,6 @@ async def main(script: Script, port: int) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # clients that leave are part of it
     found = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     asyncio.run(main(Script(**found), int(sys.argv[2]) if len(sys.argv) > 2 else 0))

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 AWAY_NS = 20_000_000
 """After so long without a pass, requests that ended meanwhile belong to none."""
-HOPELESS_REQUESTS, HOPELESS_S, PATIENCE_S = 10, 5.0, 60.0
-"""So many failures and nothing else for so long, or three for longer, and the server is given up."""
-FEW = 3
+HOPELESS_REQUESTS, HOPELESS_S, GONE_S = 10, 5.0, 1.0
+"""So many failures and nothing else for so long, and the server is given up; sooner if there is
+not even a connection."""
+FEW, PATIENCE_S = 3, 60.0
+"""So few failures will do after that time."""
 
 
 class TrafficLoad:
@@ -82,7 +84,8 @@ class TrafficLoad:
             if one.failure is None:
                 self._good_ns, self._failed = self._edge_ns, []
         lasting_s, count = (self._edge_ns - self._good_ns) / 1e9, len(self._failed)
-        if lasting_s < HOPELESS_S or count < FEW:
+        gone = all(one.failure == "unreachable" for one in self._failed)
+        if count < FEW or lasting_s < (GONE_S if gone else HOPELESS_S):
             return
         if count >= HOPELESS_REQUESTS or lasting_s >= PATIENCE_S:
             kinds = Counter(one.failure for one in self._failed).most_common()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Server = Callable[..., str]
     Measured = Callable[..., tuple[pytest.RunResult, dict[str, Any]]]
+    MeasuredAll = Callable[..., tuple[pytest.RunResult, dict[str, dict[str, Any]]]]
 
 DOUBLE = Path(server_double.__file__).resolve()
 FREE = "http://127.0.0.1:0/v1"
@@ -93,10 +94,8 @@ def test_a_server_is_started_and_ended_with_what_it_printed_kept(
     log = Path(server["log"])
     assert log.is_relative_to(pytester.path)
     assert log.read_text().strip().isdecimal()
-    port = log.read_text().strip()
-    assert not [
-        one for one in psutil.process_iter(["cmdline"]) if port in (one.info["cmdline"] or ())
-    ]
+    command = server["command"]
+    assert command not in [one.info["cmdline"] for one in psutil.process_iter(["cmdline"])]
 
 
 def test_a_server_that_ends_at_once_is_told_with_its_last_words(measured: Measured) -> None:
@@ -112,27 +111,32 @@ def test_a_server_that_is_never_ready_is_ended_in_time(measured: Measured) -> No
     outcome.stdout.fnmatch_lines(["*was not ready within 1 s*"])
 
 
-@pytest.mark.parametrize(
-    ("script", "options", "said"),
-    [
-        ({"models": ["a", "b"]}, [], "Set openai.served_model to one of: a, b"),
-        ({}, ["--llem-set=openai.served_model=c"], "served_model='c'"),
-        ({"key": "secret"}, [], "OPENAI_API_KEY"),
-        ({"probe": "http_500"}, [], "CUDA out of memory"),
-        ({"probe": "whole"}, [], "not_streamed"),
-        (
-            {},
-            ["--llem-set=openai.api=chat", "--llem-set=openai.prompt=ids"],
-            "openai.prompt='text'",
-        ),
-    ],
-)
 def test_what_keeps_a_server_from_being_measured_is_said(
-    server: Server, measured: Measured, script: dict[str, Any], options: list[str], said: str
+    server: Server, measured_all: MeasuredAll
 ) -> None:
-    outcome, _ = measured(server(**script), *options)
-    outcome.assert_outcomes(errors=1)
-    assert said in " ".join(outcome.stdout.str().split())
+    scripts: dict[str, tuple[dict[str, Any], str]] = {
+        "models": ({"models": ["a", "b"]}, "Set openai.served_model to one of: a, b"),
+        "key": ({"key": "secret"}, "environment variable OPENAI_API_KEY"),
+        "fault": ({"probe": "http_500"}, "CUDA out of memory"),
+        "whole": ({"probe": "whole"}, "not_streamed"),
+    }
+    outcome, results = measured_all(
+        {label: server(**script) for label, (script, _) in scripts.items()}
+    )
+    outcome.assert_outcomes(errors=4)
+    for label, (_, said) in scripts.items():
+        assert said in results[label]["message"]
+
+
+def test_a_model_that_is_not_served_is_told(server: Server, measured: Measured) -> None:
+    _, result = measured(server(), "--llem-set=openai.served_model=c")
+    assert "served_model='c'" in result["message"]
+
+
+def test_a_chat_takes_no_ids(server: Server, measured: Measured) -> None:
+    ids = ("--llem-set=openai.api=chat", "--llem-set=openai.prompt=ids")
+    _, result = measured(server(), *ids)
+    assert "openai.prompt='text'" in result["message"]
 
 
 def test_a_key_is_taken_from_the_environment_and_never_stored(
@@ -150,22 +154,33 @@ def test_a_key_is_taken_from_the_environment_and_never_stored(
     assert not [path for path in kept if b"do-not-store-this" in path.read_bytes()]
 
 
-@pytest.mark.parametrize(
-    ("script", "options", "prompt"),
-    [
-        ({}, [], "ids"),
-        ({"ids": False}, [], "text"),
-        ({"refuses": ["ignore_eos"]}, [], "ids"),
-        ({}, ["--llem-set=openai.api=chat"], "text"),
-    ],
-)
-def test_servers_are_asked_as_they_can_be(
-    server: Server, measured: Measured, script: dict[str, Any], options: list[str], prompt: str
-) -> None:
-    outcome, result = measured(server(**script), *options)
+def test_servers_are_asked_as_they_can_be(server: Server, measured_all: MeasuredAll) -> None:
+    urls = {
+        "ids": server(),
+        "text": server(ids=False),
+        "plain": server(refuses=["ignore_eos"]),
+        "neither": server(ids=False, refuses=["return_token_ids", "ignore_eos"]),
+    }
+    outcome, results = measured_all(urls)
+    outcome.assert_outcomes(passed=4)
+    asked = {label: result["engine"]["generation"] for label, result in results.items()}
+    assert {label: how["prompt"] for label, how in asked.items()} == {
+        "ids": "ids",
+        "text": "text",
+        "plain": "ids",
+        "neither": "text",
+    }
+    assert asked["ids"]["beyond_the_protocol"] == ["ignore_eos", "return_token_ids"]
+    assert asked["plain"]["beyond_the_protocol"] == asked["neither"]["beyond_the_protocol"] == []
+    assert all(result["measurements"][0]["output_tokens"] == 64 for result in results.values())
+
+
+def test_a_chat_is_asked_in_words(server: Server, measured: Measured) -> None:
+    outcome, result = measured(server(), "--llem-set=openai.api=chat")
     outcome.assert_outcomes(passed=1)
-    assert result["engine"]["generation"]["prompt"] == prompt
-    assert result["measurements"][0]["output_tokens"] == 64
+    assert result["engine"]["generation"]["prompt"] == "text"
+    (found,) = result["measurements"]
+    assert (found["input_tokens"], found["output_tokens"]) == (4 * 9, 64)
 
 
 def test_a_server_elsewhere_is_refused_as_its_devices_are(measured: Measured) -> None:
@@ -182,8 +197,9 @@ def test_an_estimate_needs_a_server_whose_processes_are_seen(measured: Measured)
 
 def test_two_loops_at_once_are_impossible(measured: Measured, server: Server) -> None:
     outcome, _ = measured(
-        server(), "--llem-set=traffic.rate_per_s=5", "--llem-set=traffic.concurrency=2"
+        server(), "--llem-set=traffic.rate_per_s=5", "--llem-set=traffic.concurrency=2", "-rs"
     )
+    outcome.assert_outcomes(skipped=1)
     outcome.stdout.fnmatch_lines(["*does not wait for answers*"])
 
 
