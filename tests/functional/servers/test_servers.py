@@ -94,8 +94,9 @@ def test_a_server_is_started_and_ended_with_what_it_printed_kept(
     log = Path(server["log"])
     assert log.is_relative_to(pytester.path)
     assert log.read_text().strip().isdecimal()
-    command = server["command"]
-    assert command not in [one.info["cmdline"] for one in psutil.process_iter(["cmdline"])]
+    assert server["command"] not in [
+        one.info["cmdline"] for one in psutil.process_iter(["cmdline"])
+    ]
 
 
 def test_a_server_that_ends_at_once_is_told_with_its_last_words(measured: Measured) -> None:
