@@ -256,7 +256,7 @@ class Answering:
         """Line ends of the specification's other kind, split at every byte."""
         await self.begin()
         count = self.asked["max_tokens"]
-        events = [{"choices": [{"text": " a", "finish_reason": None}]}] * (count - 1)
+        events: list[Any] = [{"choices": [{"text": " a", "finish_reason": None}]}] * (count - 1)
         events += [{"choices": [{"text": " a", "finish_reason": "length"}], "usage": self.usage}]
         for byte in b"".join(b"data: %s\r\n\r\n" % json.dumps(one).encode() for one in events):
             self.write(bytes([byte]))

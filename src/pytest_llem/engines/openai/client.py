@@ -106,6 +106,7 @@ class Client:
     ) -> tuple[ServedRequest, float]:
         """What became of *request*, and for how many seconds the server asks to be left alone."""
         sent_ns = self.clock()
+        due_ns = min(due_ns, sent_ns)  # it may be sent a little early
         try:
             answer = await self._asked(path, body)
             return answer.served(request, due_ns, sent_ns, self._ended(answer)), 0.0

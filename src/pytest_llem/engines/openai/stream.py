@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 LEAD_NS = 50_000_000
 """The first arrival is so much after the traffic was asked for."""
+WAKES_LATE_NS = 500_000
+"""Event loops round up to milliseconds: on average they wake by so much late, less this."""
 PAUSE_S = 0.05
 """How long a client waits after a failure before it asks again."""
 LONGEST_PAUSE_S = 5.0
@@ -45,6 +48,8 @@ class HttpStream:
             work = [self._open_loop(requests)]
         else:
             work = [self._client_of(requests) for _ in range(concurrency)]
+        gc.collect()
+        gc.freeze()  # else a collection of all that was ever imported may stop the loop for long
         self._loop.run(self._spawn(work))
 
     def take(self, count: int) -> list[ServedRequest]:
@@ -68,6 +73,7 @@ class HttpStream:
     def close(self) -> None:
         """Give up what is under way, and wait until it is."""
         self._loop.run(self._cancel())
+        gc.unfreeze()
 
     async def _spawn(self, work: Sequence[Coroutine[Any, Any, None]]) -> None:
         for one in work:
@@ -100,7 +106,7 @@ class HttpStream:
         for request in requests:
             body = self._dialect.body(request, self._vocabulary)
             due_ns = start_ns + round((request.arrival_s or 0.0) * 1e9)
-            await asyncio.sleep(max(due_ns - clock(), 0) / 1e9)
+            await asyncio.sleep(max(due_ns - WAKES_LATE_NS - clock(), 0) / 1e9)
             self._track(asyncio.ensure_future(self._serve(request, body, due_ns)))
 
     async def _client_of(self, requests: Iterator[Request]) -> None:
