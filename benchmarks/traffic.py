@@ -115,9 +115,11 @@ def _ours(url: str, rate: float, count: int, seed: int) -> list[int]:
     failed = [one for one in served if one.failure]
     if failed:
         raise SystemExit(f"{len(failed)} requests failed, such as: {failed[0].said}")
-    first = served[0]
+    # A request that is sent early is due when it is sent, for its latencies: the latest start
+    # that any of them says is the one that was kept.
     times = list(islice(arrival_times_s(rate, 1.0, seed), count * 2))
-    start_ns = first.due_ns - round(times[int(first.request_id.rpartition("-")[2])] * 1e9)
+    numbers = {int(one.request_id.rpartition("-")[2]): one.due_ns for one in served}
+    start_ns = max(due_ns - round(times[number] * 1e9) for number, due_ns in numbers.items())
     return _due_ns(start_ns, rate, count, seed)
 
 

@@ -117,7 +117,8 @@ class Server:
             self.stamps.append(at_ns)
         answering = Answering(self.script, asked, writer, chat="chat" in path)
         async with self.slots or contextlib.nullcontext():
-            return await getattr(answering, fault)()
+            kept: bool = await getattr(answering, fault)()
+            return kept
 
 
 async def plain(writer: asyncio.StreamWriter, status: int, content: Any, *headers: str) -> bool:
