@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import threading
 import time
 from importlib import import_module
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 OK = 200
+PRIORITY = -10
+"""Niceness of the thread that sends: late requests are other arrivals than those asked for."""
 LONGEST_ERROR_BYTES = 1 << 16
 
 
@@ -48,6 +52,8 @@ class EventLoop:
         self.loop.close()
 
     def _run(self) -> None:
+        with contextlib.suppress(OSError):  # without the right to it, it takes its turn
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PRIORITY)
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
