@@ -304,4 +304,6 @@ async def main(script: Script, port: int) -> None:
 if __name__ == "__main__":
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # clients that leave are part of it
     found = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    with contextlib.suppress(OSError):  # so that stamps are of arrivals, not of its turn
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
     asyncio.run(main(Script(**found), int(sys.argv[2]) if len(sys.argv) > 2 else 0))
