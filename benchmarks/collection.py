@@ -30,7 +30,7 @@ BARE = ("--collect-only", "-q")
 DRY = (*PLUGIN, "--llem-dry-run")
 
 STACK = """
-from machine import describe_machine
+import pytest
 
 @pytest.mark.parametrize("batch_size", range(1, 11))
 @pytest.mark.parametrize("input_tokens", range(1, 51))
@@ -51,7 +51,7 @@ def test_chat(energy, model, batch_size, input_tokens, output_tokens, dtype): ..
 """
 BY_HAND = """
 import itertools
-from machine import describe_machine
+import pytest
 
 ROWS = list(
     itertools.product(range(1, 11), range(1, 51), range(1, 11), ["float32", "bfloat16"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
 
 
 def main() -> None:
@@ -72,13 +76,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     from dataclasses import replace
 
     from pytest_llem.config.experiment import ENGINE_SECTIONS
+    from pytest_llem.config.homes import read_homes
     from pytest_llem.config.problems import unknown_value
     from pytest_llem.engines import ENGINES
     from pytest_llem.plan.bare import bare_experiment
     from pytest_llem.plan.overrides import overrides_of
     from pytest_llem.runs.library import default_settings, run_experiment
 
-    known = {*ENGINE_SECTIONS, *ENGINES.names()}
+    elsewhere = read_homes(Path.cwd(), os.environ, ()).engines
+    known = {*ENGINE_SECTIONS, *ENGINES.names(), *elsewhere}
     if backend not in known:
         raise ConfigError(str(unknown_value("backend", backend, known, "engine")))
     config = bare_experiment(overrides_of([backend], model, overrides or []))
@@ -107,6 +113,53 @@ def recompute(
     for line in recomputed.lines:
         typer.echo(line)
     if recomputed.differs:
+        raise typer.Exit(1)
+
+
+@config_app.command()
+def coverage(
+    engine: Annotated[str | None, typer.Option(help="One engine; by default all.")] = None,
+    python: Annotated[
+        str | None, typer.Option(help="Interpreter that has the engine installed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Compare the engines' sections with the parameters that the engines have."""
+    from pytest_llem.config.coverage.listing import listings
+    from pytest_llem.config.problems import unknown_value
+    from pytest_llem.engines.signatures.covering import coverage_now
+    from pytest_llem.reports.coverage import coverage_json, coverage_lines
+
+    known = listings()
+    if engine is not None and engine not in known:
+        raise ConfigError(str(unknown_value("engine", engine, known, "engine")))
+    if python is not None and engine is None:
+        raise ConfigError("--python needs --engine: one interpreter is that of one engine.")
+    found = [coverage_now(name, python) for name in ([engine] if engine else known)]
+    if as_json:
+        typer.echo(json.dumps([coverage_json(one) for one in found], indent=2))
+        return
+    for line in coverage_lines(found):
+        typer.echo(line)
+
+
+@app.command()
+def components(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Import each, and fail where one is broken.")
+    ] = False,
+) -> None:
+    """List engines, meters and whatever else goes by name, without importing any."""
+    from pytest_llem.reports.components import component_json, component_lines
+    from pytest_llem.runs import components as of_all
+
+    listing = of_all.components(check=check)
+    if as_json:
+        typer.echo(json.dumps(component_json(listing), indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(component_lines(listing)))
+    if check and any(one.state in {"broken", "collides"} for one in listing):
         raise typer.Exit(1)
 
 

@@ -15,13 +15,18 @@ class ConfigError(LlemError):
     """An experiment, study or option that cannot be carried out as written."""
 
 
+class ComponentError(LlemError):
+    """A component that cannot be used: it is broken, of another version, or not the only one."""
+
+
 class MissingExtraError(LlemError):
     """An optional dependency is not installed; the message names the extra."""
 
-    def __init__(self, package: str, extra: str) -> None:
+    def __init__(self, package: str, extra: str, instead: str = "") -> None:
+        """*instead* is a further sentence, where there is another way."""
         super().__init__(
             f"{package} is not installed in this environment. "
-            f"Install it with: pip install 'pytest-llem[{extra}]'"
+            f"Install it with: pip install 'pytest-llem[{extra}]'" + (instead and f". {instead}")
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem.components.rules import set_project
 from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
@@ -45,11 +46,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-dry-run", action="store_true", help="show the grid; load and measure nothing")
     add(
         "--llem-isolation",
-        choices=["auto", "fork-server", "spawn", "none"],
+        choices=["auto", "fork-server", "spawn", "container", "none"],
         default="auto",
         help="a process per experiment: forked from a warm one where that is safe, else spawned "
-        "(auto, the default; fork-server, which warns), started afresh (spawn), or none, for "
-        "debugging",
+        "(auto, the default; fork-server, which warns), started afresh (spawn), in a container of "
+        "the engine's image, or none, for debugging",
+    )
+    add(
+        "--llem-container-runtime",
+        choices=["auto", "podman", "docker"],
+        help="what runs containers (default: that of the configuration file, or auto)",
     )
     add(
         "--llem-memory-limit",
@@ -145,7 +151,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_load_initial_conftests() -> None:
     """See what conftest files do to the random numbers of a fork server."""
     if HOST_VARIABLE in os.environ:
-        from pytest_llem.isolation.fork_fresh import SEEDING
+        from pytest_llem.isolation.fork.fresh import SEEDING
 
         SEEDING.watch()
 
@@ -154,7 +160,7 @@ def pytest_load_initial_conftests() -> None:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Become a child, if this process was started as one."""
     if HOST_VARIABLE in os.environ:
-        from pytest_llem.isolation.fork_host import become_server
+        from pytest_llem.isolation.fork.host import become_server
 
         become_server(config)
         config.stash[IS_CHILD] = True
@@ -167,6 +173,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    set_project(config.rootpath)
     _configure_collection(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(RunSummary(config), "llem-summary")
@@ -177,7 +184,7 @@ def _configure_collection(config: pytest.Config) -> None:
     from pytest_llem.plan.only import OnlyPoint, only_point
 
     config.addinivalue_line("markers", MARKER_HELP)
-    collection = ExperimentCollection(config, known_backends=_engine_names)
+    collection = ExperimentCollection(config, known_backends=lambda: _engine_names(config))
     config.pluginmanager.register(collection, "llem-collection")
     if config.option.llem_shuffle is not None:
         _shuffle(config)
@@ -215,10 +222,17 @@ def _baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[
     return baseline_states(config, points)
 
 
-def _engine_names() -> Collection[str]:
+def _engine_names(config: pytest.Config) -> Collection[str]:
+    """Engines that are installed here, and those for which another environment is configured."""
+    from pytest_llem.config.homes import read_homes
     from pytest_llem.engines import ENGINES
+    from pytest_llem.errors import ConfigError
 
-    return ENGINES.names()
+    try:
+        elsewhere = read_homes(config.rootpath, os.environ, ()).engines
+        return {*ENGINES.names(), *elsewhere}
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

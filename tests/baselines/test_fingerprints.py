@@ -254,3 +254,20 @@ def test_hardware_without_a_name_still_has_a_file(
     assert hardware_class(result, make_environment(cpu_model=None)) == "cpu-estimate-unknown"
     with pytest.raises(BaselineError, match="nothing was measured"):
         hardware_class(make_result(measurement_methodology=None), make_environment())
+
+
+def test_what_ran_elsewhere_is_told_by_the_software_there(
+    make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    there = {
+        "executable": "/venv/bin/python",
+        "python": "CPython 3.12.1",
+        "os": "Ubuntu 24.04",
+        "packages": {"torch": "2.14.0", "vllm": "0.33.0"},
+    }
+    environment = make_environment()
+    other_python = fingerprint(make_result(elsewhere=there), environment)
+    assert (other_python.python, other_python.packages) == (there["python"], there["packages"])
+    assert (other_python.os, other_python.container) == (environment["os"], False)
+    contained = fingerprint(make_result(elsewhere={**there, "image": "vllm:1"}), environment)
+    assert (contained.os, contained.container) == ("Ubuntu 24.04", True)

@@ -8,6 +8,7 @@ import pytest
 from instruments.curves import Constant
 from instruments.nvml_double import Gpu, compiler
 from instruments.nvml_process import with_gpus
+from pytest_llem.components.component import Component
 from pytest_llem.devices import METERS, selection
 from pytest_llem.devices.meter import Capability, Device
 from pytest_llem.devices.selection import MeterChoice, MeterRequest, choose_meter
@@ -58,7 +59,8 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> type[Bench]:
     """The only measuring meter there is."""
-    monkeypatch.setitem(METERS._references, "bench", "unused:Bench")
+    known = Component("meters", "bench", "unused:Bench")
+    monkeypatch.setattr(METERS, "_builtins", [*METERS._builtins, known])
     monkeypatch.setitem(METERS._loaded, "bench", Bench)
     monkeypatch.setattr(selection, "BEST_FIRST", ("bench",))
     for name in ("devices", "error", "opened", "closed"):

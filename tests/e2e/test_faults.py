@@ -44,11 +44,14 @@ def test_after(energy): pass
 
 
 OWN_NUMBER = """
-import os, pathlib
+import os, pathlib, pytest
 
-pathlib.Path({file!r}).write_text(str(os.getpid()))
+@pytest.fixture(autouse=True)
+def own_number(request):
+    if "energy" in request.fixturenames:
+        pathlib.Path({file!r}).write_text(str(os.getpid()))
 """
-"""Read by the measured process last, so that the file has its number."""
+"""Run by the measured process alone, so that the file has its number."""
 
 
 def measured_through(run: Run, driver: Driver, uuid: str, statement: str) -> pytest.RunResult:

@@ -109,7 +109,6 @@ def test_options_override_parameters_and_arguments(run: Run, results: Results) -
         ('model="builtin/tini"', "Did you mean 'builtin/tiny'"),
         ('model="./no/such/folder"', "no/such/folder"),
         ('device="cuda"', "CUDA"),
-        ('backend="vllm"', "vllm"),
     ],
 )
 def test_what_cannot_be_loaded_says_what_to_do(run: Run, marker: str, said: str) -> None:

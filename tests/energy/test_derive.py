@@ -140,6 +140,13 @@ def test_with_one_output_token_a_request_all_is_prefill() -> None:
     assert measured.decode.method == "unresolved"
 
 
+def test_what_took_another_effect_than_was_asked_is_a_warning() -> None:
+    said = "dtype='float16' was asked for, but 'bfloat16' took effect"
+    marks = marks_of(WHOLE).model_copy(update={"differences": (said,)})
+    assert said in derive_measured(marks, [trace_of(Constant(300.0))]).warnings
+    assert said not in derive_measured(marks_of(WHOLE), [trace_of(Constant(300.0))]).warnings
+
+
 def test_devices_are_summed() -> None:
     traces = [trace_of(Constant(300.0), uuid="GPU-a"), trace_of(Constant(50.0), uuid="GPU-b")]
     measured = derive_measured(marks_of(WHOLE), traces)

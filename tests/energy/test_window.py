@@ -344,3 +344,20 @@ def test_windows_from_jump_to_jump_of_a_load_that_seldom_jumps_are_told_exactly(
             truth_j = load.energy_j(start_ns, end_ns)
             assert energy_j == pytest.approx(truth_j, rel=2e-3)
             assert abs(energy_j - truth_j) <= uncertainty_j
+
+
+@pytest.mark.parametrize("slow_share", [0.05, 0.3, 1.0])
+def test_calls_as_long_as_a_refresh_never_move_an_edge_by_one_unsaid(slow_share: float) -> None:
+    covered, told = 0, 0
+    for seed in range(8):
+        curve, sensor = Constant(317.0), sensor_of(random.Random(seed))  # noqa: S311
+        slow = replace(sensor, slow_share=slow_share, slow_ns=100 * MS)
+        trace = recorded(curve, slow, seconds=8, seed=seed)
+        for number in range(6):
+            start_ns = trace.before_ns[0] + 2 * SECOND + number * 600 * MS
+            window = estimate_window(trace, start_ns, start_ns + 600 * MS)
+            if window.energy_j is not None and window.uncertainty_j is not None:
+                told += 1
+                covered += abs(window.energy_j - 317.0 * 0.6) <= window.uncertainty_j
+    assert told
+    assert covered >= 0.95 * told

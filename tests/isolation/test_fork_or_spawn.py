@@ -14,8 +14,8 @@ import pytest
 
 from pytest_llem.isolation import choice
 from pytest_llem.isolation.choice import MOST_LOST, ForkOrSpawn, choose_launcher, described
-from pytest_llem.isolation.fork_server import NotForkedError, ServerLostError
-from pytest_llem.isolation.fork_wire import Wire, WireClosedError
+from pytest_llem.isolation.fork.server import NotForkedError, ServerLostError
+from pytest_llem.isolation.fork.wire import Wire, WireClosedError
 from pytest_llem.isolation.launcher import Command, Launched, Preparation
 from pytest_llem.isolation.surroundings import late, surroundings
 
@@ -145,7 +145,7 @@ def test_a_closed_wire_is_an_error(wires: tuple[Wire, Wire]) -> None:
 def test_a_thread_is_unsafe_and_named() -> None:
     script = """
 import threading
-from pytest_llem.isolation.fork_safety import unsafe_to_fork
+from pytest_llem.isolation.fork.safety import unsafe_to_fork
 
 assert unsafe_to_fork() is None
 ended = threading.Event()
@@ -161,7 +161,7 @@ assert "night-watch" in reason, reason
 def test_a_fork_shows_another_token_than_its_parent() -> None:
     script = """
 import os, pathlib
-from pytest_llem.isolation.fork_fresh import show_token
+from pytest_llem.isolation.fork.fresh import show_token
 
 def shown():
     text = pathlib.Path("/proc/self/environ").read_bytes()

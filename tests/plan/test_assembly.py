@@ -30,14 +30,20 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "prompts": st.none() | st.lists(st.text(max_size=5), min_size=1, max_size=3),
     "seed": st.integers(0, 2**32 - 1),
     "transformers.torch_compile": st.booleans(),
+    "transformers.bad_words_ids": st.none() | st.just([[1], [2, 3]]),
     "transformers.extra": st.dictionaries(st.text(max_size=3), st.none() | st.floats(0, 1)),
     "vllm.max_num_seqs": st.none() | COUNTS,
     "vllm.gpu_memory_utilization": st.none() | st.floats(0.01, 1),
     "vllm.enforce_eager": st.booleans(),
+    "vllm.async_scheduling": st.none() | st.booleans(),
+    "vllm.cudagraph_capture_sizes": st.none() | st.lists(COUNTS, min_size=1, max_size=2),
     "tensorrt_llm.max_batch_size": st.none() | COUNTS,
     "openai.served_model": st.none() | WORDS.map(str.strip),
     "traffic.rate_per_s": st.none() | st.floats(0.1, 9),
     "measurement.windows": COUNTS,
+    "workload.turns": st.integers(1, 3),
+    "workload.lengths": st.sampled_from(["fixed", "lognormal", "own"]),
+    "workload.extra": st.dictionaries(st.text(max_size=3), st.none() | st.floats(0, 1)),
     "measurement.window_s": st.integers(1, 9) | st.floats(0.1, 9),
 }
 ASSIGNMENTS = st.fixed_dictionaries({}, optional=VALUES)
@@ -92,7 +98,7 @@ def test_a_section_at_once_is_the_same_as_its_options(assignments: dict[str, Any
 
 def test_every_option_of_every_section_can_be_set_by_its_path() -> None:
     for section in SECTIONS:
-        default = ExperimentConfig.model_fields[section].default
+        default = getattr(ExperimentConfig(), section)
         for option in options_of(section):
             assert isinstance(leaf(f"{section}.{option}", getattr(default, option)), Leaf)
 

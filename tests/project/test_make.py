@@ -21,6 +21,10 @@ PROMISED = [
     "functional",
     "e2e",
     "peers",
+    "env-vllm",
+    "test-vllm",
+    "env-onnx",
+    "test-onnx",
     "test",
     "bench",
     "benchmarks",
@@ -57,7 +61,10 @@ def test_the_guide_for_contributors_names_only_targets_that_exist(checkout: Path
 
 
 def test_make_test_runs_every_directory_of_tests(checkout: Path) -> None:
-    """Each directory belongs to one of unit, functional and e2e; tests/gpu needs a GPU."""
+    """Each directory belongs to one of unit, functional and e2e, but for those that need more.
+
+    tests/gpu needs a GPU; those of vLLM need its environment and are run by ``make test-vllm``.
+    """
     done = subprocess.run(
         ["make", "--dry-run", "test"], cwd=checkout, capture_output=True, text=True, check=True
     )
@@ -69,6 +76,8 @@ def test_make_test_runs_every_directory_of_tests(checkout: Path) -> None:
             ("--ignore=", "tests/functional"),
             ("--ignore=", "tests/e2e"),
             ("--ignore=", "tests/gpu"),
+            ("--ignore=", "tests/engine_vllm"),
+            ("--ignore=", "tests/e2e_vllm"),
         ],
         [("", "tests/functional")],
         [("", "tests/e2e")],

@@ -124,6 +124,7 @@ def example_marks() -> MeasurementMarks:
         input_tokens=8,
         output_tokens=4,
         finish_reasons={"length": 1},
+        latencies={"ttft": {-460: 1}, "itl": {-690: 2, -600: 1}},
     )
     window = WindowMark(
         phase="whole", index=0, start_ns=SECOND_NS, end_ns=2 * SECOND_NS, passes=(work,)

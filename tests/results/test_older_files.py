@@ -5,7 +5,10 @@ from __future__ import annotations
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
 from pytest_llem.results.mark_rows import marks_of, rows_of
 
-LATER = {"phases", "output_length", "first_token_ns", "prefill_end_ns", "batching", "idle", "model"}
+LATER = {
+    *("phases", "output_length", "first_token_ns", "prefill_end_ns", "batching", "idle", "model"),
+    "latencies",
+}
 
 
 def test_marks_without_the_later_columns_have_the_defaults() -> None:

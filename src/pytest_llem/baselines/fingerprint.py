@@ -91,6 +91,7 @@ def fingerprint(result: ExperimentResult, environment: Mapping[str, Any]) -> Fin
     if (reason := unusable(result)) is not None or how is None:
         raise BaselineError(f"{result.experiment_id} cannot be compared: {reason}.")
     engine = result.engine or {}
+    environment = {**environment, **_own_environment(result)}
     devices = sorted(how.devices, key=lambda device: (device.name, device.uuid))
     return Fingerprint(
         backend=result.config.backend,
@@ -116,6 +117,15 @@ def fingerprint(result: ExperimentResult, environment: Mapping[str, Any]) -> Fin
         commit=_commit(environment.get("git")),
         work={name: _work(measured) for name, measured in measurements_by_name(result).items()},
     )
+
+
+def _own_environment(result: ExperimentResult) -> dict[str, Any]:
+    """What of the run's environment was otherwise for a result that ran elsewhere."""
+    elsewhere = result.elsewhere
+    if elsewhere is None:
+        return {}
+    own = {"python": elsewhere.python, "packages": elsewhere.packages}
+    return own if elsewhere.image is None else {**own, "os": elsewhere.os, "container": True}
 
 
 def _work(measured: Measured) -> Work:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
-from pytest_llem.config.openai import OpenaiOptions
+from pytest_llem.config.sections import MODELS, SectionOf, untouched
 from pytest_llem.config.traffic import TrafficConfig
+from pytest_llem.config.workload import WorkloadConfig
+
+if TYPE_CHECKING:
+    from pytest_llem.config.engines import (
+        OpenaiOptions,
+        TensorrtLlmOptions,
+        TransformersOptions,
+        VllmOptions,
+    )
+else:  # a section is loaded once one of its options is asked for
+    TransformersOptions = Annotated[Any, SectionOf("transformers")]
+    VllmOptions = Annotated[Any, SectionOf("vllm")]
+    TensorrtLlmOptions = Annotated[Any, SectionOf("tensorrt_llm")]
+    OpenaiOptions = Annotated[Any, SectionOf("openai")]
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Dtype = Literal["auto", "float32", "float16", "bfloat16"]
@@ -51,13 +65,15 @@ class ExperimentConfig(Model):
     """Texts to draw prompts from, cut or repeated to ``input_tokens``; ``None`` is synthetic."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the prompts and of the engine."""
-    transformers: TransformersOptions = TransformersOptions()
+    workload: WorkloadConfig = WorkloadConfig()
+    """Texts, lengths and turns of requests, where they are not simply all alike."""
+    transformers: TransformersOptions = Field(default_factory=partial(untouched, "transformers"))
     """Section of the ``transformers`` engine."""
-    vllm: VllmOptions = VllmOptions()
+    vllm: VllmOptions = Field(default_factory=partial(untouched, "vllm"))
     """Section of the ``vllm`` engine."""
-    tensorrt_llm: TensorrtLlmOptions = TensorrtLlmOptions()
+    tensorrt_llm: TensorrtLlmOptions = Field(default_factory=partial(untouched, "tensorrt_llm"))
     """Section of the ``tensorrt_llm`` engine."""
-    openai: OpenaiOptions = OpenaiOptions()
+    openai: OpenaiOptions = Field(default_factory=partial(untouched, "openai"))
     """Section of the ``openai`` engine: a server."""
     traffic: TrafficConfig = TrafficConfig()
     """How requests come to an engine that is a server."""
@@ -65,4 +81,4 @@ class ExperimentConfig(Model):
     """How it is measured; no part of the identity."""
 
 
-ENGINE_SECTIONS = ("transformers", "vllm", "tensorrt_llm", "openai")
+ENGINE_SECTIONS = tuple(MODELS)

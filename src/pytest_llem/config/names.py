@@ -23,6 +23,7 @@ FIELD_NAMES = frozenset(
         "traffic",
         "transformers",
         "vllm",
+        "workload",
     }
 )
 """Equal to the fields of :class:`~pytest_llem.config.experiment.ExperimentConfig`; a test holds it."""

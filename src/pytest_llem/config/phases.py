@@ -14,6 +14,9 @@ PhaseChoice = Literal["auto", "measured", "regressed", "sliced", "none"]
 LEAST_LENGTHS = 3
 """Fewer output lengths show neither a slope's error nor a curve."""
 
+MOST_LENGTHS = 5
+"""Output lengths that are measured of requests with more; each takes windows of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class PhasePlan:
@@ -66,8 +69,16 @@ def _lengths(settings: MeasurementConfig, own: Sequence[int]) -> Sequence[int]:
     if settings.phase_output_tokens:
         return settings.phase_output_tokens
     if len(own) >= LEAST_LENGTHS:
-        return own
+        return _spread(own)
     return _around(own[-1]) if settings.phases == "regressed" else ()
+
+
+def _spread(own: Sequence[int]) -> Sequence[int]:
+    """At most :data:`MOST_LENGTHS` of these lengths, the shortest and the longest among them."""
+    if len(own) <= MOST_LENGTHS:
+        return own
+    last = len(own) - 1
+    return tuple(own[round(last * step / (MOST_LENGTHS - 1))] for step in range(MOST_LENGTHS))
 
 
 def _around(longest: int) -> tuple[int, ...]:

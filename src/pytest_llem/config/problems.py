@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
+from pytest_llem.config.sections import SectionOf
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
+MOST_LISTED = 40
+"""Names beyond this number are not listed in a message."""
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 60
 
@@ -80,7 +84,15 @@ def _unknown(name: object, known: Iterable[str], what: str, prefix: str = "") ->
     names = sorted(known)
     near = nearest(name, names)
     hint = f"Did you mean {prefix + near!r}? " if near else ""
-    return f"there is no such {what}. {hint}Known: {', '.join(names)}."
+    return f"there is no such {what}. {hint}{_listed(name, names)}"
+
+
+def _listed(name: object, names: Sequence[str]) -> str:
+    if len(names) <= MOST_LISTED:
+        return f"Known: {', '.join(names)}."
+    near = difflib.get_close_matches(str(name), names, n=5, cutoff=0.4)
+    shown = f", such as {', '.join(near)}" if near else ""
+    return f"{len(names)} are known{shown}; docs/options.md lists them."
 
 
 def nearest(name: object, known: Sequence[str]) -> str | None:
@@ -124,11 +136,13 @@ def _locate(
 
 
 def _model_of(model: type[BaseModel], field: str) -> type[BaseModel] | None:
-    annotation = model.model_fields[field].annotation if field in model.model_fields else None
-    for kind in (annotation, *get_args(annotation)):
+    if field not in model.model_fields:
+        return None
+    info = model.model_fields[field]
+    for kind in (info.annotation, *get_args(info.annotation)):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind
-    return None
+    return next((of.model for of in info.metadata if isinstance(of, SectionOf)), None)
 
 
 def requirement(
@@ -199,7 +213,9 @@ def _sequence(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 
 def _mapping(schema: Mapping[str, Any], _: Mapping[str, Any]) -> str:
     names = schema.get("properties")
-    return f"a mapping with keys among {', '.join(sorted(names))}" if names else "a mapping"
+    if not names or len(names) > MOST_LISTED:
+        return "a mapping"
+    return f"a mapping with keys among {', '.join(sorted(names))}"
 
 
 _DESCRIBERS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llem.components.contract import Contract
 from pytest_llem.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ METERS: Registry[Callable[..., Meter]] = Registry(
         "estimate": "pytest_llem.devices.estimate:EstimateMeter",
         "replay": "pytest_llem.devices.replay:ReplayMeter",
     },
+    Contract("pytest_llem.devices.meter:Meter"),
+    needs={"zeus": ("zeus",), "codecarbon": ("codecarbon",)},
 )
 """Meter classes by name. All are constructed without arguments, except the estimate, which takes
 a clock, and those with an ``argument``, which they take as text."""

@@ -140,7 +140,12 @@ def _placement(config: ExperimentConfig) -> str:
     """``auto``, ``cpu``, ``cuda``, ``cuda:N``, or ``every`` visible GPU."""
     if config.backend == "transformers" and config.transformers.device_map is not None:
         placed = config.transformers.device_map
-        if placed in {"auto", "balanced", "balanced_low_0", "sequential"}:
+        if isinstance(placed, dict) or placed in {
+            "auto",
+            "balanced",
+            "balanced_low_0",
+            "sequential",
+        }:
             return "every"
         return _device(placed, "transformers.device_map")
     return _device(config.device, "device")

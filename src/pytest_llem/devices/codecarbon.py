@@ -59,6 +59,7 @@ class CodeCarbonMeter:
     """
 
     name: ClassVar[str] = "codecarbon"
+    api_version: ClassVar[int] = 1
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock = clock

@@ -34,6 +34,7 @@ class EstimateMeter:
     """
 
     name: ClassVar[str] = "estimate"
+    api_version: ClassVar[int] = 1
 
     def __init__(self, clock: CpuClock, watts_per_core: float = DEFAULT_WATTS_PER_CORE) -> None:
         self._clock = clock

@@ -50,6 +50,7 @@ class RaplMeter:
     """Reads whole CPU packages and their memory: all that runs there, the experiment or not."""
 
     name: ClassVar[str] = "rapl"
+    api_version: ClassVar[int] = 1
 
     def __init__(self, root: Path | None = None) -> None:
         self._root = root or Path(os.environ.get(ROOT_VARIABLE, ROOT))

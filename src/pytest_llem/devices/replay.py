@@ -45,6 +45,7 @@ class ReplayMeter:
     """
 
     name: ClassVar[str] = "replay"
+    api_version: ClassVar[int] = 1
     argument: ClassVar[str] = "FILE"
 
     def __init__(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.figures import figures_of
 from pytest_llem.energy.floor.floor import floor_of
+from pytest_llem.energy.latency import latencies_of
 from pytest_llem.energy.measured import Measured
 from pytest_llem.energy.phases.phases import phases_of
 from pytest_llem.energy.samples import window_sample
@@ -16,6 +17,7 @@ from pytest_llem.energy.traffic import traffic_of, traffic_warnings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_llem.energy.latency import Latencies
     from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
     from pytest_llem.energy.measured import ScopeFigures, WindowSample
     from pytest_llem.energy.sampling.trace import Trace
@@ -58,14 +60,31 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
         steady_state_window=(whole[0].start_ns, whole[-1].end_ns) if whole else None,
         valid=figures["energy_j"] is not None,
         warnings=tuple(
-            dict.fromkeys([*_warnings(samples, marks.warm_up, beside), *traffic_warnings(traffic)])
+            dict.fromkeys(
+                (
+                    *marks.differences,
+                    *_warnings(samples, marks.warm_up, beside),
+                    *traffic_warnings(traffic),
+                )
+            )
         ),
         floor=floor_of(marks.kind, figures, decode, devices, marks.model),
         idle=marks.idle,
         beside=beside,
         total=total_of(kind, figures, beside),
         traffic=traffic,
+        latencies=_latencies(marks, samples),
         **_net(figures, marks.idle),
+    )
+
+
+def _latencies(marks: MeasurementMarks, samples: Sequence[WindowSample]) -> Latencies | None:
+    """Over the valid windows of the whole, as the other figures are."""
+    return latencies_of(
+        one.latencies
+        for mark, sample in zip(marks.windows, samples, strict=True)
+        if mark.phase == "whole" and sample.valid
+        for one in mark.passes
     )
 
 

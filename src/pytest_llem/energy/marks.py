@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pytest_llem.config.phases import PhaseChoice
 from pytest_llem.config.traffic import TrafficConfig
+from pytest_llem.energy.latency import Bins, LatencyKind
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.engines.engine import Batching
 from pytest_llem.engines.served import CountedBy  # noqa: TC001 - pydantic reads it
@@ -70,6 +71,9 @@ class Pass(Mark):
     """When the first of the pass's requests had its first token; ``None`` is unknown."""
     prefill_end_ns: int | None = None
     """When the last of them had its first token; ``None`` is unknown."""
+    latencies: dict[LatencyKind, Bins] = {}
+    """Latencies of its requests in the bins of :mod:`pytest_llem.energy.latency`; a kind that is
+    not known of all of them is not there."""
     batching: Batching | None = None
     """Whether requests start and end together or come and go; ``None`` is unknown."""
     served: Served | None = None
@@ -161,3 +165,5 @@ class MeasurementMarks(Mark):
     """How prefill and decode were to be told apart."""
     traffic: TrafficConfig | None = None
     """How requests were to come; ``None`` if they came as batches."""
+    differences: tuple[str, ...] = ()
+    """What took another effect than was asked of the engine; set by the supervisor."""

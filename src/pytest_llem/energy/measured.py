@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pytest_llem.devices.meter import Method, Scope
+from pytest_llem.energy.latency import Latencies
 from pytest_llem.energy.marks import Idle, WarmUp, WindowPhase
 
 if TYPE_CHECKING:
@@ -217,6 +218,9 @@ class Measured(Figures):
     """``None`` where no two scopes can be added."""
     traffic: TrafficFigures | None = None
     """``None`` if requests came as batches."""
+
+    latencies: Latencies | None = None
+    """Percentiles of queue, first token and gaps; ``None`` where the engine does not say."""
 
     @property
     def estimated(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llem.components.contract import Contract
 from pytest_llem.registry import Registry
 
 if TYPE_CHECKING:
@@ -14,5 +15,8 @@ ENGINES: Registry[type[Engine]] = Registry(
     {
         "openai": "pytest_llem.engines.openai.engine:OpenaiEngine",
         "transformers": "pytest_llem.engines.transformers:TransformersEngine",
+        "vllm": "pytest_llem.engines.vllm.engine:VllmEngine",
     },
+    Contract("pytest_llem.engines.engine:Engine"),
+    needs={"openai": ("aiohttp",), "transformers": ("torch", "transformers"), "vllm": ("vllm",)},
 )

@@ -79,7 +79,12 @@ class Session(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Versions, device and the parameters that really took effect, as JSON values."""
+        """Versions, device and the parameters that really took effect, as JSON values.
+
+        The member ``effective`` maps fields of the experiment (``dtype``, …) and of the
+        engine's section (without its name) to the values in effect, as far as the engine
+        tells them; where they differ from what was asked, the result has a warning.
+        """
         ...
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ class TransformersEngine:
             MissingExtraError: torch, transformers or accelerate is not installed.
             ModelNotFoundError: there is no such model.
             OutOfMemoryError: the model does not fit.
-            ConfigError: ``transformers.extra`` repeats a field.
+            ConfigError: an option that has no effect, or that another one repeats.
             EngineError: a device, data type or option that is not possible here.
         """
         check_supported(config)
@@ -58,6 +58,8 @@ class TransformersEngine:
         if (threads := default_threads(os.environ, cores)) is not None:
             torch.set_num_threads(threads)
         torch.manual_seed(config.seed)
+        if precision := config.transformers.given().get("float32_matmul_precision"):
+            torch.set_float32_matmul_precision(precision)
         doing = f"load the model {config.model!r} on {device}"
         with explained(torch, doing=doing, try_instead=LESS_MEMORY):
             return TransformersSession(load(torch, transformers, config, source, device))

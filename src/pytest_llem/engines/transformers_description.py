@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from importlib import metadata
@@ -50,14 +51,62 @@ def describe(loaded: Loaded) -> dict[str, Any]:
             "sha256": loaded.source.sha256,
             "architecture": type(model).__name__,
         },
+        "effective": effective(loaded),
         "generation": {
             "batching": "static",
-            "decoding": "greedy",
+            "decoding": _decoding(loaded),
             "end_ids": list(loaded.end_ids),
             "cache_implementation": loaded.config.transformers.cache_implementation or "default",
             "torch_compile": loaded.config.transformers.torch_compile,
         },
     }
+
+
+def effective(loaded: Loaded) -> dict[str, Any]:
+    """What took effect, by the names of the experiment's fields and of its section's."""
+    model, torch = loaded.model, loaded.torch
+    generation = loaded.generation_config(1)
+    compiled = loaded.compiles_itself or getattr(model, "_compiled_call_impl", None) is not None
+    found = {
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "quantization": _quantization(model),
+        "tensor_parallel_size": 1,
+        "pipeline_parallel_size": 1,
+        "attn_implementation": model.config._attn_implementation,  # noqa: SLF001 - no public name
+        "torch_compile": compiled,
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "assistant_model": loaded.assistant.name if loaded.assistant else None,
+    }
+    experts = getattr(model.config, "_experts_implementation", None)
+    if experts is not None:
+        found["experts_implementation"] = experts
+    given = loaded.config.transformers.given()
+    return found | {
+        name: _json(getattr(generation, name)) for name in given if name in vars(generation)
+    }
+
+
+def _quantization(model: Any) -> str | None:
+    """In the words of an experiment, which has no name for the library that does it."""
+    shipped = shipped_quantization(model)
+    if shipped != "bitsandbytes":
+        return shipped
+    eight = getattr(model.config.quantization_config, "load_in_8bit", False)
+    return "int8" if eight else "int4"
+
+
+def _decoding(loaded: Loaded) -> str:
+    config = loaded.generation_config(1)
+    if (config.num_beams or 1) > 1:
+        return "beams"
+    return "sampling" if config.do_sample else "greedy"
+
+
+def _json(value: Any) -> Any:
+    """*value* in JSON's types; settings that are objects by their members."""
+    if hasattr(value, "to_dict"):
+        value = value.to_dict()
+    return json.loads(json.dumps(value, default=str))
 
 
 def versions(torch: Any) -> dict[str, str | None]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.hf_tokenizer import HuggingFaceTokenizer
+from pytest_llem.engines.quiet import no_progress
+from pytest_llem.engines.transformers_assistant import Assistant, assistant_of
+from pytest_llem.engines.transformers_decoding import generation_arguments
 from pytest_llem.engines.transformers_options import (
     location,
     pretrained_arguments,
@@ -15,8 +17,6 @@ from pytest_llem.engines.transformers_options import (
 from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_llem.config.engines import TransformersOptions
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.engines.model_source import ResolvedModel
@@ -40,6 +40,8 @@ class Loaded:
     """Whether ``generate`` compiles the decode step on its own."""
     cuda_devices: tuple[str, ...]
     """CUDA devices that hold a part of the model, such as ``cuda:0``."""
+    assistant: Assistant | None = None
+    """The model that drafts tokens; ``None`` if none does."""
 
     @property
     def device(self) -> Any:
@@ -63,13 +65,11 @@ class Loaded:
             self.torch.cuda.synchronize(device)
 
     def generation_config(self, steps: int) -> Any:
-        """Plain greedy decoding of *steps* tokens, whatever the model's authors prefer."""
+        """*steps* tokens, greedily unless asked otherwise, whatever the model's authors prefer."""
+        asked = generation_arguments(self.config.transformers, self.transformers)
+        arguments = {"do_sample": False, "disable_compile": not self.compiles_itself} | asked
         return self.transformers.GenerationConfig(
-            max_new_tokens=steps,
-            do_sample=False,
-            pad_token_id=self.pad_id,
-            cache_implementation=self.config.transformers.cache_implementation,
-            disable_compile=not self.compiles_itself,
+            max_new_tokens=steps, pad_token_id=self.pad_id, **arguments
         )
 
 
@@ -107,20 +107,8 @@ def load(
         pad_id=pad if isinstance(pad, int) else 0,
         compiles_itself=compile_if_asked(model, config.transformers),
         cuda_devices=_cuda_devices(model),
+        assistant=assistant_of(config, model, tokenizer, transformers),
     )
-
-
-@contextmanager
-def no_progress(transformers: Any) -> Iterator[None]:
-    """Without progress bars, which would end in the captured output of a test."""
-    logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _require_all_weights(model: str, report: dict[str, Any]) -> None:
@@ -142,8 +130,14 @@ def compile_if_asked(model: Any, options: TransformersOptions) -> bool:
     static = options.cache_implementation in {"static", "offloaded_static"}
     if static and model.device.type == "cuda":
         return True
-    model.compile()
+    model.compile(**_compile_arguments(options))
     return False
+
+
+def _compile_arguments(options: TransformersOptions) -> dict[str, Any]:
+    prefix = "torch_compile_"
+    given = options.given().items()
+    return {name.removeprefix(prefix): value for name, value in given if name.startswith(prefix)}
 
 
 def _cuda_devices(model: Any) -> tuple[str, ...]:

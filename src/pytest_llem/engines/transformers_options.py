@@ -5,21 +5,13 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.engines.transformers_decoding import check_decoding
 from pytest_llem.errors import ConfigError, EngineError, MissingExtraError
 
 if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.engines.model_source import ResolvedModel
 
-OWN_FIELD = {
-    "attn_implementation": "transformers.attn_implementation",
-    "device_map": "transformers.device_map",
-    "dtype": "dtype",
-    "pretrained_model_name_or_path": "model",
-    "revision": "revision",
-    "torch_dtype": "dtype",
-    "trust_remote_code": "transformers.trust_remote_code",
-}
 SHIPPED = ("fp8", "awq", "gptq")
 
 
@@ -36,10 +28,26 @@ def check_supported(config: ExperimentConfig) -> None:
                 f"{field}={size}: the transformers engine runs in one process. Use 1 and spread the "
                 "model with transformers.device_map='auto', or another backend such as vllm."
             )
-    for key in config.transformers.extra.keys() & OWN_FIELD.keys():
+    for key in config.transformers.extra:
+        if own := _field_of(key):
+            raise ConfigError(
+                f"transformers.extra[{key!r}] has a field of its own: set {own} instead."
+            )
+    if config.quantization and "quantization_config" in config.transformers.given():
         raise ConfigError(
-            f"transformers.extra[{key!r}] has a field of its own: set {OWN_FIELD[key]} instead."
+            f"quantization={config.quantization!r} and transformers.quantization_config both say how "
+            "weights are quantized. Leave one of them unset."
         )
+    check_decoding(config)
+
+
+def _field_of(argument: str) -> str | None:
+    """The field of an experiment that sets an argument, ``None`` if there is none."""
+    from pytest_llem.config.engines.transformers import GENERATION_FIELDS, TransformersOptions
+
+    if argument in TransformersOptions.GROUPS["from_pretrained"] | GENERATION_FIELDS:
+        return f"transformers.{argument}"
+    return TransformersOptions.ELSEWHERE.get(f"from_pretrained.{argument}")
 
 
 def check_device(config: ExperimentConfig, device: str) -> None:
@@ -70,8 +78,7 @@ def pretrained_arguments(
         "dtype": config.dtype,
         "output_loading_info": True,
     }
-    if config.transformers.attn_implementation is not None:
-        arguments["attn_implementation"] = config.transformers.attn_implementation
+    arguments |= _loading_arguments(config, transformers)
     if device_map := _device_map(config, device):
         arguments["device_map"] = device_map
     if config.quantization in {"int8", "int4"}:
@@ -79,17 +86,41 @@ def pretrained_arguments(
     return arguments | config.transformers.extra
 
 
+def _loading_arguments(config: ExperimentConfig, transformers: Any) -> dict[str, Any]:
+    """What of the section ``from_pretrained`` takes under the same name."""
+    given = config.transformers.given()
+    if not given:
+        return {}
+    from pytest_llem.config.engines.transformers import LOADING_FIELDS
+
+    arguments = {name: given[name] for name in given.keys() & LOADING_FIELDS}
+    if "kernel_config" in arguments:
+        arguments["kernel_config"] = transformers.KernelConfig(arguments["kernel_config"])
+    if "max_memory" in arguments:  # JSON has texts for keys, and GPUs are numbers
+        arguments["max_memory"] = {
+            int(key) if str(key).isdigit() else key: size
+            for key, size in arguments["max_memory"].items()
+        }
+    return arguments
+
+
 def location(config: ExperimentConfig, source: ResolvedModel) -> dict[str, Any]:
     """The arguments that every ``from_pretrained`` of this model takes."""
+    given = config.transformers.given()
     return {
         "pretrained_model_name_or_path": source.path_or_id,
         "revision": source.revision,
         "local_files_only": source.offline,
         "trust_remote_code": config.transformers.trust_remote_code,
+        **{
+            name: given[name]
+            for name in ("subfolder", "gguf_file", "code_revision")
+            if name in given
+        },
     }
 
 
-def _device_map(config: ExperimentConfig, device: str) -> str | None:
+def _device_map(config: ExperimentConfig, device: str) -> str | dict[str, int | str] | None:
     """Where the weights go as they are read; ``None`` reads them on the CPU first."""
     accelerate = find_spec("accelerate") is not None
     if config.transformers.device_map is not None:

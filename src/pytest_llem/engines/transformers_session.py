@@ -1,4 +1,4 @@
-"""A model that transformers has loaded: one padded batch at a time, greedily."""
+"""A model that transformers has loaded: one padded batch at a time."""
 
 from __future__ import annotations
 
@@ -55,28 +55,29 @@ class TransformersSession:
         shorter one, or one that heeds its end of sequence and meets it, ends
         with its own last token: what its row computes beyond that is waited for
         but not counted. An end of sequence is counted as a token. The token ids
-        of requests that ignore it are those of plain greedy decoding: nothing is
-        masked.
+        of requests that ignore it are those of plain greedy decoding, unless the
+        experiment asks for another: nothing is masked.
 
         Raises:
             OutOfMemoryError: the batch does not fit.
             EngineError: an empty prompt, a token outside the vocabulary, more
-                positions than the model has, or a fault of the library.
+                positions than the model has, beams for requests that heed an end of
+                sequence, or a fault of the library.
         """
         start_ns = self._clock()
         loaded = self._open()
         if not requests:
             return Generation(start_ns, self._clock(), ())
         batch = self._prepare(loaded, tuple(requests))
-        clock = StepClock(self._clock, loaded.synchronize, _never(loaded, batch))
+        clock = StepClock(self._clock, loaded.synchronize, _never(loaded), batch.width)
         generated = _run(loaded, batch, clock)
-        if any(len(row) != len(clock.step_ns) for row in generated):
+        if any(len(row) != clock.produced[-1] for row in generated):
             raise EngineError(
-                f"the model {loaded.config.model!r} made {len(generated[0])} tokens in "
-                f"{len(clock.step_ns)} steps; only models that make one token a step can be measured."
+                f"the model {loaded.config.model!r} made {len(generated[0])} tokens, but "
+                f"{clock.produced[-1]} in its {len(clock.step_ns)} steps; it cannot be measured so."
             )
         results = tuple(
-            _result(request, row, clock.step_ns, loaded.end_ids)
+            _result(request, row, clock, loaded.end_ids)
             for request, row in zip(batch.requests, generated, strict=True)
         )
         return Generation(start_ns, self._clock(), results, tuple(clock.step_ns), "static")
@@ -150,25 +151,33 @@ def _run(loaded: Loaded, batch: Prepared, clock: StepClock) -> list[list[int]]:
         explained(loaded.torch, doing=doing, try_instead=LESS_WORK),
         loaded.torch.inference_mode(),
     ):
-        sequences = loaded.model.generate(
+        outcome = loaded.model.generate(
             batch.token_ids.to(loaded.device),
             attention_mask=batch.attention_mask.to(loaded.device),
             generation_config=loaded.generation_config(batch.steps),
             stopping_criteria=criteria,
+            **(loaded.assistant.arguments if loaded.assistant else {}),
         )
+        sequences = getattr(outcome, "sequences", outcome)
         generated: list[list[int]] = sequences[:, batch.width :].tolist()
     return generated
 
 
-def _never(loaded: Loaded, batch: Prepared) -> Any:
+def _never(loaded: Loaded) -> Callable[[int], Any]:
     torch = loaded.torch
-    return torch.zeros(len(batch.requests), dtype=torch.bool, device=loaded.device)
+    return lambda rows: torch.zeros(rows, dtype=torch.bool, device=loaded.device)
 
 
 def _ends(loaded: Loaded, batch: Prepared) -> RequestEnds:
+    beams = loaded.config.transformers.given().get("num_beams", 1)
+    if beams > 1:
+        raise EngineError(
+            f"transformers.num_beams={beams}, but requests heed an end of sequence: beams that end at "
+            "different lengths are no fixed amount of work. Ignore it, or leave num_beams unset."
+        )
     return RequestEnds(
         loaded.torch,
-        [request.output_tokens for request in batch.requests],
+        [batch.width + request.output_tokens for request in batch.requests],
         [not request.ignore_eos for request in batch.requests],
         loaded.end_ids,
         loaded.device,
@@ -176,7 +185,7 @@ def _ends(loaded: Loaded, batch: Prepared) -> RequestEnds:
 
 
 def _result(
-    request: Request, row: Sequence[int], step_ns: Sequence[int], end_ids: Sequence[int]
+    request: Request, row: Sequence[int], clock: StepClock, end_ids: Sequence[int]
 ) -> RequestResult:
     own = tuple(row[: request.output_tokens])
     reason: FinishReason = "length"
@@ -188,8 +197,9 @@ def _result(
         request_id=request.request_id,
         input_tokens=len(request.prompt_token_ids),
         output_tokens=len(own),
-        first_token_ns=step_ns[0],
-        finish_ns=step_ns[len(own) - 1],
+        first_token_ns=clock.step_ns[0],
+        finish_ns=clock.end_ns(len(own)),
         finish_reason=reason,
         token_ids=own,
+        token_ns=clock.token_ns(len(own)),
     )

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.engines.config_shape import EXPERTS, cache_shape, experts_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_llem.engines.transformers_load import Loaded
-
-FULL, SLIDING = "full_attention", "sliding_attention"
-EXPERTS = ".experts."
-"""In the name of every parameter of a routed expert; shared experts are called otherwise."""
 
 
 def shape(loaded: Loaded) -> dict[str, Any]:
@@ -62,52 +58,18 @@ def _looked_up(model: Any) -> list[Any]:
 
 
 def _experts(model: Any, config: Any, bits: int) -> dict[str, Any]:
-    names = ("num_experts", "num_local_experts", "n_routed_experts")
-    counts = [count for name in names if isinstance(count := getattr(config, name, None), int)]
     experts = [weight for name, weight in model.named_parameters() if EXPERTS in name]
-    if not experts or not counts:
+    count = experts_of(config)
+    if not experts or count is None:
         return {}
     return {
         "expert_parameters": sum(_numbers(weight, bits) for weight in experts),
         "expert_bytes": sum(map(_bytes, experts)),
-        "experts": counts[0],
+        "experts": count,
         "experts_per_token": getattr(config, "num_experts_per_tok", None),
     }
 
 
 def _cache(loaded: Loaded, config: Any) -> dict[str, Any]:
-    """Keys and values of a token, if they are kept plainly."""
-    layers = list(_layers(config))
-    if not set(layers) <= {FULL, SLIDING} or getattr(config, "kv_lora_rank", None):
-        return {}
     quantized = loaded.config.transformers.cache_implementation == "quantized"
-    return {
-        "layers": len(layers) or None,
-        "sliding_layers": layers.count(SLIDING),
-        "sliding_window": getattr(config, "sliding_window", None),
-        "kv_heads": _kv_heads(config),
-        "head_dim": _head_dim(config),
-        "kv_value_bits": None if quantized else 8 * loaded.model.dtype.itemsize,
-    }
-
-
-def _layers(config: Any) -> Iterator[str]:
-    kinds = getattr(config, "layer_types", None)
-    if kinds:
-        yield from kinds
-        return
-    kind = SLIDING if getattr(config, "sliding_window", None) else FULL
-    yield from [kind] * (getattr(config, "num_hidden_layers", None) or 0)
-
-
-def _kv_heads(config: Any) -> int | None:
-    heads = getattr(config, "num_key_value_heads", None)
-    if heads is None and not hasattr(config, "multi_query"):
-        heads = getattr(config, "num_attention_heads", None)
-    return heads
-
-
-def _head_dim(config: Any) -> int | None:
-    width = getattr(config, "head_dim", None)
-    heads, hidden = (getattr(config, name, None) for name in ("num_attention_heads", "hidden_size"))
-    return width or (hidden // heads if heads and hidden else None)
+    return cache_shape(config, None if quantized else 8 * loaded.model.dtype.itemsize)

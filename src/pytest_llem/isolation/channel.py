@@ -13,6 +13,7 @@ kind                fields                                          answer
 ``passed``          ``end_ns``: a pass of a warm-up ended           none
 ``measured``        ``marks``                                       ``measurement``
 ``engine``          ``description``                                 none
+``workload``        ``description``                                 none
 ``report``          ``data``: a serialized test report              none
 ``warning``         ``data``: a recorded warning                    none
 ``uncollected``     ``message``: why an item could not be run       none

@@ -45,10 +45,12 @@ def connect() -> tuple[Channel, dict[str, Any]]:
     if job is None or job.kind != "job":
         raise IsolationError(f"expected a job from the supervisor, received {job}")
     if job.fields["version"] != __version__:
-        raise IsolationError(
+        error = IsolationError(
             f"this interpreter ({sys.executable}) has pytest-llem {__version__}, the pytest that "
             f"started it has {job.fields['version']}. Install the same version in both."
         )
+        channel.send("uncollected", message=str(error))
+        raise error
     return channel, job.fields
 
 
@@ -65,7 +67,10 @@ def main() -> None:
     """Run a bare job: call the function it names with the channel and the job."""
     from pytest_llem.registry import resolve
 
-    channel, job = connect()
+    try:
+        channel, job = connect()
+    except IsolationError as error:
+        sys.exit(str(error))
     try:
         resolve(job["function"])(channel, job)
     except LlemError as error:

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from pytest_llem.isolation.launcher import Command, Launched, Launcher
 
-Isolation = Literal["auto", "fork-server", "spawn", "none"]
+Isolation = Literal["auto", "fork-server", "spawn", "container", "none"]
 COVERAGE = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 INSTEAD = "experiments are spawned, not forked: {}"
+DEBUGGER = "a debugger has the terminal"
 MOST_LOST = 3
 """A fork server that was lost so often is not started again."""
 
@@ -48,7 +49,8 @@ class ForkOrSpawn:
             IsolationError: it could not be spawned either.
         """
         if command.terminal or command.preparation is None:
-            return self._spawned(command, "a debugger has the terminal")
+            debugged = command.terminal
+            return self._spawned(command, DEBUGGER if debugged else "it is no test of pytest's")
         while self._why is None:
             launched = self._attempt(command)
             if launched is not None:
@@ -60,7 +62,7 @@ class ForkOrSpawn:
         self._spawn.close()
 
     def _attempt(self, command: Command) -> Launched | None:
-        from pytest_llem.isolation.fork_server import NotForkedError, ServerLostError
+        from pytest_llem.isolation.fork.server import NotForkedError, ServerLostError
 
         try:
             return self._noting_loss(self._fork.launch(command))
@@ -97,16 +99,21 @@ class ForkOrSpawn:
         return replace(self._spawn.launch(command), why=why)
 
 
-def choose_launcher(isolation: Isolation, tell: Callable[[str], None]) -> Launcher:
-    """The launcher for ``--llem-isolation``; *tell* gets what should be known of it."""
+def choose_launcher(
+    isolation: Isolation, tell: Callable[[str], None], python: str = sys.executable
+) -> Launcher:
+    """The launcher for ``--llem-isolation`` under *python*, outside of containers.
+
+    *tell* gets what should be known of it.
+    """
     why = why_not_forked()
     if isolation in {"auto", "fork-server"} and why is None:
-        from pytest_llem.isolation.fork_server import ForkServerLauncher
+        from pytest_llem.isolation.fork.server import ForkServerLauncher
 
-        return ForkOrSpawn(ForkServerLauncher(), SpawnLauncher(), tell)
+        return ForkOrSpawn(ForkServerLauncher(python), SpawnLauncher(python), tell)
     if isolation == "fork-server":
         tell(INSTEAD.format(why))
-    return SpawnLauncher(why=None if isolation == "spawn" else why)
+    return SpawnLauncher(python, why if isolation in {"auto", "fork-server"} else None)
 
 
 def described(isolation: Isolation, *, debugging: bool) -> str:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 CHANNEL_VARIABLE = "LLEM_CHANNEL_FD"
 """Environment variable that tells a child which descriptor its control channel is."""
+SOCKET_VARIABLE = "LLEM_CHANNEL_SOCKET"
+"""The same where no descriptor can be inherited: the path of a socket to connect to."""
 HOST_VARIABLE = "LLEM_HOST_FD"
 """The same of a fork server, for the requests to it."""
 
@@ -46,6 +48,10 @@ class Command:
     """File that takes what the child prints; ``None`` leaves it this process's own."""
     terminal: bool = False
     """Leave the child the terminal and its process group, for a debugger."""
+    directories: tuple[Path, ...] = ()
+    """What it reads and writes beside *directory*, for a launcher that has to make it visible."""
+    gpus: tuple[str, ...] = ()
+    """UUIDs of the GPUs it may see, likewise."""
     preparation: Preparation | None = None
     """``None`` for a child that only a fresh process can be."""
 

@@ -44,6 +44,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "review": {"windows": lambda value: isinstance(value, list)},
     "measured": {"marks": _object},
     "engine": {"description": _object},
+    "workload": {"description": _object},
     "report": {"data": _object},
     "warning": {"data": _object},
     "uncollected": {"message": _text},

@@ -92,6 +92,7 @@ class Observer:
     clock: Callable[[], int] = time.monotonic_ns
     doing: Progress = Progress("starting")
     engine: dict[str, Any] | None = None
+    workload: dict[str, Any] | None = None
     _awaited: Awaited | None = field(default=None)
 
     def handle(self, message: Message) -> bool:
@@ -142,6 +143,9 @@ class Observer:
 
     def _on_engine(self, description: dict[str, Any]) -> None:
         self.engine = description
+
+    def _on_workload(self, description: dict[str, Any]) -> None:
+        self.workload = description
 
     def _on_begin(self) -> None:
         self.sampling.attend(True)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from pytest_llem._compat import QuietTerminal
+from pytest_llem.errors import IsolationError
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.child import connect
 from pytest_llem.isolation.output import bounded
+from pytest_llem.isolation.worker_input import localized
 from pytest_llem.plan.only import ONLY_POINT
 
 if TYPE_CHECKING:
@@ -55,8 +57,17 @@ class Speaks(Protocol):
 
 
 def enter(config: pytest.Config) -> None:
-    """Turn this pytest into a child that runs the one item of its job."""
-    channel, job = connect()
+    """Turn this pytest into a child that runs the one item of its job.
+
+    Raises:
+        pytest.UsageError: the supervisor is of another version, or is gone.
+    """
+    try:
+        channel, job = connect()
+    except IsolationError as error:
+        raise pytest.UsageError(str(error)) from None
+    if job.get("contained"):
+        job = {**job, "workerinput": localized(job["workerinput"], config)}
     pose_as_worker(config, job, channel)
     config.stash[CHILD] = Child(channel, job)
 

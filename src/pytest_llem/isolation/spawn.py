@@ -84,7 +84,7 @@ class SpawnLauncher:
         except OSError as error:
             raise _not_started(self._python, error) from error
         try:
-            with there, _output(command) as output:
+            with there, opened_output(command) as output:
                 popen = subprocess.Popen(  # noqa: S603 - the command is ours
                     [self._python, *command.arguments],
                     cwd=command.directory,
@@ -112,7 +112,8 @@ def _not_started(python: str, error: OSError) -> IsolationError:
 
 
 @contextlib.contextmanager
-def _output(command: Command) -> Iterator[IO[bytes] | None]:
+def opened_output(command: Command) -> Iterator[IO[bytes] | None]:
+    """The emptied file that takes what *command* prints; ``None`` for this process's own."""
     if command.output is None:
         yield None
     else:

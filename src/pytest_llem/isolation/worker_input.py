@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import sys
 import uuid
 from types import SimpleNamespace
@@ -39,3 +40,25 @@ def _given_by_plugins(config: pytest.Config) -> dict[str, Any]:
             with contextlib.suppress(Exception):
                 implementation.function(node)
     return given
+
+
+def localized(given: dict[str, Any], config: pytest.Config) -> dict[str, Any]:
+    """*given* for a child whose loopback is not that of its parent, as in a container.
+
+    pytest-rerunfailures counts in a server of the parent; where that cannot be reached,
+    the child gets one of its own, so that only a limit over the whole session is lost.
+    """
+    plugin = config.pluginmanager.get_plugin("rerunfailures")
+    port = given.get("sock_port")
+    if plugin is None or port is None or _is_reachable(port):
+        return given
+    server = plugin.ServerStatusDB()
+    return {**given, "sock_port": server.sock_port, "statusdb_token": getattr(server, "token", "")}
+
+
+def _is_reachable(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

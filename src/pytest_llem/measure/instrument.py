@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from pytest_llem.engines.served import Streams
-from pytest_llem.errors import ConfigError, MeterError
+from pytest_llem.errors import ConfigError, LlemError, MeterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,32 +129,21 @@ class Energy:
         return name
 
     def _workload(self, session: Session) -> Loads:
-        from pytest_llem.config.phases import phase_plan
-        from pytest_llem.measure.work import Loads, engine_load
-        from pytest_llem.workloads.batch import build_requests, prefill_only, with_output
+        __tracebackhide__ = True
+        from pytest_llem.measure.traffic import TrafficWork
+        from pytest_llem.measure.workload import EngineWork, workload_of
 
-        if isinstance(session, Streams):
-            return self._traffic(session)
-        self._refuse_traffic()
-        requests = build_requests(self.config, session.tokenizer)
-        lengths = {request.output_tokens for request in requests}
-        plan = phase_plan(self.config.measurement, sorted(lengths))
-        return Loads(
-            engine_load(session, requests),
-            output_length=lengths.pop() if len(lengths) == 1 else None,
-            prefill=engine_load(session, prefill_only(requests)) if plan.prefill_windows else None,
-            at_lengths={
-                length: engine_load(session, with_output(requests, length))
-                for length in plan.output_tokens
-            },
-        )
-
-    def _traffic(self, session: Streams) -> Loads:
-        from pytest_llem.measure.traffic import TrafficLoad
-        from pytest_llem.measure.work import Loads
-
-        load = TrafficLoad(session, self.config)
-        return Loads(load, output_length=self.config.output_tokens, end=load.close, traffic=True)
+        work: EngineWork | TrafficWork
+        try:
+            if isinstance(session, Streams):
+                work = TrafficWork.of(self.config, session)
+            else:
+                self._refuse_traffic()
+                work = workload_of(self.config, session)
+        except LlemError as error:
+            raise error.with_traceback(None) from None
+        self.link.workload(work.described())
+        return work.loads(self.config.measurement)
 
     def _refuse_traffic(self) -> None:
         from pytest_llem.config.traffic import TrafficConfig

@@ -31,6 +31,10 @@ class SupervisorLink:
         """Say what really took effect in the engine."""
         self._channel.send("engine", description=description)
 
+    def workload(self, description: dict[str, Any]) -> None:
+        """Say what one pass asks of the engine."""
+        self._channel.send("workload", description=description)
+
     def begin(self) -> None:
         """Say that a measurement begins: the devices are read closely from now on."""
         self._channel.send("begin")

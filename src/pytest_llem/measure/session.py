@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pytest_llem.components.contract import problems_of
 from pytest_llem.engines import ENGINES
+from pytest_llem.engines.effective import differences
+from pytest_llem.engines.engine import Session
+from pytest_llem.errors import ComponentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llem.config.experiment import ExperimentConfig
-    from pytest_llem.engines.engine import Session
     from pytest_llem.measure.link import SupervisorLink
 
 
@@ -24,14 +27,26 @@ def open_session(config: ExperimentConfig, link: SupervisorLink) -> Iterator[Ses
     Raises:
         EngineError: the model could not be loaded.
         MissingExtraError: the engine is not installed.
+        ComponentError: the engine, or what it loaded, is not what an engine has to be.
     """
     link.phase(f"loading {config.model}")
     session = ENGINES.load(config.backend)().load(config)
+    _require_whole(session, config.backend)
     try:
-        link.engine(session.describe())
+        description = session.describe()
+        link.engine({**description, "differences": differences(config, description)})
         if config.measurement.idle_s:
             link.idle(config.measurement.idle_s)
         link.phase("ready")
         yield session
     finally:
         session.close()
+
+
+def _require_whole(session: object, engine: str) -> None:
+    problems = problems_of(session, Session)
+    if problems:
+        raise ComponentError(
+            f"what the engine {engine!r} loaded is no session: {'; '.join(problems)}. "
+            "Upgrade the distribution that adds the engine; llem components names it."
+        )

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.gaps import gap_counts
 from pytest_llem.energy.marks import Pass, RequestMark, Served
-from pytest_llem.errors import EngineError
+from pytest_llem.errors import ConfigError, EngineError
+from pytest_llem.measure.work import Loads
+from pytest_llem.measure.workload import described
+from pytest_llem.workloads.batch import build_requests
 from pytest_llem.workloads.traffic import traffic_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.config.measurement import MeasurementConfig
     from pytest_llem.config.traffic import TrafficConfig
-    from pytest_llem.engines.engine import Session
     from pytest_llem.engines.served import ServedRequest, Stream, Streams
+    from pytest_llem.workloads.request import Request, Tokenizer
 
 AWAY_NS = 20_000_000
 """After so long without a pass, requests that ended meanwhile belong to none."""
@@ -26,6 +32,51 @@ HOPELESS_REQUESTS, HOPELESS_S, GONE_S = 10, 5.0, 1.0
 not even a connection."""
 FEW, PATIENCE_S = 3, 60.0
 """So few failures will do after that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficWork:
+    """The traffic of an experiment, and the session that serves it."""
+
+    session: Streams
+    config: ExperimentConfig
+    first: Sequence[Request]
+    """As many requests as a pass has; the others are like them."""
+
+    @classmethod
+    def of(cls, config: ExperimentConfig, session: Streams) -> TrafficWork:
+        """What *config* asks of the server that *session* speaks with.
+
+        Raises:
+            ConfigError: the workload cannot be had as configured, or is not for servers.
+        """
+        if config.workload.turns > 1:
+            raise ConfigError(
+                f"workload.turns={config.workload.turns}: requests to a server come one by one, "
+                "and none waits for the answer to another. Leave turns out, or measure the engine "
+                "itself."
+            )
+        return cls(session, config, build_requests(config, tokenizer_of(session)))
+
+    def described(self) -> dict[str, Any]:
+        """What the first requests ask, as JSON values; the hash has their arrival times in it."""
+        taken = islice(traffic_requests(self.config, tokenizer_of(self.session)), len(self.first))
+        return described(self.config.workload.source, [list(taken)])
+
+    def loads(self, _settings: MeasurementConfig) -> Loads:
+        """All that one measurement repeats: a server's phases are not told apart."""
+        load = TrafficLoad(self.session, self.config)
+        asked, workload = {one.output_tokens for one in self.first}, self.config.workload
+        alike = workload.lengths == "fixed" and not workload.output_lengths and len(asked) == 1
+        fixed = asked.pop() if alike else None
+        return Loads(load, output_length=fixed, end=load.close, traffic=True)
+
+
+def tokenizer_of(session: Streams) -> Tokenizer:
+    """That of a session which serves requests one by one; it is an engine's session as well."""
+    both: Any = session
+    tokenizer: Tokenizer = both.tokenizer
+    return tokenizer
 
 
 class TrafficLoad:
@@ -71,8 +122,7 @@ class TrafficLoad:
 
     def _begin(self) -> Stream:
         config = self._config
-        session: Session = self._session  # type: ignore[assignment]  # it is both
-        requests = traffic_requests(config, session.tokenizer)
+        requests = traffic_requests(config, tokenizer_of(self._session))
         self._stream = self._session.stream(requests, resolved(config).concurrency)
         self._edge_ns = self._good_ns = self._clock()
         return self._stream

@@ -11,10 +11,20 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.engines.section import Section
 from pytest_llem.config.experiment import ENGINE_SECTIONS, ExperimentConfig
-from pytest_llem.config.identity import ADDED, HASH_LENGTH, NOT_IDENTITY, canonical_json
+from pytest_llem.config.identity import (
+    DIFFERING,
+    HASH_LENGTH,
+    NOT_IDENTITY,
+    canonical_json,
+    identity_of_section,
+)
+from pytest_llem.config.sections import ALWAYS, MODELS, default_of, sparse
+from pytest_llem.config.workload import pinned
 from pytest_llem.plan.leaves import FIELDS, SECTIONS
 
 if TYPE_CHECKING:
@@ -24,12 +34,19 @@ if TYPE_CHECKING:
 
     from pytest_llem.plan.leaves import Leaf
 
+WORKLOAD = "workload"
+FILE = ("path", "sha256")
+
 
 class Assembly:
     """Puts points together on top of the values that all points of a function share."""
 
-    def __init__(self, group: str, shared: Mapping[str, Leaf]) -> None:
+    def __init__(
+        self, group: str, shared: Mapping[str, Leaf], directory: Path | None = None
+    ) -> None:
+        """Put points together on top of *shared*, finding files from *directory* (default: the current one)."""
         self.group = group
+        self._directory = directory or Path.cwd()
         self._options: dict[str, dict[str, Leaf]] = {name: {} for name in SECTIONS}
         for leaf in shared.values():
             if leaf.section:
@@ -52,9 +69,9 @@ class Assembly:
     ) -> str:
         """Hash of the configuration with *leaves*, and of the test's own arguments."""
         texts = self._texts | self._texts_of(leaves)
-        unset = {name for name in ADDED if texts[name] == _default_texts()[name]}
-        fields = [name for name in _identity_fields(backend) if name not in unset]
-        text = "{" + ",".join([texts[name] for name in fields]) + "}"
+        text = (
+            "{" + ",".join(filter(None, [texts[name] for name in _identity_fields(backend)])) + "}"
+        )
         if own_arguments:
             text = f'{{"config":{text},"own":{canonical_json(dict(own_arguments))}}}'
         return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
@@ -88,19 +105,45 @@ class Assembly:
         key = (section, *given.values())
         if key not in self._sections:
             merged = self._options[section] | given
-            default: BaseModel = ExperimentConfig.model_fields[section].default
-            plain = default.model_dump(mode="json")
-            plain.update((name, leaf.plain) for name, leaf in merged.items())
             values = {name: leaf.value for name, leaf in merged.items()}
-            built = default.model_copy(update=values)
-            self._sections[key] = (built, f'"{section}":{canonical_json(plain)}')
+            plain = dict(_default_plain(section))
+            plain.update((name, leaf.plain) for name, leaf in merged.items())
+            if section == WORKLOAD:
+                values = pinned(values, self._directory)
+                plain.update((name, values[name]) for name in FILE if name in values)
+            built = _default(section).model_copy(update=values)
+            if isinstance(built, Section):
+                plain = sparse(built, plain)
+            self._sections[key] = (built, _text(section, plain))
         return self._sections[key]
+
+
+@cache
+def _default(section: str) -> BaseModel:
+    if section in MODELS:
+        return default_of(section)
+    default: BaseModel = ExperimentConfig.model_fields[section].default
+    return default
+
+
+@cache
+def _default_plain(section: str) -> dict[str, Any]:
+    return dict(ALWAYS[section]) if section in MODELS else _default(section).model_dump(mode="json")
 
 
 @cache
 def _default_texts() -> dict[str, str]:
     plain = ExperimentConfig().model_dump(mode="json")
-    return {name: f'"{name}":{canonical_json(value)}' for name, value in plain.items()}
+    return {name: _text(name, value) for name, value in plain.items()}
+
+
+def _text(name: str, plain: Any) -> str:
+    """A member of the identity's canonical JSON; empty if it does not belong to it."""
+    if name in DIFFERING:
+        plain = identity_of_section(name, plain)
+        if not plain:
+            return ""
+    return f'"{name}":{canonical_json(plain)}'
 
 
 @cache

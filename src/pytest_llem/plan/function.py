@@ -132,7 +132,13 @@ class FunctionPlan:
             _compat.set_calls(self._metafunc, (call for call in calls if call.id == self._only))
 
     def _points(self, shared: Mapping[str, Leaf]) -> list[Planned]:
-        points = Points(self._group, shared, self._seen, self._asked)
+        points = Points(
+            self._group,
+            shared,
+            self._seen,
+            self._asked,
+            self._metafunc.definition.path.parent,
+        )
         calls = _compat.calls_of(self._metafunc)
         row_of = self._rows.get
         planned: list[Planned]

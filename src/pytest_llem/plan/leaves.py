@@ -13,12 +13,13 @@ from pydantic_core import PydanticSerializationError
 from pytest_llem.config.experiment import ENGINE_SECTIONS, ExperimentConfig
 from pytest_llem.config.identity import canonical_json
 from pytest_llem.config.problems import Problem, problems_of, unknown_field
+from pytest_llem.config.sections import MODELS, Untouched, model_of
 from pytest_llem.plan.tokens import token_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-SECTIONS = (*ENGINE_SECTIONS, "measurement", "traffic")
+SECTIONS = (*ENGINE_SECTIONS, "measurement", "traffic", "workload")
 FIELDS = frozenset(ExperimentConfig.model_fields)
 
 
@@ -58,7 +59,7 @@ def leaves_of(name: str, raw: Any) -> list[Leaf | Problem]:
     """
     if name not in SECTIONS:
         return [leaf(name, raw)]
-    if isinstance(raw, BaseModel):
+    if isinstance(raw, BaseModel | Untouched):
         raw = raw.model_dump(exclude_unset=True)
     if not isinstance(raw, Mapping):
         return [leaf(name, raw)]
@@ -85,6 +86,8 @@ def unknown_path(path: str, value: Any) -> Problem | None:
 
 def options_of(section: str) -> Iterable[str]:
     """Names of the fields of a section."""
+    if section in MODELS:
+        return model_of(section).model_fields
     default: BaseModel = ExperimentConfig.model_fields[section].default
     return type(default).model_fields
 
@@ -101,10 +104,10 @@ def _validated(path: str, raw: Any) -> Leaf | Problem:
     name, _, option = path.partition(".")
     try:
         config = ExperimentConfig.model_validate({name: {option: raw} if option else raw})
-        plain = config.model_dump(mode="json", include={name: {option} if option else True})[name]
+        holder, field = (getattr(config, name), option) if option else (config, name)
+        plain = holder.model_dump(mode="json", include={field})[field]
     except ValidationError as error:
         return problems_of(error, ExperimentConfig)[0]
     except PydanticSerializationError:
         return Problem(path, raw, "must be made of texts, numbers, booleans, lists and mappings.")
-    value = getattr(config, name)
-    return Leaf(path, getattr(value, option), plain[option]) if option else Leaf(path, value, plain)
+    return Leaf(path, getattr(holder, field), plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.errors import ConfigError
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_llem.plan.leaves import Leaf
+
+FILE_OF_WORKLOAD = "workload.path"
+"""Found from where the command was given, not from the test file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ def backends_of(given: Iterable[str]) -> tuple[str, ...]:
 def _leaves_of_assignment(assignment: str) -> dict[str, Leaf]:
     path, equals, text = assignment.partition("=")
     path = path.strip()
+    if path == FILE_OF_WORKLOAD and text:
+        text = str(Path(text).expanduser().absolute())
     if not (path and equals):
         raise ConfigError(f"--llem-set {assignment!r}: write FIELD=VALUE, such as batch_size=4.")
     found = _set(path, _parsed(text))

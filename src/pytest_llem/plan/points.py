@@ -15,6 +15,7 @@ from pytest_llem.plan.possible import DECIDING, why_impossible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import pytest
 
@@ -30,13 +31,18 @@ class Points:
     """Makes the points of one function."""
 
     def __init__(
-        self, group: str, shared: Mapping[str, Leaf], seen: Interception, asked: Asked
+        self,
+        group: str,
+        shared: Mapping[str, Leaf],
+        seen: Interception,
+        asked: Asked,
+        directory: Path | None = None,
     ) -> None:
-        """Make points on top of the values that are *shared* by all."""
+        """Make points on top of the values that are *shared* by all, files beside *directory*."""
         self.problems: dict[str, Problem] = {}
         """Impossible values met so far, by what they say."""
         self._group = group
-        self._assembly = Assembly(group, shared)
+        self._assembly = Assembly(group, shared, directory)
         self._decided = not DECIDING.isdisjoint(shared)
         self._overridden = asked.overrides.leaves.keys()
         self._own_tokens = seen.own_tokens

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llem.config.workload import OF_FILES, WorkloadConfig, longest_context
+
 if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
 
@@ -22,6 +24,9 @@ DECIDING = frozenset(
         "traffic.rate_per_s",
         "measurement.warmup_min_s",
         "measurement.warmup_max_s",
+        "workload.lengths",
+        "workload.source",
+        "workload.prefix_cache",
     }
 )
 """Fields of which at least one is given in every impossible experiment."""
@@ -77,12 +82,48 @@ def _context_too_short(config: ExperimentConfig) -> str | None:
         name, limit = "tensorrt_llm.max_seq_len", config.tensorrt_llm.max_seq_len
     else:
         return None
-    needed = config.input_tokens + config.output_tokens
-    if limit is not None and needed > limit:
+    needed = longest_context(config)
+    if limit is None or needed is None or needed <= limit:
+        return None
+    if config.workload != WorkloadConfig():
+        return f"the workload needs {needed} tokens of context, but {name}={limit}"
+    return (
+        f"input_tokens={config.input_tokens} and output_tokens={config.output_tokens} "
+        f"need {needed} tokens of context, but {name}={limit}"
+    )
+
+
+def _lengths_of_nothing(config: ExperimentConfig) -> str | None:
+    workload = config.workload
+    if workload.lengths == "own" and workload.source == "synthetic":
+        return "workload.lengths='own': only texts of a file have lengths of their own"
+    return None
+
+
+def _source_without_texts(config: ExperimentConfig) -> str | None:
+    workload = config.workload
+    if workload.source == "jsonl" and workload.path is None:
+        return "workload.source='jsonl' needs workload.path"
+    if workload.source == "datasets" and workload.dataset is None:
+        return "workload.source='datasets' needs workload.dataset"
+    if config.prompts and workload.source in OF_FILES:
+        return f"prompts and workload.source={workload.source!r} both say where texts come from"
+    return None
+
+
+def _nothing_to_reuse(config: ExperimentConfig) -> str | None:
+    if not config.workload.prefix_cache:
+        return None
+    if config.workload.turns == 1:
         return (
-            f"input_tokens={config.input_tokens} and output_tokens={config.output_tokens} "
-            f"need {needed} tokens of context, but {name}={limit}"
+            "workload.prefix_cache=True needs workload.turns of 2 or more: one turn shares nothing"
         )
+    if config.backend == "transformers":
+        return "workload.prefix_cache=True: the transformers engine keeps no cache between calls"
+    if config.backend == "vllm" and not config.vllm.enable_prefix_caching:
+        return "workload.prefix_cache=True needs vllm.enable_prefix_caching=True"
+    if config.backend == "tensorrt_llm" and not config.tensorrt_llm.enable_block_reuse:
+        return "workload.prefix_cache=True needs tensorrt_llm.enable_block_reuse=True"
     return None
 
 
@@ -124,4 +165,7 @@ _RULES = (
     _context_too_short,
     _step_too_small,
     _warmup_limits_crossed,
+    _lengths_of_nothing,
+    _source_without_texts,
+    _nothing_to_reuse,
 )

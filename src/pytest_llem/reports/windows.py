@@ -18,6 +18,7 @@ from pytest_llem.reports.text import cut_middle, display_width, wrapped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llem.energy.latency import Latencies
     from pytest_llem.energy.marks import Idle
     from pytest_llem.energy.measured import Floor, Measured, WindowSample
     from pytest_llem.reports.text import Glyphs
@@ -78,6 +79,9 @@ def window_lines(measured: Measured, view: View) -> list[Line]:
     if measured.floor is not None:
         told = view.clean(f"floor: {_floor(measured.floor, view.signs)}")
         said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
+    if measured.latencies is not None:
+        told = view.clean(f"latency: {_latencies(measured.latencies)}")
+        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
     if measured.idle is not None:
         told = view.clean(f"idle: {_idle(measured, measured.idle)}")
         said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
@@ -94,6 +98,16 @@ def _phases(measured: Measured) -> list[str]:
         return [f"phases: {prefill.method}. {prefill.reason}"]
     both = (("prefill", prefill), ("decode", decode))
     return [f"{name}: {phase.method}. {phase.reason}" for name, phase in both]
+
+
+def _latencies(latencies: Latencies) -> str:
+    kinds = (("queue", latencies.queue), ("TTFT", latencies.ttft), ("ITL", latencies.itl))
+    parts = [
+        f"{name} {one.p50_s * 1e3:.3g} / {one.p90_s * 1e3:.3g} / {one.p99_s * 1e3:.3g} ms"
+        for name, one in kinds
+        if one is not None
+    ]
+    return f"{', '.join(parts)} (50th, 90th and 99th percentile)"
 
 
 def _idle(measured: Measured, idle: Idle) -> str:

@@ -81,6 +81,12 @@ MARKS = (
     ),
     ("phases", "name", "", "How phases were to be told apart; null is auto; of measurements"),
     (
+        "differences",
+        "string",
+        "",
+        "What took another effect than was asked, as JSON; null is nothing; of measurements",
+    ),
+    (
         "traffic",
         "string",
         "",
@@ -116,6 +122,12 @@ MARKS = (
         "When the last request had its first token; null is unknown; of passes",
     ),
     ("batching", "name", "", "static or continuous; null is unknown; of passes"),
+    (
+        "latencies",
+        "string",
+        "",
+        "Counts of latencies by bin, of each kind, as JSON; null is unknown; of passes",
+    ),
     (
         "served",
         "string",

@@ -36,8 +36,15 @@ def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
     own = {"end_ns": marks.load_end_ns, "read_until_ns": marks.read_until_ns}
     model = None if marks.model is None else marks.model.model_dump_json()
     idle = None if marks.idle is None else marks.idle.model_dump_json()
+    differences = json.dumps(marks.differences) if marks.differences else None
     traffic = None if marks.traffic is None else marks.traffic.model_dump_json()
-    said = {"model": model, "idle": idle, "phases": marks.phases, "traffic": traffic}
+    said = {
+        "model": model,
+        "idle": idle,
+        "phases": marks.phases,
+        "differences": differences,
+        "traffic": traffic,
+    }
     yield {"record": "measurement", **said, **own}
     if marks.warm_up is not None:
         warm_up = _taken(marks.warm_up, _WARM_UP)
@@ -51,6 +58,7 @@ def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
             served = None if done.served is None else done.served.model_dump_json()
             row = {"record": "pass", "pass_index": index, "finish_reasons": reasons}
             row["served"] = served
+            row["latencies"] = json.dumps(done.latencies) if done.latencies else None
             yield about | row | _taken(done, (*_PASS, *_LATER))
 
 
@@ -85,6 +93,7 @@ def _measurement(rows: Sequence[_Row]) -> MeasurementMarks:
         model=_model(head.get("model")),
         idle=_idle(head.get("idle")),
         phases=head.get("phases") or "auto",
+        differences=tuple(json.loads(head.get("differences") or "[]")),
         traffic=_traffic(head.get("traffic")),
     )
 
@@ -133,7 +142,10 @@ def _pass(row: _Row) -> Pass:
     reasons = dict(row["finish_reasons"])
     later = {name: row.get(name) for name in _LATER}
     later["served"] = _served(row.get("served"))
-    return Pass(finish_reasons=reasons, **later, **{name: row[name] for name in _PASS})
+    latencies = json.loads(row.get("latencies") or "{}")  # unknown in files of before
+    return Pass(
+        finish_reasons=reasons, latencies=latencies, **later, **{name: row[name] for name in _PASS}
+    )
 
 
 def _split(rows: Iterable[_Row], record: str) -> list[list[_Row]]:

@@ -58,6 +58,45 @@ class DeviceFacts(Stored):
     power_limit_w: float | None
 
 
+class Elsewhere(Stored):
+    """What an experiment had around it that ran outside of the supervisor's interpreter."""
+
+    executable: str
+    """Its interpreter; in a container, the path inside."""
+    python: str
+    """Implementation and version."""
+    os: str | None = None
+    """Name and version of the distribution."""
+    packages: dict[str, str] | None = None
+    """Versions by distribution: what moves energy, and pytest plugins."""
+    image: str | None = None
+    """Container image as it was asked for; ``None`` if there was no container."""
+    image_digest: str | None = None
+    """The image's content digest in its registry; ``None`` if it never was in one."""
+    image_id: str | None = None
+    """Digest of the image's configuration on this machine."""
+    runtime: str | None = None
+    """What ran the container, such as ``podman 5.4.0``."""
+
+
+class WorkloadFacts(Stored):
+    """What one pass asked of the engine."""
+
+    source: str
+    """The workload by its name."""
+    hash: str
+    """Of all prompts in the engine's own tokens, and of all output lengths."""
+    requests: int
+    """Over all turns of chats."""
+    turns: int
+    input_tokens: int
+    output_tokens: int
+    input_lengths: tuple[int, ...] | None
+    """Prompt tokens of each request, turn after turn; ``None`` if all are alike, or too many."""
+    output_lengths: tuple[int, ...] | None
+    """Output tokens of each request; ``None`` if all are alike, or too many."""
+
+
 class ExperimentResult(Stored):
     """One experiment, run once in one process."""
 
@@ -91,6 +130,12 @@ class ExperimentResult(Stored):
     """In the order they were made; the first is the headline."""
     engine: dict[str, Any] | None
     """What the engine says really took effect; ``None`` if no model was loaded."""
+    elsewhere: Elsewhere | None = None
+    """The interpreter or container of its own that it ran in; ``None`` if it had neither, so that
+    the run's environment holds for it."""
+    workload: WorkloadFacts | None = None
+    """What one pass asked of the engine; ``None`` if no model was measured, and in results that
+    were stored without it."""
     isolation: str | None = None
     """How its process was started, such as ``fork-server`` or ``spawn``; ``none`` is not at all."""
     isolation_reason: str | None = None

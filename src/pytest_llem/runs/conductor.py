@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,14 @@ from pytest_llem._version import __version__
 from pytest_llem.config.identity import config_hash
 from pytest_llem.devices.nvml.meter import driver_facts
 from pytest_llem.isolation.memory import MemoryGuard
-from pytest_llem.isolation.spawn import SpawnLauncher
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment
 from pytest_llem.results.manifest import PlannedExperiment
 from pytest_llem.results.raw import RawData
 from pytest_llem.results.schema import ExperimentResult
 from pytest_llem.runs.books import open_or_create
+from pytest_llem.runs.contained import for_container
+from pytest_llem.runs.launchers import Launchers
 from pytest_llem.runs.leasing import Leasing
 from pytest_llem.runs.observation import Instruments
 
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.isolation.channel import Message
-    from pytest_llem.isolation.launcher import Command, Launcher
+    from pytest_llem.isolation.launcher import Command, Launched
     from pytest_llem.isolation.observer import Progress
     from pytest_llem.isolation.output import OutputLog
     from pytest_llem.isolation.process_tree import ProcessTree
@@ -37,6 +40,11 @@ if TYPE_CHECKING:
     from pytest_llem.runs.leasing import Leased
     from pytest_llem.runs.observation import Instrument, Observation
     from pytest_llem.runs.settings import RunSettings
+
+
+def log(text: str) -> None:
+    """Tell those who did not say how they want to be told."""
+    logging.getLogger("pytest_llem").warning(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Conducted:
     """Why not in the way that was asked for; ``None`` if it was."""
     lost: bool = False
     """Whether it ended because what it was forked from did."""
+    workload: dict[str, Any] | None = None
+    """What one pass of its model asked; ``None`` if it measured no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +94,13 @@ class Account:
 class Conductor:
     """Conducts the experiments of one run, and keeps what comes of them."""
 
-    def __init__(self, settings: RunSettings, launcher: Launcher | None = None) -> None:
+    def __init__(self, settings: RunSettings, tell: Callable[[str], None] = log) -> None:
+        """*tell* gets what a person should know of how experiments are started."""
         self.settings = settings
         self.instruments = Instruments(settings)
         self.leasing = Leasing(settings, self.instruments)
         self.environment = collect_environment(settings.project, driver_facts())
-        self._launcher = launcher or SpawnLauncher()
+        self.launchers = Launchers(settings, tell)
         self._store: RunStore | None = None
 
     @property
@@ -134,8 +145,9 @@ class Conductor:
         return self.leasing.leased(point.config, environ, what, self.store.run_id)
 
     def _observed(self, task: Task, instrument: Instrument) -> Conducted:
+        assert task.point.config is not None  # noqa: S101 - as above
         started_at = wall_clock()
-        launched = self._launcher.launch(task.command)
+        launched = self._launch(task.point.config, task.command)
         observation = instrument.observe(launched.process.tree)
         observer = observation.observer(launched.channel.send)
         supervisor = Supervisor(
@@ -159,11 +171,12 @@ class Conductor:
             launched.how,
             launched.why,
             lost=launched.lost(),
+            workload=observer.workload,
         )
 
     def close(self) -> None:
         """End what was kept running to start children from."""
-        self._launcher.close()
+        self.launchers.close()
 
     def _guard(self, task: Task, tree: ProcessTree) -> Callable[[], str | None]:
         limit = self.settings.memory_limit_bytes
@@ -175,6 +188,13 @@ class Conductor:
             return None if memory is None else memory.check()
 
         return guard
+
+    def _launch(self, config: ExperimentConfig, command: Command) -> Launched:
+        place = self.launchers.of(config.backend)
+        command = replace(command, environment={**place.environment, **command.environment})
+        if place.contained:
+            command = for_container(command, config, self.instruments.devices())
+        return place.launcher.launch(command)
 
     def keep(self, conducted: Conducted, result: ExperimentResult) -> str:
         """Write the result and its raw data; they are on disk when this returns.
@@ -207,6 +227,8 @@ class Conductor:
             steady_state_window=measured[0].steady_state_window if measured else None,
             measurements=tuple(measured),
             engine=conducted.engine,
+            elsewhere=self.launchers.of(point.config.backend).elsewhere,
+            workload=conducted.workload,
             isolation=conducted.isolation,
             isolation_reason=conducted.isolation_reason,
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem._compat import base_temp, run_phases, teardown_exact, terminal_lent
 from pytest_llem.errors import LlemError
+from pytest_llem.isolation.arguments import arguments_for
 from pytest_llem.isolation.inprocess import OwnProcess, observed
 from pytest_llem.isolation.launcher import Command, Preparation
 from pytest_llem.isolation.output import OutputLog
@@ -25,6 +26,7 @@ from pytest_llem.isolation.reports import (
     restore_warning,
 )
 from pytest_llem.isolation.worker_input import worker_input
+from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.runs.conductor import Account, Conducted, Task, wall_clock
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_llem.isolation.channel import Message
+    from pytest_llem.isolation.interpreter import Interpreter
     from pytest_llem.isolation.observer import Progress
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import Outcome
@@ -164,7 +167,9 @@ class ItemConductor:
             job = {"config": point.config.model_dump(mode="json")}
             self._config.stash[CHILD] = Child(channel, job)
             reports = run_phases(item, nextitem)
-        conducted = Conducted(observation, observers[0].engine, started_at, None)
+        conducted = Conducted(
+            observation, observers[0].engine, started_at, None, workload=observers[0].workload
+        )
         account = Account(point, *account_of(reports, conducted), item.nodeid)
         return ConductedItem(item, account, conducted, reports, None)
 
@@ -181,16 +186,16 @@ class ItemConductor:
     def _command(self, item: pytest.Item, point: Point, output: Path | None) -> Command:
         config = self._config
         directory = config.invocation_params.dir
-        arguments = [str(argument) for argument in config.invocation_params.args]
-        if config.pluginmanager.has_plugin("pytest_cov"):
-            arguments.append("--no-cov")  # a worker's coverage needs a master; see docs
+        arguments, environment = self._arguments(point)
         here_is_importable = {"", str(directory)} & set(sys.path)
         safe_path = [] if here_is_importable else ["-P"]
         return Command(
             [*safe_path, "-m", "pytest", *arguments],
             directory,
+            environment,
             output=output,
             terminal=self._debugging,
+            directories=(base_temp(config), config.rootpath),
             preparation=self._preparation(item, point),
         )
 
@@ -205,6 +210,24 @@ class ItemConductor:
             experiment=point.config.model_dump(mode="json") if loads_model else None,
         )
 
+    def _there(self, point: Point) -> Interpreter | None:
+        assert point.config is not None  # noqa: S101 - as above
+        return self._conductor.launchers.of(point.config.backend).interpreter
+
+    def _arguments(self, point: Point) -> tuple[list[str], dict[str, str]]:
+        """Our own, as far as they mean something where *point* runs; variables beside them."""
+        config = self._config
+        environment: dict[str, str] = {}
+        arguments = [str(argument) for argument in config.invocation_params.args]
+        there = self._there(point)
+        if there is not None:
+            arguments, environment = arguments_for(config, arguments, there)
+        if config.pluginmanager.has_plugin("pytest_cov") and (
+            there is None or there.has("pytest-cov")
+        ):
+            arguments.append("--no-cov")  # a worker's coverage needs a master; see docs
+        return arguments, environment
+
     def _job(self, item: pytest.Item, point: Point) -> dict[str, Any]:
         assert point.config is not None  # noqa: S101 - as above
         _, separator, names = item.nodeid.partition("::")
@@ -213,6 +236,7 @@ class ItemConductor:
             "argument": f"{item.path}{separator}{names}",
             "basetemp": str(base_temp(self._config) / f"llem-{self._count}"),
             "workerinput": self._worker_input,
+            "contained": self._conductor.launchers.of(point.config.backend).contained,
             "config": point.config.model_dump(mode="json"),
         }
 
@@ -230,6 +254,8 @@ class ItemConductor:
         text = log.end() if log else ""
         if heard.uncollected:
             text = "\n".join(heard.uncollected) + "\n" + text
+        if (there := self._there(item.stash[POINT_KEY])) is not None:
+            text = f"It ran under {there.executable} ({there.python}).\n{text}"
         heard.reports.append(owed_report(item, phase, conducted.ending, deadline_s, text))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.identity import config_hash
 from pytest_llem.config.study import StudyConfig
+from pytest_llem.config.workload import pinned_config
 from pytest_llem.isolation.launcher import Command
 from pytest_llem.isolation.output import OutputLog
 from pytest_llem.isolation.reports import describe
@@ -81,6 +82,7 @@ def run_study(
 
     Raises:
         MeterError: no meter answers what *settings* ask for.
+        ConfigError, IsolationError: an engine has nowhere to run; nothing was started.
         LockError: others use its devices for longer than *settings* allow; as below.
         StoreError: a result cannot be written; those before it are kept.
     """
@@ -88,6 +90,8 @@ def run_study(
     conductor = Conductor(settings)
     points = [_point(study.name, config) for config in study.experiments]
     results = []
+    engines = {config.backend for config in study.experiments}
+    conductor.launchers.prepare(engines, engines)
     with _begun(conductor, points):
         for repeat in range(study.repeats):
             for point in ordered(points, settings.shuffle_seed, repeat):
@@ -103,10 +107,12 @@ def _begun(conductor: Conductor, points: list[Point]) -> Iterator[None]:
     try:
         yield
     finally:
+        conductor.close()
         close_books(conductor.store, conductor.settings)
 
 
 def _point(group: str, config: ExperimentConfig) -> Point:
+    config = pinned_config(config, Path.cwd())
     identity = config_hash(config)
     return Point(group=group, label=identity, config=config, identity=identity)
 

@@ -51,6 +51,10 @@ class Instruments:
         """The meter of the headline."""
         return self.choices[0]
 
+    def devices(self) -> tuple[Device, ...]:
+        """All devices of all meters."""
+        return tuple(device for choice in self.choices for device in choice.devices)
+
     def for_experiment(
         self, config: ExperimentConfig, environ: Mapping[str, str] | None = None
     ) -> Instrument:
@@ -166,6 +170,7 @@ class Observation:
             "read_until_ns": self._sampler.read_until_ns(),
             "model": ModelShape.of(engine),
             "idle": self._idle.found if self._idle else None,
+            "differences": (engine or {}).get("differences") or (),
         }
         parsed = MeasurementMarks.model_validate({**marks, **known})
         if self._steady is not None and parsed.warm_up is not None:

@@ -52,6 +52,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         require_measured=config.getoption("llem_require") == "measured",
         cpu_watts=config.getoption("llem_cpu_watts"),
         isolation=config.getoption("llem_isolation"),
+        container_runtime=config.getoption("llem_container_runtime"),
         timeout_s=timeout_s or None,
         memory_limit_bytes=None if limit is None else bytes_of(limit),
         gates=tuple(config.getoption("llem_gate")),

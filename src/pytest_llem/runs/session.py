@@ -10,7 +10,6 @@ import pytest
 
 from pytest_llem._compat import speak_of
 from pytest_llem.errors import LlemError
-from pytest_llem.isolation.choice import choose_launcher
 from pytest_llem.isolation.reports import restore_warning
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.runs.conductor import Conductor
@@ -47,7 +46,7 @@ class ExperimentSession:
         self._config = config
         self._points = points
         self._settings = settings
-        self.conductor = Conductor(settings, choose_launcher(settings.isolation, self._tell))
+        self.conductor = Conductor(settings, self._tell)
         self.conductor.leasing.tell = teller(config, lambda: self.conductor.store.run_id)
         self._items = ItemConductor(config, self.conductor)
         self._gatekeeper = Gatekeeper(settings, self.conductor.environment, len(points))
@@ -221,6 +220,18 @@ def _interrupt(said: dict[str, Any]) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def engines_of(items: Sequence[pytest.Item]) -> tuple[set[str], set[str]]:
+    """Engines that the experiments among *items* name, and those whose model is loaded."""
+    named, loaded = set(), set()
+    for item in items:
+        point = item.stash.get(POINT_KEY, None)
+        if point is not None and point.config is not None:
+            named.add(point.config.backend)
+            if "model" in getattr(item, "fixturenames", ()):
+                loaded.add(point.config.backend)
+    return named, loaded
+
+
 def prepare(session: pytest.Session) -> None:
     """Register an :class:`ExperimentSession` for the experiments that *session* collected.
 
@@ -232,6 +243,7 @@ def prepare(session: pytest.Session) -> None:
     is_worker = hasattr(config, "workerinput")
     try:
         experiments = ExperimentSession(config, points, settings_of(config), may_wait=not is_worker)
+        experiments.conductor.launchers.prepare(*engines_of(session.items))
     except LlemError as error:
         raise pytest.UsageError(str(error)) from None
     if not is_worker:

@@ -30,6 +30,8 @@ class RunSettings:
     cpu_watts: float | None = None
     """Declared watts per busy core for estimates; ``None`` takes the meter's default."""
     isolation: Isolation = "spawn"
+    container_runtime: str | None = None
+    """``auto``, ``podman`` or ``docker``; ``None`` takes the project's configuration."""
     timeout_s: float | None = None
     """Limit of one experiment in seconds; ``None`` is none."""
     memory_limit_bytes: int | None = None

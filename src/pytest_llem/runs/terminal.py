@@ -36,7 +36,7 @@ def header(conductor: Conductor, config: pytest.Config) -> list[str]:
         return []
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     name, why = described(conductor.instruments.choices)
-    return header_lines(
+    lines = header_lines(
         machine=conductor.environment,
         meter_name=name,
         meter_why=why,
@@ -47,6 +47,7 @@ def header(conductor: Conductor, config: pytest.Config) -> list[str]:
         ),
         unicode=reporter is None or Terminal(reporter).unicode,
     )
+    return [*lines, *(f"llem: {line}" for line in conductor.launchers.described())]
 
 
 def write_summary(summary: Summary, reporter: pytest.TerminalReporter) -> None:

@@ -12,8 +12,6 @@ from instruments.server_double import server_double
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytest.importorskip("aiohttp")
-
 
 @pytest.fixture
 def server() -> Iterator[Callable[..., str]]:

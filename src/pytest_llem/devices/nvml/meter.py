@@ -23,6 +23,7 @@ class NvmlMeter:
     """
 
     name: ClassVar[str] = "nvml"
+    api_version: ClassVar[int] = 1
 
     def __init__(self) -> None:
         self._session: NvmlSession | None = None

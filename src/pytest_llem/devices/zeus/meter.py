@@ -37,6 +37,7 @@ class ZeusMeter:
     """
 
     name: ClassVar[str] = "zeus"
+    api_version: ClassVar[int] = 1
 
     def __init__(self) -> None:
         self._sources: dict[str, ZeusSource] = {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from operator import mul
-from statistics import fmean
+from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.estimator.hidden import share_at
-from pytest_llem.energy.estimator.shape import Kriging
+from pytest_llem.energy.estimator.mixture import LEVEL, Mixture, Normal, half_width_j
+from pytest_llem.energy.estimator.shape import Course, Kriging, bent, rough, smooth
 from pytest_llem.energy.estimator.steps import follow
 
 if TYPE_CHECKING:
@@ -17,32 +18,57 @@ if TYPE_CHECKING:
 
     from pytest_llem.energy.estimator.surroundings import Surroundings
 
-DRIFTS, BENDS, STEPS = 4.0, 0.5, 0.0
-"""Ways in which power may run, by the length of its correlation in periods of the counter:
-smoothly over several refreshes; back and forth; or it stands still and jumps."""
-BELIEF = {DRIFTS: 0.0, BENDS: 0.0, STEPS: -5.0}
-"""Log of what each is believed beforehand."""
-TRUST = {DRIFTS: 1.0, BENDS: 1.7, STEPS: 1.0}
-"""Factors on standard deviations, found by simulation over many curves."""
+COURSES = {
+    "drifts": Course(rough, 4.0),
+    "wavers": Course(rough, 0.5),
+    "flows": Course(smooth, 3.0, has_trend=True),
+    "waves": Course(smooth, 1.0, has_trend=True),
+    "buzzes": Course(bent, 3.0, buzz=0.3),
+}
+"""Ways in which power may run: it changes direction all the time, over several refreshes or
+back and forth within one; it bends slowly, or every refresh; or it hides a fluctuation that is
+faster than all readings."""
+TRUST = {"wavers": 1.7}
+"""Factors on standard deviations, found by simulation over many loads; 1 for the others. What
+alternates from refresh to refresh is explained by wrong ways of averaging almost as well."""
+HIDDEN = {"wavers": 2.0}
+"""Factors on the variance of what fluctuates unseen; 0 for the others. What goes back and forth
+within a refresh is the one course that such a fluctuation, seen at the same share of it every
+time, cannot be told from."""
+STEPS = "steps"
+"""It stands still and jumps."""
+BELIEF = {STEPS: -4.0, "buzzes": 1.0}
+"""Log of what each is believed beforehand; 0 for the others. Few loads hold still between
+readings, so that a hidden fluctuation is what is to be refuted."""
 SAMPLED, WHOLE, LONG = 0.25, 1.0, 10.0
 """What power readings may average over, in periods of their own. Known cards: 25 of 100 ms
 (A100, H100), 100 of 100 ms (Turing, instant readings of others), 1 s in steps of 100 ms
 (A10, H100's average); Yang, Adamek and Armour, arXiv 2312.02741."""
-AVERAGING = {SAMPLED: 0.0, WHOLE: -0.3, LONG: -8.0}
+AVERAGING = {SAMPLED: 0.0, WHOLE: -0.3, LONG: -5.0}
 """Log of what each is believed beforehand; the shortest claims the least."""
-HERE, AROUND = 12.5, 2.0
+HERE, AROUND = 8.0, 1.0
 """Weights of the mean log evidence of a reading, near an edge and near both."""
-HIDDEN = {DRIFTS: 0.2, BENDS: 2.0, STEPS: 0.2}
-"""Factors on the variance of what fluctuates unseen; the better a shape explains the
-readings, the less of them is left to fluctuations."""
+UNSEEN = 1.5
+"""Factor on what a fluctuation is told to hide, found by simulation over many loads: one that
+repeats itself shows only some of itself where readings come at the same share of it."""
+FAST_S = 0.0025
+"""What fluctuates unseen, from one kernel or layer to the next, moves the energy by about what
+is drawn in so much time at most: a square wave of 25 ms between nothing and twice the mean by
+3.6 ms of it, one that does not reach down to nothing by less."""
+PEAK = 2.0
+"""Power inside a refresh is taken to be at most so many times its mean."""
+LEAST_J2 = 1e-10
+"""No energy is known better."""
 FAR = 2.5
 """A way of averaging is dropped that explains readings worse by so much, in log each."""
+SURE = NormalDist().inv_cdf((1 + LEVEL) / 2)
+"""Half-width of the interval of a normal distribution, in standard deviations."""
 
 
 class Shape(NamedTuple):
     """A way in which power may run, and what its readings may average over."""
 
-    length: float
+    course: str
     averaging: float
     """In periods of the power reading; 0 without power readings."""
 
@@ -52,23 +78,17 @@ class Told(NamedTuple):
 
     evidence: float
     """Mean log density of the readings around."""
-    energy_j: float
-    variance_j2: float
-
-
-class Edge(NamedTuple):
-    """Energy from the node before an instant to the instant, and its variance."""
-
-    energy_j: float
-    variance_j2: float
+    energy: Mixture
+    belief: float = 0.0
+    """Log of how far what it takes for granted can be, beside the evidence."""
 
 
 class Inside:
     """A window whose edges lie inside refreshes.
 
-    Two shapes share the judgement: power stands still and jumps, or it bends. Either is
-    weighted by how well it explains the readings around an edge. What fluctuates faster
-    than it is shown cannot be told by any shape; it widens the interval.
+    Several shapes share the judgement: power stands still and jumps, bends, drifts, or hides
+    a fluctuation. Each is weighted by how well it explains the readings around an edge, and
+    the interval is that of all together.
     """
 
     def __init__(self, around: Surroundings, start_ns: int, end_ns: int) -> None:
@@ -89,22 +109,21 @@ class Inside:
         return best.averaging * self._around.power_period_s or None
 
     def energy_j(self) -> tuple[float, float]:
-        """Energy of the window and its standard deviation, in joules."""
+        """Energy of the window in joules, and half of its 95 % interval in units of 1.96."""
         (_, before, _), (_, after, _) = (self._around.interval(t) for t in self._edges_ns)
         start, end = (self._edge(i) for i in (0, 1))
-        energy_j = after.value - before.value + end.energy_j - start.energy_j
+        energy_j = after.value - before.value + end.mean_j - start.mean_j
         both_j2 = math.sqrt(start.variance_j2 * end.variance_j2)
         together = self._around.likeness(*self._edges_ns, both_j2)
-        variance = start.variance_j2 + end.variance_j2 - 2 * together * both_j2
-        return energy_j, math.sqrt(max(variance, 0.0) + self._timing_variance_j2())
+        half_j = half_width_j(start, end, together, self._timing_variance_j2() + LEAST_J2)
+        return energy_j, half_j / SURE
 
     def _candidates(self) -> list[Shape]:
+        courses = [*COURSES, STEPS]
         if not self._around.has_power:
-            return [Shape(length, 0.0) for length in BELIEF]
-        found = [Shape(length, averaging) for averaging in (SAMPLED, WHOLE) for length in BELIEF]
-        if self._around.power_moves_slowly():
-            found += [Shape(DRIFTS, LONG), Shape(BENDS, LONG)]
-        return found
+            return [Shape(course, 0.0) for course in courses]
+        found = [Shape(course, averaging) for averaging in (SAMPLED, WHOLE) for course in courses]
+        return [*found, *(Shape(course, LONG) for course in COURSES)]
 
     def _tell_all(self) -> list[list[Told]]:
         """What each shape says at each edge.
@@ -112,31 +131,43 @@ class Inside:
         Ways of averaging that no reading supports are dropped before paths are followed,
         which is what takes time.
         """
-        smooth = [shape for shape in self._shapes if shape.length != STEPS]
-        bent = {(t, shape): self._tell(t, shape) for t in self._edges_ns for shape in smooth}
-        best = max(told.evidence for told in bent.values())
-        near = {shape.averaging for (_, shape), told in bent.items() if told.evidence > best - FAR}
+        quick = [shape for shape in self._shapes if shape.course != STEPS]
+        found = {(t, shape): self._tell(t, shape) for t in self._edges_ns for shape in quick}
+        best = max(told.evidence for told in found.values())
+        near = {shape.averaging for (_, shape), told in found.items() if told.evidence > best - FAR}
         self._shapes = [shape for shape in self._shapes if shape.averaging in near]
         return [
-            [bent.get((t, shape)) or self._tell(t, shape) for shape in self._shapes]
+            [found.get((t, shape)) or self._tell(t, shape) for shape in self._shapes]
             for t in self._edges_ns
         ]
 
     def _tell(self, at_ns: int, shape: Shape) -> Told:
         averaging_s = shape.averaging * self._around.power_period_s
-        if shape.length == STEPS:
+        if shape.course == STEPS:
             return self._stepped(at_ns, averaging_s)
-        return self._bent(at_ns, shape.length, averaging_s)
+        return self._running(at_ns, shape.course, averaging_s)
 
-    def _bent(self, at_ns: int, length: float, averaging_s: float) -> Told:
-        _, node, _ = self._around.interval(at_ns)
-        at_s = (at_ns - node.time_ns) / 1e9
+    def _running(self, at_ns: int, name: str, averaging_s: float) -> Told:
+        course = COURSES[name]
+        _, a, b = self._around.interval(at_ns)
+        at_s = (at_ns - a.time_ns) / 1e9
         boxes = self._around.boxes(at_ns, averaging_s)
-        fit = Kriging(boxes, length * self._around.period_s)
+        period_s = self._around.period_s
+        fit = Kriging(boxes, course, period_s)
         energy_j, unit_variance = fit.energy_until(at_s)
-        local_w2 = fit.local_scale2_w2(at_s, self._around.period_s / 2)
-        variance_j2 = TRUST[length] ** 2 * unit_variance * local_w2
-        return Told(fit.log_evidence / len(boxes), energy_j, variance_j2)
+        variance_j2 = unit_variance * fit.local_scale2_w2(at_s, period_s / 2)
+        variance_j2 *= TRUST.get(name, 1.0) ** 2
+        share = share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
+        hidden_j2 = share * self._around.hidden_j2(averaging_s)
+        variance_j2 += HIDDEN.get(name, 0.0) * hidden_j2
+        belief = 0.0
+        if course.buzz:
+            variance_j2 = UNSEEN * max(UNSEEN * variance_j2, hidden_j2)
+            mean_w = (b.value - a.value) / (b.time_ns - a.time_ns) * 1e9
+            most_j = FAST_S * mean_w + math.sqrt(LEAST_J2)
+            belief = -fit.buzz_j2 / most_j**2 / 2
+        energy = Mixture((Normal(1.0, energy_j, variance_j2),))
+        return Told(fit.log_evidence / len(boxes), energy, belief)
 
     def _stepped(self, at_ns: int, averaging_s: float) -> Told:
         nodes, windows, at_s = self._around.stretch(at_ns, averaging_s)
@@ -145,42 +176,48 @@ class Inside:
         widths = [b[0] - a[0] for a, b in pairwise(nodes)]
         widths += [window.end_s - window.start_s for window in windows]
         evidence = told.log_evidence + math.fsum(map(math.log, widths))
-        return Told(evidence / len(widths), told.energy_j, TRUST[STEPS] ** 2 * told.variance_j2)
+        return Told(evidence / len(widths), told.energy)
 
     def _weigh(self, told: Sequence[Told]) -> list[float]:
         logs = [
             HERE * one.evidence
             + AROUND * mean
-            + BELIEF[shape.length]
+            + one.belief
+            + BELIEF.get(shape.course, 0.0)
             + AVERAGING.get(shape.averaging, 0.0)
             for one, mean, shape in zip(told, self._means, self._shapes, strict=True)
         ]
         weights = [math.exp(log - max(logs)) for log in logs]
         return [weight / sum(weights) for weight in weights]
 
-    def _edge(self, which: int) -> Edge:
-        at_ns, told, weights = self._edges_ns[which], self._told[which], self._weights[which]
-        energy_j = math.fsum(w * one.energy_j for w, one in zip(weights, told, strict=True))
-        variance = math.fsum(
-            w * (one.variance_j2 + (one.energy_j - energy_j) ** 2)
-            for w, one in zip(weights, told, strict=True)
+    def _edge(self, which: int) -> Mixture:
+        """Energy from the node before an edge to the edge, by all shapes."""
+        told, weights = self._told[which], self._weights[which]
+        most_j2 = self._most_j2(self._edges_ns[which])
+        return Mixture(
+            tuple(
+                Normal(weight * part.weight, part.mean_j, min(part.variance_j2, most_j2))
+                for weight, one in zip(weights, told, strict=True)
+                for part in one.energy.parts
+            )
         )
-        _, a, b = self._around.interval(at_ns)
-        unseen = share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
-        hidden = math.fsum(
-            w * HIDDEN[shape.length] * self._hidden_j2(shape)
-            for w, shape in zip(weights, self._shapes, strict=True)
-        )
-        return Edge(energy_j, variance + unseen * hidden)
 
-    def _hidden_j2(self, shape: Shape) -> float:
-        return self._around.hidden_j2(shape.averaging * self._around.power_period_s)
+    def _most_j2(self, at_ns: int) -> float:
+        """The most that the energy at an instant can vary, so near to a node as it is.
+
+        Power is between nothing and ``PEAK`` times its mean, anywhere with the same chance.
+        """
+        _, a, b = self._around.interval(at_ns)
+        away_ns = min(at_ns - a.time_ns + a.half_ns, b.time_ns - at_ns + b.half_ns)
+        mean_w = (b.value - a.value) / (b.time_ns - a.time_ns)
+        return (PEAK * mean_w * away_ns) ** 2 / 12
 
     def _timing_variance_j2(self) -> float:
         """What it costs not to know exactly when the counter refreshed.
 
         On a regular grid all nodes are misplaced alike, and what that costs at the start
-        it saves at the end; what is left is the period's error and the nodes' own.
+        it saves at the end; what is left is the period's error, the nodes' own, and what
+        power differs from its mean at the very edge.
         """
         slopes: dict[int, float] = {}
         for t_ns, sign in zip(self._edges_ns, (-1.0, 1.0), strict=True):
@@ -197,4 +234,25 @@ class Inside:
             return sum(each) / 3
         together_j = (math.fsum(map(mul, values, column)) for column in zip(*shared, strict=True))
         own_j2 = sum((s * node.jitter_ns) ** 2 for s, node in zip(values, nodes, strict=True))
-        return sum(one**2 for one in together_j) + own_j2
+        return sum(one**2 for one in together_j) + own_j2 + self._unlike_j2()
+
+    def _unlike_j2(self) -> float:
+        """What a misplaced grid costs where power at an edge is unlike that of its refresh.
+
+        Where it is as unlike at the other edge, that cancels.
+        """
+        first, second = (self._unlike_w(t_ns) for t_ns in self._edges_ns)
+        if len(first) != len(second):
+            return 0.0
+        number, _, _ = self._around.interval(self._edges_ns[0])
+        unsure_s = self._around.node(number).half_ns / math.sqrt(3) / 1e9
+        return unsure_s**2 * fmean((b - a) ** 2 for a, b in zip(first, second, strict=True))
+
+    def _unlike_w(self, at_ns: int) -> list[float]:
+        """How far powers that were read next to an instant are from that of its refresh."""
+        (here,) = self._around.means_w(at_ns, 0)
+        if self._around.has_power:
+            near = self._around.samples_near(at_ns, 1)
+        else:
+            near = self._around.means_w(at_ns, 1)
+        return [one.power_w - here.power_w for one in near]

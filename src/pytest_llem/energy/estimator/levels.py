@@ -24,7 +24,7 @@ FRESH = 0.4
 """Chance of a level that was not seen before, where crowds are known."""
 CLEAR = 0.6
 """Share of the readings in crowds from which readings are taken to show plateaus."""
-LEAST_W = 0.05
+LEAST_W = 0.01
 """No power reading is taken to be steadier."""
 LOWER_QUARTILE = 0.319
 """Of the absolute value of a standard normal variable."""

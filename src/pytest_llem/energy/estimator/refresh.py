@@ -229,11 +229,17 @@ class Refreshes:
         return phase_grid(brackets, period_ns) if grid is None and exact else grid
 
     def _snap(self, grid: Grid | None) -> None:
-        """Place each refresh on the last instant of its grid that its own bracket holds."""
+        """Place each refresh on the last instant of its grid that its own bracket holds.
+
+        Unless that lies in the very call that gave the value, and the bracket holds the
+        instant before it too: the value may be of either.
+        """
         if grid is None:
             return
         taken: int | None = None
         for i, own in enumerate(self._refreshes):
+            if self._either(own, grid):
+                continue
             half_ns = grid.half_ns(grid.last_before(own.latest_ns))
             number = grid.last_before(own.latest_ns + half_ns)
             time_ns = grid.instant_ns(number)
@@ -241,6 +247,14 @@ class Refreshes:
                 shared_ns = grid.misplaced_ns(number)
                 self._placed[i] = Placed(time_ns, half_ns, own.value, shared_ns, grid.jitter_ns)
                 taken = number
+
+    @staticmethod
+    def _either(own: Refresh, grid: Grid) -> bool:
+        """Whether a call took so long that its value may be of one of two refreshes."""
+        called_ns = own.latest_ns - own.latest_call_ns
+        before = grid.last_before(called_ns)
+        held = grid.instant_ns(before) > own.earliest_ns
+        return held and grid.last_before(own.latest_ns) > before
 
     def _without_stray(self, refreshes: Sequence[Refresh]) -> list[Refresh]:
         """Without those seen badly between others seen well, where only some are chased."""
@@ -260,11 +274,12 @@ class Refreshes:
 
     def _cut(self, refresh: Refresh) -> Refresh:
         """A value that came in a long pause between polls came with the pause's last refresh."""
-        if self.period_ns is None or refresh.width_ns <= CUT * self.period_ns:
+        if self.period_ns is None:
             return refresh
-        return refresh._replace(
-            earliest_ns=round(refresh.latest_ns - CUT * self.period_ns), earliest_call_ns=0
-        )
+        longest_ns = round(CUT * self.period_ns) + refresh.latest_call_ns
+        if refresh.width_ns <= longest_ns:
+            return refresh
+        return refresh._replace(earliest_ns=refresh.latest_ns - longest_ns, earliest_call_ns=0)
 
     def _place(self, number: int) -> Placed:
         own = self._refreshes[number]

@@ -1,11 +1,12 @@
 """How power runs inside a refresh: estimated from the readings around, with its uncertainty.
 
 A counter says how much energy went into each refresh, not how it was spread. Power
-is taken as a random function of time whose covariance falls off exponentially, and
-the energy up to an instant inside a refresh is its best linear prediction from the
-energies of the refreshes around and the power readings (kriging; Matheron 1963,
-ordinary kriging with a weakly known mean). The scale of the variation is not assumed
-but measured, near the instant, by how badly each reading is predicted by the others.
+is taken as a random function of time, and the energy up to an instant inside a refresh
+is its best linear prediction from the energies of the refreshes around and the power
+readings (kriging; Matheron 1963, ordinary kriging with a weakly known mean). The scale
+of the variation is not assumed but measured, near the instant, by how badly each reading
+is predicted by the others. How smooth the function is, and whether something faster than
+all readings lies on it, is for whoever compares the evidence.
 """
 
 from __future__ import annotations
@@ -15,12 +16,50 @@ from operator import mul
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 WEAK_MEAN = 100.0
 """Variance of the unknown mean power, in units of the variance around it."""
+WEAK_TREND = 100.0
+"""The same of an unknown slope, for smooth power, per period squared."""
 LEAST_SCALE_W = 0.05
 """Variation below this is noise to every model alike, in watts."""
+
+
+ROUNDING = 1e-10
+"""Share of each variance that rounding may spoil."""
+FASTEST_S = 0.0005
+"""What is faster than all readings is forgotten after so long."""
+
+
+def rough(away: float) -> float:
+    """Twice integrated ``exp(-x)``: power that changes direction at every instant."""
+    return math.exp(-away) + away - 1.0
+
+
+def bent(away: float) -> float:
+    """Twice integrated ``(1 + x) exp(-x)``: power that has a slope (Matérn, 3/2)."""
+    return 2 * away - 3 + (3 + away) * math.exp(-away)
+
+
+def smooth(away: float) -> float:
+    """Twice integrated ``(1 + x + x²/3) exp(-x)``: power that bends slowly (Matérn, 5/2)."""
+    return 8 / 3 * away - 5 + (5 + 7 / 3 * away + away * away / 3) * math.exp(-away)
+
+
+class Course(NamedTuple):
+    """How power is taken to run, in periods of the counter."""
+
+    integral: Callable[[float], float]
+    """The function whose second derivative is the covariance, for a length of 1."""
+    length: float
+    """Of the correlation."""
+    has_trend: bool = False
+    """Whether it may rise or fall all along."""
+    buzz: float = 0.0
+    """Variance, in units of that of power, of the integral of something faster than all
+    readings: stationary and all but independent from one instant to another, so that it
+    shows in the energy between two instants and never adds up."""
 
 
 class Box(NamedTuple):
@@ -34,10 +73,12 @@ class Box(NamedTuple):
 
 
 class Kriging:
-    """Power around one instant, for one length of correlation."""
+    """Power around one instant, for one course that it may take."""
 
-    def __init__(self, boxes: Sequence[Box], length_s: float) -> None:
-        self._boxes, self._length_s = boxes, length_s
+    def __init__(self, boxes: Sequence[Box], course: Course, period_s: float) -> None:
+        self._boxes, self._course, self._period_s = boxes, course, period_s
+        self._length_s = course.length * period_s
+        self._buzz_s2 = course.buzz * period_s * period_s
         widths = [box.end_s - box.start_s for box in boxes]
         exact = [i for i, box in enumerate(boxes) if box.noise < 0.01] or range(len(boxes))  # noqa: PLR2004
         self._mean_w = sum(boxes[i].energy_j for i in exact) / sum(widths[i] for i in exact)
@@ -46,7 +87,7 @@ class Kriging:
         self._lower = lower
         self._white = [sum(map(mul, row, residuals)) for row in lower]
         square = sum(white * white for white in self._white)
-        self.scale2_w2 = square / len(boxes)
+        self.scale2_w2: float = square / len(boxes)
         """Variance of power that the readings suggest, in W²."""
         self.log_evidence = -0.5 * (
             len(boxes) * (math.log(math.tau * (self.scale2_w2 + LEAST_SCALE_W**2)) + 1)
@@ -54,6 +95,11 @@ class Kriging:
             - 2 * sum(map(math.log, widths))
         )
         """Log of the density of the readings, in powers, at the likeliest scale."""
+
+    @property
+    def buzz_j2(self) -> float:
+        """Variance that the readings suggest of the integral of what is faster than they."""
+        return self._buzz_s2 * self.scale2_w2
 
     def energy_until(self, at_s: float) -> tuple[float, float]:
         """Energy from 0 to *at_s* in joules, and its variance for power of unit variance."""
@@ -87,24 +133,33 @@ class Kriging:
             for i, box in enumerate(boxes)
         ]
         for i, (box, width) in enumerate(zip(boxes, widths, strict=True)):
-            rows[i][i] += box.noise * width * width
+            rows[i][i] += box.noise * width * width + ROUNDING * rows[i][i]
         return rows
 
     def _covariance(self, a: Box, b: Box) -> float:
-        mean = WEAK_MEAN * (a.end_s - a.start_s) * (b.end_s - b.start_s)
+        (a_start, a_end, *_), (b_start, b_end, *_) = a, b
+        known = WEAK_MEAN * (a_end - a_start) * (b_end - b_start)
+        if self._course.has_trend:
+            moment = (
+                (a_end - a_start) * (a_end + a_start) * (b_end - b_start) * (b_end + b_start) / 4
+            )
+            known += WEAK_TREND * moment / self._period_s**2
         integral = self._integral
         return (
-            mean
-            + integral(a.end_s - b.start_s)
-            - integral(a.start_s - b.start_s)
-            - integral(a.end_s - b.end_s)
-            + integral(a.start_s - b.end_s)
+            known
+            + integral(a_end - b_start)
+            - integral(a_start - b_start)
+            - integral(a_end - b_end)
+            + integral(a_start - b_end)
         )
 
     def _integral(self, lag_s: float) -> float:
-        """The function whose second derivative is ``exp(-|lag| / length)``."""
+        """The function whose second derivative is the covariance of power."""
         away = abs(lag_s) / self._length_s
-        return self._length_s * self._length_s * (math.exp(-away) + away - 1.0)
+        smoothly = self._length_s * self._length_s * self._course.integral(away)
+        if not self._buzz_s2:
+            return smoothly
+        return smoothly - self._buzz_s2 * math.exp(-abs(lag_s) / FASTEST_S)
 
 
 def _inverse_factor(rows: list[list[float]]) -> tuple[list[list[float]], float]:

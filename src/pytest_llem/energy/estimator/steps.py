@@ -15,6 +15,8 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.energy.estimator.mixture import Mixture, Normal
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -61,8 +63,8 @@ class Told(NamedTuple):
     """The energy from the node before the instant to the instant."""
 
     log_evidence: float
-    energy_j: float
-    variance_j2: float
+    energy: Mixture
+    """Of what each path says."""
 
 
 class Path:
@@ -279,8 +281,8 @@ def _told(paths: Sequence[Path]) -> Told:
     evidence = top + math.log(math.fsum(math.exp(path.log - top) for path in paths))
     weights = [math.exp(DISTRUST * (path.log - top)) for path in paths]
     total = math.fsum(weights)
-    energy_j = math.fsum(w * path.g for w, path in zip(weights, paths, strict=True)) / total
-    spread = math.fsum(
-        w * (path.gg + (path.g - energy_j) ** 2) for w, path in zip(weights, paths, strict=True)
+    told = (
+        Normal(weight / total, path.g, max(path.gg, 0.0))
+        for weight, path in zip(weights, paths, strict=True)
     )
-    return Told(evidence, energy_j, max(spread / total, 0.0))
+    return Told(evidence, Mixture(tuple(told)))

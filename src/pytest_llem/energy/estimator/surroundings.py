@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from functools import cached_property
-from itertools import pairwise
 from operator import mul
-from statistics import fmean, median
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_llem.energy.estimator.hidden import hidden_variance_j2
@@ -41,10 +40,15 @@ SLIP_S = 0.002
 how far each is off is known to ``Sample.half_ns``."""
 MOST_SLIP = 0.3
 """The same at most, in periods: beyond that a reading tells nothing of when power jumped."""
-LEAST_W, LEAST_J2 = 0.05, 1e-6
+SAME = 0.1
+"""A power reading over the same time as a refresh of the counter, to so much of a period,
+says nothing new; counted twice, what was read once would seem well predicted."""
+LEAST_J2 = 1e-6
 """No reading is taken to be finer."""
 LEAST_WINDOW = 0.2
 """A power reading whose window is cut to less is left out."""
+AT_NODE = 1e-4
+"""Instants so near to a node, in refreshes, are taken to be at it."""
 STRICT = 5.0
 """How strictly readings must be alike for errors to be."""
 
@@ -117,7 +121,9 @@ class Surroundings:
             end_s = (b.time_ns - origin.time_ns) / SECOND_NS
             boxes.append(Box(start_s, end_s, b.value - a.value, COUNTER_NOISE))
         if averaging_s:
-            boxes += self._power_boxes(at_ns, origin.time_ns, averaging_s)
+            power = self._power_boxes(at_ns, origin.time_ns, averaging_s)
+            near_s = SAME * self.period_s
+            boxes += [box for box in power if not any(_same(box, own, near_s) for own in boxes)]
         return boxes
 
     def stretch(
@@ -141,8 +147,8 @@ class Surroundings:
         """How far readings scatter on a plateau, and at an uncertain jump."""
         _, node, _ = self.interval(at_ns)
         levels = self.levels
-        mixed_j = levels.spread_w * node.half_ns / SECOND_NS
-        ripple_j = (levels.mean_ripple_w + LEAST_W) * self.period_s
+        mixed_j = levels.spread_w * _own_ns(node) / SECOND_NS
+        ripple_j = levels.mean_ripple_w * self.period_s
         power_w = max(levels.power_ripple_w, levels.mean_ripple_w, 0.02 * levels.spread_w)
         power_j = power_w * (averaging_s or 1.0)
         return Noise(mixed_j**2 + ripple_j**2, power_j**2 + LEAST_J2, self._slip_s(at_ns))
@@ -190,7 +196,9 @@ class Surroundings:
         if not scale or not variance_j2:
             return 0.0
         alike = math.fsum(map(mul, first, second)) / scale
-        low, high = sorted(min(max(self._share(t), 0.01), 0.99) for t in (start_ns, end_ns))
+        low, high = sorted(
+            min(max(self._share(t), AT_NODE), 1 - AT_NODE) for t in (start_ns, end_ns)
+        )
         bridge = low * (1 - high) / math.sqrt(low * (1 - low) * high * (1 - high))
         most_j = self.levels.spread_w * (high - low) * self.period_s
         apart = min(1 - bridge, most_j**2 / (2 * variance_j2))
@@ -213,10 +221,6 @@ class Surroundings:
         """Power readings on either side of an instant."""
         after = bisect_left(self._times_ns, at_ns)
         return self._samples[max(after - reach, 0) : after + reach]
-
-    def power_moves_slowly(self) -> bool:
-        """Whether power readings change far less than the mean power between nodes does."""
-        return _moves(self._samples) < 0.25 * _moves(self._means)
 
     @cached_property
     def _means(self) -> list[Sample]:
@@ -291,7 +295,11 @@ class Surroundings:
         return boxes
 
 
-def _moves(samples: Sequence[Sample]) -> float:
-    """Mean square of the change from one to the next."""
-    steps = [(b.power_w - a.power_w) ** 2 for a, b in pairwise(samples)]
-    return fmean(steps) if steps else 0.0
+def _same(one: Box, other: Box, near_s: float) -> bool:
+    starts_s, ends_s = abs(one.start_s - other.start_s), abs(one.end_s - other.end_s)
+    return max(starts_s, ends_s) < near_s
+
+
+def _own_ns(node: Placed) -> float:
+    """How far a node may lie from where its neighbours say; on a grid all are misplaced alike."""
+    return node.half_ns if node.misplaced_ns is None else node.jitter_ns

@@ -19,7 +19,7 @@ from pytest_llem.errors import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from pytest_llem.config.openai import OpenaiOptions
+    from pytest_llem.config.engines.openai import OpenaiOptions
     from pytest_llem.workloads.request import Request
 
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""ONNX Runtime GenAI as an engine of pytest-llem."""

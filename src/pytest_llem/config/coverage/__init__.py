@@ -1,0 +1,1 @@
+"""Which parameters of the engines an experiment can set, against committed lists of them all."""

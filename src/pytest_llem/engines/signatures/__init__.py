@@ -1,0 +1,1 @@
+"""What the engines themselves say that they can be told."""

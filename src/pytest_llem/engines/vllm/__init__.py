@@ -1,0 +1,1 @@
+"""vLLM: offline through ``LLM``, or streaming through ``AsyncLLM``."""

@@ -1,0 +1,1 @@
+"""Children in containers, by the command line that Podman and Docker share."""

@@ -1,0 +1,119 @@
+"""Prompts of a file with one JSON object a line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pytest_llem.errors import ConfigError
+from pytest_llem.workloads.texts import Line, requests_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.config.workload import WorkloadConfig
+    from pytest_llem.workloads.request import Request, Tokenizer
+
+
+class JsonlWorkload:
+    """Requests whose texts, and output lengths if it has them, come from a JSONL file."""
+
+    name: ClassVar[str] = "jsonl"
+    api_version: ClassVar[int] = 1
+
+    def requests(self, config: ExperimentConfig, tokenizer: Tokenizer) -> list[Request]:
+        """The requests of one pass.
+
+        Raises:
+            ConfigError: the file cannot be read, is another than when the experiment was
+                planned, or has a line that cannot be used, whose number is given.
+        """
+        return list(islice(self.endless(config, tokenizer), config.batch_size))
+
+    def endless(self, config: ExperimentConfig, tokenizer: Tokenizer) -> Iterator[Request]:
+        """Those of the first pass, and further ones like them.
+
+        Raises:
+            ConfigError: as :meth:`requests`.
+        """
+        return requests_of(read_lines(config.workload), config, tokenizer)
+
+
+def read_lines(workload: WorkloadConfig) -> list[Line]:
+    """The prompts of the file that *workload* names; empty lines are passed over.
+
+    Raises:
+        ConfigError: as for :meth:`JsonlWorkload.requests`.
+    """
+    content = read_pinned(workload)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{workload.path}, line {number}: is no UTF-8.") from None
+    lines = list(_lines(text, workload))
+    if not lines:
+        raise ConfigError(f"{workload.path} has no prompts. Write one JSON object a line.")
+    return lines
+
+
+def read_pinned(workload: WorkloadConfig) -> bytes:
+    """Content of the workload's file, which must be what it was when experiments were planned.
+
+    Raises:
+        ConfigError: there is none, it cannot be read, or it has changed.
+    """
+    if workload.path is None:
+        raise ConfigError(f"workload.source={workload.source!r} needs workload.path.")
+    try:
+        content = Path(workload.path).read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"workload.path={workload.path!r} cannot be read: {error.strerror}. A relative path is "
+            "looked for beside the test file that names it."
+        ) from None
+    if workload.sha256 not in {None, hashlib.sha256(content).hexdigest()}:
+        raise ConfigError(
+            f"{workload.path} is not the file that the experiment was planned with: its SHA-256 is "
+            f"not {workload.sha256}. Start again, or correct workload.sha256."
+        )
+    return content
+
+
+def line_of(value: Any, where: str, workload: WorkloadConfig) -> Line:
+    """A line or row as a prompt.
+
+    Raises:
+        ConfigError: it has no text, or an output length that is none.
+    """
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: must be a JSON object, not {type(value).__name__}.")
+    text = value.get(workload.field)
+    if not isinstance(text, str) or not text:
+        known = ", ".join(map(repr, value)) or "none"
+        raise ConfigError(
+            f"{where}: needs a text in {workload.field!r}; its fields are: {known}. "
+            "Name another one with workload.field."
+        )
+    output = value.get(workload.output_field)
+    if output is not None and (type(output) is not int or output < 1):
+        raise ConfigError(
+            f"{where}: {workload.output_field!r} must be a whole number from 1, not {output!r}."
+        )
+    return Line(where, text, output)
+
+
+def _lines(text: str, workload: WorkloadConfig) -> Iterator[Line]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        where = f"{workload.path}, line {number}"
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise ConfigError(f"{where}: is no JSON: {error}.") from None
+        yield line_of(value, where, workload)

@@ -1,0 +1,85 @@
+"""Stated intervals hold the truth, and are no wider than they have to be."""
+
+from __future__ import annotations
+
+import random
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from instruments.curves import Constant, Piece, Pieces, Sine, Square
+from instruments.recordings import MS, SECOND, Sensor, recorded
+from pytest_llem.energy.estimator.window import estimate_window
+
+if TYPE_CHECKING:
+    from instruments.curves import Curve
+
+START_NS = 1_000 * SECOND
+"""When virtual time begins."""
+RECORDED_S = 13
+WINDOWS = 8
+"""Of each recording."""
+LENGTHS_S = (0.5, 1.0, 2.0)
+
+
+class Window(NamedTuple):
+    """Relative to the true energy."""
+
+    error: float
+    stated: float
+
+
+def loads(rng: random.Random) -> list[Curve]:
+    """Steady, fast, slow, rising, bursting and waving."""
+    phase_ns = rng.randrange(2 * SECOND)
+    burst = (Piece(1300 * MS, 120.0), Piece(180 * MS, 680.0), Piece(420 * MS, 250.0))
+    ramp = (Piece(2000 * MS, 100.0, 700.0), Piece(2000 * MS, 700.0, 100.0))
+    squares = [
+        Square(low_w=150.0, high_w=600.0, period_ns=period * MS, phase_ns=phase_ns)
+        for period in (30, 200, 1000)
+    ]
+    wave = Sine(middle_w=350.0, amplitude_w=200.0, period_ns=1700 * MS, phase_ns=phase_ns)
+    return [Constant(400.0), *squares, Pieces(ramp, phase_ns), Pieces(burst, phase_ns), wave]
+
+
+def cards(rng: random.Random) -> list[Sensor]:
+    """Counters of 20 and 100 ms; power of a part of a refresh, or of all of it."""
+    return [
+        Sensor(
+            refresh_ns=period_ms * MS,
+            phase_ns=rng.randrange(period_ms * MS),
+            power_refresh_ns=period_ms * MS,
+            power_phase_ns=rng.randrange(period_ms * MS),
+            averaging_ns=averaging_ms * MS,
+        )
+        for period_ms, averaging_ms in ((100, 25), (100, 100), (20, 10))
+    ]
+
+
+@pytest.fixture(scope="module")
+def windows() -> list[Window]:
+    found = []
+    rng = random.Random(7)  # noqa: S311 - a simulation
+    for seed, load in enumerate(loads(rng)):
+        for card in cards(rng):
+            trace = recorded(load, card, seconds=RECORDED_S, seed=seed)
+            for number in range(WINDOWS):
+                length_ns = round(LENGTHS_S[number % len(LENGTHS_S)] * SECOND)
+                start_ns = START_NS + rng.randrange(4 * SECOND, RECORDED_S * SECOND - 6 * SECOND)
+                told = estimate_window(trace, start_ns, start_ns + length_ns)
+                truth_j = load.energy_j(start_ns, start_ns + length_ns)
+                assert told.energy_j is not None
+                assert told.uncertainty_j is not None
+                error = abs(told.energy_j - truth_j) / truth_j
+                found.append(Window(error, told.uncertainty_j / truth_j))
+    return found
+
+
+def test_they_hold_the_truth_in_95_percent_of_windows(windows: list[Window]) -> None:
+    assert sum(window.error <= window.stated for window in windows) >= 0.95 * len(windows)
+
+
+def test_they_are_sharp(windows: list[Window]) -> None:
+    sharpness = median(w.stated for w in windows) / median(w.error for w in windows)
+    assert sharpness <= 6.5
