@@ -94,7 +94,7 @@ def _check(result: dict[str, Any]) -> None:
     assert traffic["failed"] == 0
     assert traffic["counted_by"] == {"usage": traffic["served"]}
     assert {reason for one in found["windows"] for reason in one["finish_reasons"]} == {"length"}
-    assert traffic["ttft"]["p50_s"] < traffic["e2e"]["p50_s"]
+    assert found["latencies"]["ttft"]["p50_s"] < found["latencies"]["e2e"]["p50_s"]
     assert found["valid"]
     assert found["energy_j"] > 0
     engine = result["engine"]

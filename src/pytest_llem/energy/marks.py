@@ -45,9 +45,6 @@ class Served(Mark):
 
     requests: tuple[RequestMark, ...]
     """Those that ended in it."""
-    gap_counts: dict[int, int] = {}
-    """How many gaps between pieces of answers were how long, by the number of the bin
-    (:mod:`pytest_llem.energy.gaps`); those of requests that were served."""
     in_flight: int
     """Requests that were sent and not answered yet when the pass ended."""
 
@@ -73,7 +70,8 @@ class Pass(Mark):
     """When the last of them had its first token; ``None`` is unknown."""
     latencies: dict[LatencyKind, Bins] = {}
     """Latencies of its requests in the bins of :mod:`pytest_llem.energy.latency`; a kind that is
-    not known of all of them is not there."""
+    not known of all of them is not there. Of traffic they are the gaps between pieces of answers
+    that were served; the others follow from ``served``."""
     batching: Batching | None = None
     """Whether requests start and end together or come and go; ``None`` is unknown."""
     served: Served | None = None

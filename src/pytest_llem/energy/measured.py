@@ -138,21 +138,11 @@ class TotalFigures(Figures):
     """By which each of the scopes was read."""
 
 
-class Latency(Inferred):
-    """How long something took, over requests or gaps, in seconds."""
-
-    mean_s: float
-    p50_s: float
-    p90_s: float
-    p95_s: float
-    p99_s: float
-    max_s: float
-
-
 class TrafficFigures(Inferred):
     """What clients saw of a server, over the windows of the whole.
 
-    Latencies count from when a request was due, so that waiting for a busy client is no gain.
+    How long it took is in the measurement's ``latencies``. They count from when a request was
+    due, so that waiting for a busy client is no gain.
     """
 
     loop: Literal["closed", "open"]
@@ -176,16 +166,6 @@ class TrafficFigures(Inferred):
     """Requests under way, as the mean over the ends of passes."""
     queue_grew: bool | None
     """Whether requests came faster than they were served; ``None`` for a closed loop."""
-    ttft: Latency | None
-    """To the first token."""
-    itl: Latency | None
-    """Between pieces of an answer, each gap by itself; exact to half a percent."""
-    tpot: Latency | None
-    """A token after the first one, as a request's mean."""
-    e2e: Latency | None
-    """To the last token."""
-    lateness: Latency | None
-    """From when requests were due to when they were sent, in an open loop."""
 
 
 class Measured(Figures):
@@ -218,9 +198,8 @@ class Measured(Figures):
     """``None`` where no two scopes can be added."""
     traffic: TrafficFigures | None = None
     """``None`` if requests came as batches."""
-
     latencies: Latencies | None = None
-    """Percentiles of queue, first token and gaps; ``None`` where the engine does not say."""
+    """Percentiles over requests and gaps; ``None`` where the engine does not say."""
 
     @property
     def estimated(self) -> bool:

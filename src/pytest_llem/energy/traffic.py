@@ -8,13 +8,14 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.failures import failures_in
-from pytest_llem.energy.gaps import latency_of, latency_of_gaps
+from pytest_llem.energy.latency import binned
 from pytest_llem.energy.measured import TrafficFigures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llem.config.traffic import TrafficConfig
+    from pytest_llem.energy.latency import Bins, Latencies, LatencyKind
     from pytest_llem.energy.marks import MeasurementMarks, Pass, RequestMark, Served, WindowMark
     from pytest_llem.energy.measured import WindowSample
 
@@ -30,10 +31,18 @@ def traffic_of(marks: MeasurementMarks, samples: Sequence[WindowSample]) -> Traf
     """Figures over the valid windows of the whole, over all if none is; ``None`` for batches."""
     if marks.traffic is None:
         return None
+    windows = windows_that_count(marks, samples)
+    return _figures(marks.traffic, windows) if windows else None
+
+
+def windows_that_count(
+    marks: MeasurementMarks, samples: Sequence[WindowSample]
+) -> list[WindowMark]:
+    """The valid windows of the whole; of traffic all if none is, so that failures can be seen."""
     whole = [mark for mark in marks.windows if mark.phase == "whole"]
     valid = {(one.phase, one.index) for one in samples if one.valid}
-    windows = [mark for mark in whole if (mark.phase, mark.index) in valid] or whole
-    return _figures(marks.traffic, windows) if windows else None
+    found = [mark for mark in whole if (mark.phase, mark.index) in valid]
+    return whole if marks.traffic is not None and not found else found
 
 
 def _figures(asked: TrafficConfig, windows: Sequence[WindowMark]) -> TrafficFigures:
@@ -43,9 +52,6 @@ def _figures(asked: TrafficConfig, windows: Sequence[WindowMark]) -> TrafficFigu
     good = [request for request in requests if request.failure is None]
     seconds = math.fsum((mark.end_ns - mark.start_ns) / 1e9 for mark in windows)
     within = sum(_within(asked, request) for request in good) if asked.has_slo else None
-    gaps: Counter[int] = Counter()
-    for one in served:
-        gaps.update(one.gap_counts)
     opened = asked.rate_per_s is not None
     failures = failures_in(passes)
     return TrafficFigures(
@@ -61,14 +67,28 @@ def _figures(asked: TrafficConfig, windows: Sequence[WindowMark]) -> TrafficFigu
         counted_by=dict(Counter(request.counted_by or "unknown" for request in good)),
         in_flight_mean=sum(one.in_flight for one in served) / len(served) if served else None,
         queue_grew=_grew(windows) if opened else None,
-        ttft=latency_of(s for one in good if (s := _ttft_s(one)) is not None),
-        itl=latency_of_gaps(gaps),
-        tpot=latency_of(s for one in good if (s := _tpot_s(one)) is not None),
-        e2e=latency_of(_e2e_s(one) for one in good),
-        lateness=latency_of((one.sent_ns - one.due_ns) / 1e9 for one in requests)
-        if opened
-        else None,
     )
+
+
+def latencies_in(done: Pass, *, opened: bool) -> Mapping[LatencyKind, Bins]:
+    """Latencies of a pass of traffic in bins: its gaps, and what its requests say.
+
+    Args:
+        done: the pass.
+        opened: whether requests had instants at which they were due.
+    """
+    if done.served is None:
+        return done.latencies
+    requests = done.served.requests
+    good = [one for one in requests if one.failure is None]
+    seconds: dict[LatencyKind, list[float | None]] = {
+        "ttft": [_ttft_s(one) for one in good],
+        "tpot": [_tpot_s(one) for one in good],
+        "e2e": [_e2e_s(one) for one in good],
+        "lateness": [_lateness_s(one) for one in requests] if opened else [],
+    }
+    known = {kind: [s for s in values if s is not None] for kind, values in seconds.items()}
+    return {**done.latencies, **{kind: binned(values) for kind, values in known.items() if values}}
 
 
 def _within(asked: TrafficConfig, one: RequestMark) -> bool:
@@ -93,6 +113,10 @@ def _tpot_s(one: RequestMark) -> float | None:
 
 def _e2e_s(one: RequestMark) -> float:
     return (one.end_ns - one.due_ns) / 1e9
+
+
+def _lateness_s(one: RequestMark) -> float:
+    return (one.sent_ns - one.due_ns) / 1e9
 
 
 def _offered_per_s(windows: Sequence[WindowMark]) -> float | None:
@@ -128,7 +152,7 @@ def _served(passes: Sequence[Pass]) -> list[Served]:
     return [one.served for one in passes if one.served is not None]
 
 
-def traffic_warnings(figures: TrafficFigures | None) -> Iterator[str]:
+def traffic_warnings(figures: TrafficFigures | None, latencies: Latencies | None) -> Iterator[str]:
     """What a reader of the figures has to know."""
     if figures is None:
         return
@@ -138,9 +162,10 @@ def traffic_warnings(figures: TrafficFigures | None) -> Iterator[str]:
             f"{figures.served_per_s or 0:.4g} per second), so that latencies only say for how long "
             "that went on: lower traffic.rate_per_s"
         )
-    if figures.lateness is not None and figures.lateness.p99_s > LATE_S:
+    lateness = None if latencies is None else latencies.lateness
+    if lateness is not None and lateness.p99_s > LATE_S:
         yield (
-            f"one request in a hundred was sent {figures.lateness.p99_s * 1e3:.3g} ms late or more: "
+            f"one request in a hundred was sent {lateness.p99_s * 1e3:.3g} ms late or more: "
             "this machine is too busy for the rate"
         )
     if unknown := figures.counted_by.get("unknown"):

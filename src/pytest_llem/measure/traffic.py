@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.energy.gaps import gap_counts
+from pytest_llem.energy.latency import binned
 from pytest_llem.energy.marks import Pass, RequestMark, Served
 from pytest_llem.errors import ConfigError, EngineError
 from pytest_llem.measure.work import Loads
@@ -158,6 +158,9 @@ def resolved(config: ExperimentConfig) -> TrafficConfig:
 def _pass_of(ended: Sequence[ServedRequest], start_ns: int, end_ns: int, in_flight: int) -> Pass:
     good = [one for one in ended if one.failure is None]
     first = [one.chunk_ns[0] for one in good if one.chunk_ns]
+    gaps = binned(
+        (later - earlier) / 1e9 for one in good for earlier, later in pairwise(one.chunk_ns)
+    )
     reasons = Counter(one.failure or one.finish_reason or "abort" for one in ended)
     return Pass(
         start_ns=start_ns,
@@ -171,9 +174,9 @@ def _pass_of(ended: Sequence[ServedRequest], start_ns: int, end_ns: int, in_flig
         first_token_ns=min(first, default=None),
         prefill_end_ns=max(first, default=None),
         batching="continuous",
+        latencies={"itl": gaps} if gaps else {},
         served=Served(
             requests=tuple(map(_mark_of, ended)),
-            gap_counts=dict(gap_counts(one.chunk_ns for one in good)),
             in_flight=in_flight,
         ),
     )
