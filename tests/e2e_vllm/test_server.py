@@ -13,8 +13,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest.importorskip("aiohttp")
-
 ROOT = Path(__file__).parents[2]
 OPTIONS = (
     "--enforce-eager --max-model-len 1024 --dtype float32 --no-enable-prefix-caching "

@@ -18,5 +18,5 @@ ENGINES: Registry[type[Engine]] = Registry(
         "vllm": "pytest_llem.engines.vllm.engine:VllmEngine",
     },
     Contract("pytest_llem.engines.engine:Engine"),
-    needs={"openai": ("aiohttp",), "transformers": ("torch", "transformers"), "vllm": ("vllm",)},
+    needs={"transformers": ("torch", "transformers"), "vllm": ("vllm",)},
 )

@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_llem.energy.latency import ACCURACY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
     Server = Callable[..., str]
     Measured = Callable[..., tuple[pytest.RunResult, dict[str, Any]]]
     MeasuredAll = Callable[..., tuple[pytest.RunResult, dict[str, dict[str, Any]]]]
-
-pytest.importorskip("aiohttp")
 
 SOON = "--llem-set=openai.stall_timeout_s=0.3"
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     Measured = Callable[..., tuple[pytest.RunResult, dict[str, Any]]]
     MeasuredAll = Callable[..., tuple[pytest.RunResult, dict[str, dict[str, Any]]]]
 
-pytest.importorskip("aiohttp")
-
 DOUBLE = Path(server_double.__file__).resolve()
 FREE = "http://127.0.0.1:0/v1"
 

@@ -1,65 +1,36 @@
-"""Requests over HTTP, in an event loop that has a thread of its own."""
+"""Requests to one server over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import threading
 import time
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
-from pytest_llem.engines.openai.answer import SHOWN, Answer, AnswerError, message_of
-from pytest_llem.engines.openai.events import EventParser
+from pytest_llem.engines.openai.answer import AnswerError, message_of
+from pytest_llem.engines.openai.connection import OK, Exchange
+from pytest_llem.engines.openai.patience import Patience
+from pytest_llem.engines.openai.pool import Pool
+from pytest_llem.engines.openai.streamed import Streamed
 from pytest_llem.engines.served import ServedRequest
-from pytest_llem.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Mapping
 
-    from pytest_llem.config.engines.openai import OpenaiOptions
+    from pytest_llem.config.engines import OpenaiOptions
+    from pytest_llem.engines.openai.answer import Answer
+    from pytest_llem.engines.openai.connection import Connection
+    from pytest_llem.engines.openai.departures import Departures
     from pytest_llem.workloads.request import Request
 
-T = TypeVar("T")
-OK = 200
-PRIORITY = -10
-"""Niceness of the thread that sends: late requests are other arrivals than those asked for."""
-LONGEST_ERROR_BYTES = 1 << 16
-
-
-class EventLoop:
-    """An event loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="llem-requests", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What *work* comes to; it is given up if waiting for it is interrupted."""
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def close(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
-
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):  # without the right to it, it takes its turn
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PRIORITY)
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+GET_S = 5.0
+"""How long a server may take over what it says of itself."""
+ASKED = {"Accept": "text/event-stream", "Content-Type": "application/json"}
 
 
 class Client:
-    """Speaks with one server."""
+    """Speaks with one server; all but :meth:`message` belongs to one event loop."""
 
     def __init__(
         self,
@@ -68,75 +39,113 @@ class Client:
         api_key: str | None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """Raises MissingExtraError where aiohttp is not installed."""
-        self._http = http_library()
-        self._options, self.base_url, self.clock = options, base_url.rstrip("/"), clock
-        self._headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        self.base_url, self.clock = base_url.rstrip("/"), clock
+        self.in_flight = 0
+        """Requests that were sent and are not answered yet."""
+        self._patience = Patience(options.stall_timeout_s, options.request_timeout_s, clock)
+        self._pool = Pool(self.base_url, options.connect_timeout_s, clock)
+        host = urlsplit(base_url).netloc
+        self._fields = {
+            "Host": host if host.isascii() else host.encode("idna").decode(),
+            "User-Agent": "pytest-llem",
+            "Accept-Encoding": "identity",
+        }
         if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
-        self._session: Any = None
-
-    async def open(self) -> None:
-        """Has to be done within the event loop."""
-        options, http = self._options, self._http
-        timeout = http.ClientTimeout(
-            total=options.request_timeout_s,
-            sock_connect=options.connect_timeout_s,
-            sock_read=options.stall_timeout_s,
-        )
-        connector = http.TCPConnector(limit=0, keepalive_timeout=30)
-        self._session = http.ClientSession(
-            connector=connector, timeout=timeout, headers=self._headers, trust_env=False
-        )
+            self._fields["Authorization"] = f"Bearer {api_key}"
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        """End all connections."""
+        self._pool.close()
 
-    async def get(self, url: str, timeout_s: float = 5.0) -> tuple[int, Any]:
-        """Status and JSON of *url*; ``None`` for what is no JSON.
+    def follow(self, departures: Departures | None) -> None:
+        """Tell *departures* of connections that end."""
+        self._pool.on_closed = None if departures is None else departures.closed
+
+    def message(self, path: str, body: bytes) -> bytes:
+        """A request for a streamed answer, as it is sent."""
+        fields = {**ASKED, "Content-Length": str(len(body))}
+        return self._head("POST", self.base_url + path, fields) + body
+
+    async def get(self, url: str, timeout_s: float = GET_S) -> tuple[int, Any]:
+        """Status and JSON of *url* on the server; ``None`` for what is no JSON.
 
         Raises:
             AnswerError: it cannot be had.
         """
+        exchange, connection = Exchange(), await self._pool.take()
         try:
-            timeout = self._http.ClientTimeout(total=timeout_s)
-            async with self._session.get(url, timeout=timeout) as response:
-                content = await response.content.read(LONGEST_ERROR_BYTES)
-                return response.status, _json_of(content)
-        except (OSError, TimeoutError, self._http.ClientError) as error:
-            raise self._explained(error) from None
+            connection.begin(exchange)
+            connection.write(self._head("GET", url, {"Accept": "application/json"}))
+            await asyncio.wait_for(exchange.done, timeout_s)
+        except TimeoutError:
+            raise AnswerError("timed_out", f"not answered within {timeout_s:g} s") from None
+        finally:
+            self._pool.give_back(connection)
+        return exchange.response.status, _json_of(bytes(exchange.content))
 
     async def serve(
-        self, path: str, body: bytes, request: Request, due_ns: int
+        self, message: bytes, request: Request, due_ns: int, departures: Departures | None = None
     ) -> tuple[ServedRequest, float]:
-        """What became of *request*, and for how many seconds the server asks to be left alone."""
-        sent_ns = self.clock()
-        due_ns = min(due_ns, sent_ns)  # it may be sent a little early
+        """What became of *request*, and for how many seconds the server asks to be left alone.
+
+        Args:
+            message: what to send.
+            request: what is asked for.
+            due_ns: when it is to be sent; the connection is made before.
+            departures: sends it then; ``None`` has the event loop do it.
+
+        Raises:
+            EngineError: nothing can be sent any more.
+        """
         try:
-            answer = await self._asked(path, body)
-            return answer.served(request, due_ns, sent_ns, self._ended(answer)), 0.0
+            connection = await self._pool.take()
         except AnswerError as error:
-            return self._failed(request, due_ns, sent_ns, error), error.retry_after_s or 0.0
-        except (OSError, TimeoutError, ValueError, self._http.ClientError) as error:
-            return self._failed(request, due_ns, sent_ns, self._explained(error)), 0.0
+            await self._until(due_ns)
+            return self._failed(request, due_ns, self.clock(), error), 0.0
+        exchange = Streamed()
+        try:
+            connection.begin(exchange)
+            sent_ns = await self._sent(connection, message, due_ns, departures)
+            try:
+                answer = await self._answer(exchange, sent_ns)
+                end_ns = answer.chunk_ns[-1] if answer.chunk_ns else self.clock()
+                return answer.served(request, due_ns, sent_ns, end_ns), 0.0
+            except AnswerError as error:
+                return self._failed(request, due_ns, sent_ns, error), error.retry_after_s or 0.0
+        finally:
+            self._pool.give_back(connection)
 
-    async def _asked(self, path: str, body: bytes) -> Answer:
-        answer, events, clock = Answer(), EventParser(), self.clock
-        async with self._session.post(self.base_url + path, data=body) as response:
-            if response.status != OK:
-                raise await _refusal(response)
-            if not response.content_type.startswith("text/event-stream"):
-                raise AnswerError("not_streamed", f"the answer is {response.content_type}")
-            while data := await response.content.readany():
-                at_ns = clock()
-                for event in events.feed(data):
-                    answer.add(event, at_ns)
-        return answer
+    async def _sent(
+        self, connection: Connection, message: bytes, due_ns: int, departures: Departures | None
+    ) -> int:
+        """Send *message* when it is due; when that was."""
+        if departures is not None and not connection.encrypted:
+            return await departures.send(connection, due_ns, message)
+        await self._until(due_ns)
+        sent_ns = self.clock()
+        connection.write(message)
+        return sent_ns
 
-    def _ended(self, answer: Answer) -> int:
-        """The last token's instant where there was any: what follows it is no part of the work."""
-        return answer.chunk_ns[-1] if answer.chunk_ns else self.clock()
+    async def _answer(self, exchange: Streamed, sent_ns: int) -> Answer:
+        self.in_flight += 1
+        try:
+            with self._patience.over(exchange, sent_ns):
+                await exchange.done
+        finally:
+            self.in_flight -= 1
+        response = exchange.response
+        if response.status != OK:
+            raise _refusal(response.status, response.headers, bytes(exchange.content))
+        exchange.require_streamed()
+        return exchange.answer
+
+    async def _until(self, due_ns: int) -> None:
+        await asyncio.sleep(max(due_ns - self.clock(), 0) / 1e9)
+
+    def _head(self, method: str, url: str, fields: Mapping[str, str]) -> bytes:
+        path = quote(urlsplit(url).path or "/", safe="/%:@!$&'()*+,;=~")
+        lines = [f"{name}: {value}" for name, value in {**self._fields, **fields}.items()]
+        return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode("latin-1")
 
     def _failed(
         self, request: Request, due_ns: int, sent_ns: int, error: AnswerError
@@ -150,39 +159,21 @@ class Client:
             said=str(error),
         )
 
-    def _explained(self, error: Exception) -> AnswerError:
-        http, options = self._http, self._options
-        if isinstance(error, http.SocketTimeoutError):
-            said = f"nothing came for {options.stall_timeout_s:g} s (openai.stall_timeout_s)"
-            return AnswerError("stalled", said)
-        if isinstance(error, http.ConnectionTimeoutError):
-            said = f"no connection within {options.connect_timeout_s:g} s"
-            return AnswerError("unreachable", said)
-        if isinstance(error, TimeoutError):
-            said = f"not answered within {options.request_timeout_s:g} s (openai.request_timeout_s)"
-            return AnswerError("timed_out", said)
-        if isinstance(error, http.ClientConnectorError):
-            return AnswerError("unreachable", f"no connection: {error.os_error.strerror or error}")
-        if isinstance(error, OSError | http.ClientPayloadError | http.ServerDisconnectedError):
-            return AnswerError("disconnected", "the connection ended amid the answer")
-        return AnswerError("malformed", f"{type(error).__name__}: {error}"[:SHOWN])
 
-
-async def _refusal(response: Any) -> AnswerError:
-    content = await response.content.read(LONGEST_ERROR_BYTES)
+def _refusal(status: int, headers: Mapping[str, str], content: bytes) -> AnswerError:
     found = _json_of(content)
     error = (
         (found.get("error") or found)
         if isinstance(found, dict)
         else content.decode("utf-8", "replace")
     )
-    said = message_of(error) or str(response.reason)
-    return AnswerError(f"http_{response.status}", said, _retry_after_s(response.headers))
+    said = message_of(error) or f"status {status}"
+    return AnswerError(f"http_{status}", said, _retry_after_s(headers))
 
 
-def _retry_after_s(headers: Any) -> float | None:
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds of ``Retry-After``; a date, which servers of models do not send, is not read."""
-    text = str(headers.get("Retry-After", ""))
+    text = headers.get("retry-after", "")
     return float(text) if text.isdecimal() else None
 
 
@@ -191,15 +182,3 @@ def _json_of(content: bytes) -> Any:
         return json.loads(content)
     except ValueError:
         return None
-
-
-def http_library() -> Any:
-    """The package aiohttp.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        return import_module("aiohttp")
-    except ModuleNotFoundError:
-        raise MissingExtraError("aiohttp", "openai") from None

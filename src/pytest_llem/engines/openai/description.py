@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ def describe(
     dialect = probed.dialect
     return {
         "engine": "openai",
-        "versions": {"server": probed.version, "aiohttp": metadata.version("aiohttp")},
+        "versions": {"server": probed.version},
         "device": config.device,
         "server": {
             "base_url": base_url,

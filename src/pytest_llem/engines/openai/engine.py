@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pytest_llem.engines.model_source import BUILTIN_PREFIX, resolve_model
 from pytest_llem.engines.openai.address import Address, free_port
 from pytest_llem.engines.openai.answer import AnswerError
-from pytest_llem.engines.openai.client import Client, EventLoop
+from pytest_llem.engines.openai.client import Client
+from pytest_llem.engines.openai.loop import EventLoop
 from pytest_llem.engines.openai.probe import probe
 from pytest_llem.engines.openai.process import ServerProcess
 from pytest_llem.engines.openai.session import OpenaiSession
@@ -37,18 +38,16 @@ class OpenaiEngine:
         """Find the server that *config* names, or start it, and ask it for a first token.
 
         Raises:
-            MissingExtraError: aiohttp is not installed.
             ConfigError: options that cannot be, or a command that cannot be started.
             ModelNotFoundError: the server does not have the model.
             EngineError: there is no server, or it refuses requests.
         """
         options = config.openai
         base_url = _base_url(options.base_url, starts=options.command is not None)
-        client = Client(options, base_url, os.environ.get(options.api_key_variable))
+        client = Client(options, base_url, _api_key(options.api_key_variable))
         with ExitStack() as stack:
             loop = EventLoop()
             stack.callback(loop.close)
-            loop.run(client.open())
             stack.callback(lambda: loop.run(client.close()))
             process = None
             if options.command is not None:
@@ -61,6 +60,16 @@ class OpenaiEngine:
                 time.sleep(QUIET_S)
             stack.pop_all()
             return OpenaiSession(config, loop, client, probed, process)
+
+
+def _api_key(variable: str) -> str | None:
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            f"the key in the environment variable {variable} has characters that no key has. "
+            "Correct it, or name another variable in openai.api_key_variable."
+        )
+    return key or None
 
 
 def _base_url(url: str, *, starts: bool) -> str:

@@ -98,8 +98,8 @@ async def _asked(client: Client, dialect: Dialect, vocabulary: Vocabulary) -> Se
     special, size = vocabulary.tokenizer.special_token_ids, vocabulary.tokenizer.vocabulary_size
     prompt = tuple(number for number in range(min(size, 64)) if number not in special)[:8]
     request = Request("probe", prompt, PROBE_TOKENS)
-    body = dialect.body(request, vocabulary)
-    served, _ = await client.serve(dialect.path, body, request, client.clock())
+    message = client.message(dialect.path, dialect.body(request, vocabulary))
+    served, _ = await client.serve(message, request, client.clock())
     return served
 
 

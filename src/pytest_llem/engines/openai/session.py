@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llem.config.experiment import ExperimentConfig
-    from pytest_llem.engines.openai.client import Client, EventLoop
+    from pytest_llem.engines.openai.client import Client
+    from pytest_llem.engines.openai.loop import EventLoop
     from pytest_llem.engines.openai.probe import Probed
     from pytest_llem.engines.openai.process import ServerProcess
     from pytest_llem.engines.served import ServedRequest
@@ -101,10 +102,9 @@ class OpenaiSession:
 
     async def _one(self, request: Request, start_ns: int) -> ServedRequest:
         dialect, client = self._probed.dialect, self._client
-        body = dialect.body(request, self._probed.vocabulary)
+        message = client.message(dialect.path, dialect.body(request, self._probed.vocabulary))
         due_ns = start_ns + round((request.arrival_s or 0.0) * 1e9)
-        await asyncio.sleep(max(due_ns - client.clock(), 0) / 1e9)
-        served, _ = await client.serve(dialect.path, body, request, due_ns)
+        served, _ = await client.serve(message, request, due_ns)
         return served
 
 
