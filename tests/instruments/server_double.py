@@ -2,16 +2,18 @@
 
 Run as a program, in a process of its own::
 
-    python server_double.py '{"faults": ["ok", "http_500"], "chunks": 16}'
+    python server_double.py '{"faults": ["ok", "http_500"], "gap_s": 0.001}'
 
-It prints its port as the first line. Requests meet the faults in turn, again and again. ``GET /stamps`` returns when the first byte of each request was read, by
-``time.monotonic_ns``, with the request's ``user`` field.
+It prints its port as the first line. Requests meet the faults in turn, again and again. ``GET
+/stamps`` returns when the first byte of each request was read, by ``time.monotonic_ns``: by the
+event loop, before anything else is done with it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -20,6 +22,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
@@ -55,8 +58,22 @@ class Script:
     models: list[str] = field(default_factory=lambda: [MODEL])
     probe: str = "ok"
     """What is done to the first request of every session, which asks for two tokens."""
+    ahead: bool = False
+    """Whether it runs before others, so that its stamps are of arrivals and not of its turn."""
     loading_s: float = 0.0
     """For how long the server answers 503 after its start."""
+
+
+class StampingReader(asyncio.StreamReader):
+    """Knows when the first bytes came that were awaited."""
+
+    awaited = False
+    at_ns = 0
+
+    def feed_data(self, data: Any) -> None:
+        if self.awaited:
+            self.at_ns, self.awaited = time.monotonic_ns(), False
+        super().feed_data(data)
 
 
 class Server:
@@ -66,12 +83,12 @@ class Server:
         self.ready_s = time.monotonic() + script.loading_s
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert isinstance(reader, StampingReader)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
-                first = await reader.readexactly(1)
-                at_ns = time.monotonic_ns()
-                head = first + await reader.readuntil(b"\r\n\r\n")
-                if not await self.answered(head, at_ns, reader, writer):
+                reader.awaited = True
+                head = await reader.readuntil(b"\r\n\r\n")
+                if not await self.answered(head, reader.at_ns, reader, writer):
                     break
         writer.close()
 
@@ -130,6 +147,20 @@ async def plain(writer: asyncio.StreamWriter, status: int, content: Any, *header
     return True
 
 
+@cache
+def piece_of(count: int, reason: str | None, *, chat: bool, ids: bool) -> bytes:
+    """A part of an answer as an event."""
+    text = " a" * count
+    choice: dict[str, Any] = {"index": 0, "finish_reason": reason}
+    if chat:
+        choice["delta"] = {"content": text}
+    else:
+        choice["text"] = text
+    if ids:
+        choice["token_ids"] = [7] * count
+    return EVENT % json.dumps({"choices": [choice]}).encode()
+
+
 class Answering:
     """Ways to answer a request; whether the connection is kept."""
 
@@ -174,15 +205,8 @@ class Answering:
         self.write(EVENT % json.dumps(content).encode())
 
     def piece(self, count: int, reason: str | None) -> None:
-        text = " a" * count
-        choice: dict[str, Any] = {"index": 0, "finish_reason": reason}
-        if self.chat:
-            choice["delta"] = {"content": text}
-        else:
-            choice["text"] = text
-        if self.script.ids and self.asked.get("return_token_ids"):
-            choice["token_ids"] = [7] * count
-        self.event({"choices": [choice]})
+        ids = self.script.ids and bool(self.asked.get("return_token_ids"))
+        self.write(piece_of(count, reason, chat=self.chat, ids=ids))
 
     async def half(self) -> None:
         await self.ok(stop_at=self.asked["max_tokens"] // 2)
@@ -296,7 +320,15 @@ def stamps_of(base_url: str) -> list[int]:
 
 async def main(script: Script, port: int) -> None:
     double = Server(script)
-    server = await asyncio.start_server(double.connected, "127.0.0.1", port, backlog=4096)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: asyncio.StreamReaderProtocol(
+            StampingReader(loop=loop), double.connected, loop=loop
+        ),
+        "127.0.0.1",
+        port,
+        backlog=4096,
+    )
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - told to who started it
     await server.serve_forever()
 
@@ -304,6 +336,10 @@ async def main(script: Script, port: int) -> None:
 if __name__ == "__main__":
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # clients that leave are part of it
     found = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-    with contextlib.suppress(OSError):  # so that stamps are of arrivals, not of its turn
-        os.setpriority(os.PRIO_PROCESS, 0, -15)
-    asyncio.run(main(Script(**found), int(sys.argv[2]) if len(sys.argv) > 2 else 0))
+    told = Script(**found)
+    if told.ahead:
+        from pytest_llem.engines.openai.sender import hurry
+
+        gc.disable()
+        hurry()
+    asyncio.run(main(told, int(sys.argv[2]) if len(sys.argv) > 2 else 0))
