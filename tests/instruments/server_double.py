@@ -277,6 +277,21 @@ class Answering:
     async def no_done(self) -> bool:
         return await self.ok(done=False)
 
+    async def closing(self) -> bool:
+        """Whole, and the connection ends with it, as its head says."""
+        text = b"".join(
+            piece_of(1, None if left else "length", chat=self.chat, ids=False)
+            for left in range(self.asked["max_tokens"] - 1, -1, -1)
+        )
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+        self.writer.write(head + text)
+        self.event_plain({"choices": [], "usage": self.usage})
+        await self.writer.drain()
+        return False
+
+    def event_plain(self, content: Any) -> None:
+        self.writer.write(EVENT % json.dumps(content).encode())
+
     async def crlf(self) -> bool:
         """Line ends of the specification's other kind, split at every byte."""
         await self.begin()
