@@ -76,7 +76,7 @@ def test_requests_of_an_open_loop_are_due_as_planned_and_never_sent_before() -> 
 
 def test_bodies_larger_than_a_sockets_buffer_arrive_whole() -> None:
     with server_double() as url:
-        asked = config(url, traffic={"rate_per_s": 50}, openai={"extra": {"user": "x" * 9_000_000}})
+        asked = config(url, traffic={"rate_per_s": 50}, openai={"extra": {"user": "x" * 3_000_000}})
         with session(asked) as opened:
             served = opened.stream(traffic_requests(asked, opened.tokenizer), None).take(4)
     assert [one.said for one in served if one.failure] == []

@@ -40,7 +40,7 @@ class Departures:
                 start_new_session=True,
             )
         self._socket.setblocking(False)
-        self._unsaid: deque[tuple[bytes, list[int]]] = deque()
+        self._unsaid: deque[tuple[memoryview, list[int]]] = deque()
         self._rest = b""
         self._known: set[int] = set()
         self._leaving: dict[int, asyncio.Future[int]] = {}
@@ -85,7 +85,8 @@ class Departures:
         data: bytes = b"",
         fds: list[int] | None = None,
     ) -> None:
-        self._unsaid.append((ORDER.pack(what, number, due_ns, len(data)) + data, fds or []))
+        order = ORDER.pack(what, number, due_ns, len(data)) + data
+        self._unsaid.append((memoryview(order), fds or []))
         if len(self._unsaid) == 1:
             self._go_on()
 

@@ -39,11 +39,11 @@ class Sender:
 
     def __init__(self, orders: socket.socket) -> None:
         self._orders = orders
-        self._rest = b""
+        self._rest = bytearray()
         self._opened: list[int] = []
         self._connections: dict[int, socket.socket] = {}
         self._due: list[tuple[int, int, bytes]] = []
-        self._unsent: dict[int, tuple[int, bytes]] = {}
+        self._unsent: dict[int, tuple[int, memoryview]] = {}
         self._writable = selectors.DefaultSelector()
 
     def run(self) -> None:
@@ -66,11 +66,11 @@ class Sender:
                 return left_ns / 1e9
             _, number, data = heapq.heappop(self._due)
             at_ns = time.monotonic_ns()
-            self._send(number, data)
+            self._send(number, memoryview(data))
             self._orders.sendall(SENT.pack(number, at_ns))
         return None
 
-    def _send(self, number: int, data: bytes) -> None:
+    def _send(self, number: int, data: memoryview) -> None:
         connection = self._connections.get(number)
         if connection is None:
             return
@@ -92,15 +92,16 @@ class Sender:
         """Take orders; whether there may be more."""
         data, opened, _, _ = socket.recv_fds(self._orders, AT_ONCE, MOST_OPENED)
         self._opened += opened
-        rest, at = self._rest + data, 0
+        self._rest += data
+        rest, at = self._rest, 0
         while len(rest) - at >= ORDER.size:
             what, number, due_ns, length = ORDER.unpack_from(rest, at)
             end = at + ORDER.size + length
             if len(rest) < end:
                 break
-            self._follow(what, number, due_ns, rest[at + ORDER.size : end])
+            self._follow(what, number, due_ns, bytes(rest[at + ORDER.size : end]))
             at = end
-        self._rest = rest[at:]
+        del rest[:at]
         return bool(data)
 
     def _follow(self, what: int, number: int, due_ns: int, data: bytes) -> None:
