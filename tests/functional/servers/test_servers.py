@@ -45,6 +45,8 @@ def test_a_closed_loop_has_its_clients_busy(server: Server, measured: Measured) 
     assert found["prefill"]["method"] == "unresolved"
     assert "others are in prefill" in found["prefill"]["reason"]
     assert result["engine"]["versions"]["server"] == "double/1"
+    assert result["engine"]["server"]["models"] == [{"id": "double"}]
+    assert result["engine"]["effective"]["served_model"] == "double"
 
 
 def test_an_open_loop_keeps_its_rate_and_counts_what_was_served_well(
@@ -203,6 +205,35 @@ def test_two_loops_at_once_are_impossible(measured: Measured, server: Server) ->
     )
     outcome.assert_outcomes(skipped=1)
     outcome.stdout.fnmatch_lines(["*does not wait for answers*"])
+
+
+def test_a_dry_run_asks_no_server(measured: Measured) -> None:
+    outcome, result = measured(
+        "http://127.0.0.1:9/v1", "--llem-set=traffic.rate_per_s=20", "--llem-dry-run", "-v"
+    )
+    assert outcome.ret == 0
+    assert not result
+    outcome.stdout.fnmatch_lines(["*openai*"])
+
+
+def test_an_option_that_does_not_exist_is_told_with_the_nearest(measured: Measured) -> None:
+    outcome, _ = measured("http://127.0.0.1:9/v1", "--llem-set=openai.base_ulr=http://x/v1")
+    assert outcome.ret != 0
+    outcome.stderr.fnmatch_lines(["*Did you mean 'openai.base_url'?*"])
+
+
+def test_requests_may_be_of_mixed_lengths(server: Server, measured: Measured) -> None:
+    _, result = measured(
+        server(), "--llem-set=workload.output_lengths=[3, 9]", "--llem-set=traffic.concurrency=1"
+    )
+    (found,) = result["measurements"]
+    assert found["output_tokens"] == 2 * 3 + 2 * 9
+    assert result["workload"]["output_lengths"] == [3, 9, 3, 9]
+
+
+def test_chats_are_not_for_servers(server: Server, measured: Measured) -> None:
+    _, result = measured(server(), "--llem-set=workload.turns=2")
+    assert "workload.turns=2: requests to a server come one by one" in result["message"]
 
 
 def test_traffic_is_for_servers(run: Callable[..., pytest.RunResult]) -> None:

@@ -15,22 +15,25 @@ def describe(
 ) -> dict[str, Any]:
     """JSON values only; what a server does not tell is not here."""
     dialect = probed.dialect
+    prompt = "ids" if dialect.ids else "text"
     return {
         "engine": "openai",
         "versions": {"server": probed.version},
         "device": config.device,
         "server": {
             "base_url": base_url,
+            "models": [dict(one) for one in probed.models],
             "started_here": process is not None,
             "command": None if process is None else process.command,
             "log": None if process is None else str(process.log),
         },
         "model": {"name": config.model, "served_as": dialect.model},
+        "effective": {"served_model": dialect.model, "api": dialect.api, "prompt": prompt},
         "generation": {
             "batching": "continuous",
             "decoding": "greedy",
             "api": dialect.api,
-            "prompt": "ids" if dialect.ids else "text",
+            "prompt": prompt,
             "beyond_the_protocol": sorted(dialect.beyond),
             "stamps": "monotonic, after the event loop woke for the bytes",
         },

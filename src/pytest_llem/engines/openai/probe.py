@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.engines.openai.answer import AnswerError
 from pytest_llem.engines.openai.body import EXACT, TOLD, Dialect
+from pytest_llem.engines.openai.said import MOST_MODELS, listed_models, server_version
 from pytest_llem.errors import ConfigError, EngineError, ModelNotFoundError
 from pytest_llem.workloads.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.engines.openai.body import Vocabulary
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 REFUSED = frozenset({"http_400", "http_422", "http_500", "http_501"})
 """How servers refuse fields that they do not know, and prompts that they do not take."""
 PROBE_TOKENS = 2
-OK = 200
 _NO_KEY = ("http_401", "http_403")
 
 
@@ -33,6 +32,8 @@ class Probed:
     vocabulary: Vocabulary
     version: str | None
     """What the server says of its version; ``None`` if it says nothing."""
+    models: Sequence[Mapping[str, Any]]
+    """Its list of models."""
 
 
 async def probe(
@@ -51,13 +52,13 @@ async def probe(
         ModelNotFoundError: the server does not have the model.
         EngineError: the server does not answer, or refuses every way of asking.
     """
-    model = await served_model(client, config)
-    version = await _version(client)
+    models, version = await listed_models(client), await server_version(client)
+    model = served_name(client, config, models)
     said = ""
     for dialect, vocabulary in _dialects(config, model, exact, words):
         served = await _asked(client, dialect, vocabulary)
         if served.failure is None:
-            return Probed(dialect, vocabulary, version)
+            return Probed(dialect, vocabulary, version, models[:MOST_MODELS])
         said = f"{served.failure}: {served.said}"
         if served.failure in _NO_KEY:
             raise EngineError(
@@ -103,32 +104,23 @@ async def _asked(client: Client, dialect: Dialect, vocabulary: Vocabulary) -> Se
     return served
 
 
-async def served_model(client: Client, config: ExperimentConfig) -> str:
+def served_name(
+    client: Client, config: ExperimentConfig, models: Sequence[Mapping[str, Any]]
+) -> str:
     """The name by which the server knows the model.
 
     Raises:
-        EngineError: nothing answers there.
         ModelNotFoundError: the server has several models, or another one.
     """
-    try:
-        status, listed = await client.get(f"{client.base_url}/models")
-    except AnswerError as error:
-        raise EngineError(
-            f"no server answers at {client.base_url} ({error}). Start it, correct openai.base_url, "
-            "or let openai.command start it."
-        ) from None
-    asked = config.openai.served_model
-    names = _names(listed) if status == OK else []
+    asked, names = config.openai.served_model, [str(one["id"]) for one in models]
     if asked is not None:
         if names and asked not in names:
             raise _not_served(client, f"openai.served_model={asked!r}", names)
         return asked
-    if config.model in names:
+    if config.model in names or not names:
         return config.model
     if len(names) == 1:
         return names[0]
-    if not names:
-        return config.model
     raise _not_served(client, f"model={config.model!r}", names)
 
 
@@ -137,21 +129,3 @@ def _not_served(client: Client, what: str, names: list[str]) -> ModelNotFoundErr
         f"the server at {client.base_url} serves no {what}. Set openai.served_model to one of: "
         f"{', '.join(names[:20])}."
     )
-
-
-def _names(listed: Any) -> list[str]:
-    data = listed.get("data") if isinstance(listed, dict) else None
-    models = data if isinstance(data, list) else []
-    return [str(one["id"]) for one in models if isinstance(one, dict) and "id" in one]
-
-
-async def _version(client: Client) -> str | None:
-    """``/version`` is answered by vLLM, SGLang and TensorRT-LLM."""
-    root = client.base_url.removesuffix("/v1")
-    try:
-        status, found = await client.get(f"{root}/version")
-    except AnswerError:
-        return None
-    if status != OK or not isinstance(found, dict) or "version" not in found:
-        return None
-    return str(found["version"])
