@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from pytest_llem.config.model import Model
 
+SERVER = "openai"
+"""The engine to which requests come one by one, as a server."""
+
 
 class TrafficConfig(Model):
     """Requests that come one by one, rather than as batches.
@@ -38,6 +41,14 @@ class TrafficConfig(Model):
                 "an open loop does not wait for answers."
             )
         return self
+
+    def said(self, batch_size: int) -> str:
+        """The loop in words, of an experiment of this *batch_size*."""
+        if self.rate_per_s is None:
+            clients = self.concurrency or batch_size
+            return f"a closed loop of {clients} client{'s' * (clients != 1)}"
+        arrivals = "Poisson" if self.burstiness == 1 else f"gamma({self.burstiness:g})"
+        return f"an open loop at {self.rate_per_s:g} a second, {arrivals} arrivals"
 
     @property
     def has_slo(self) -> bool:

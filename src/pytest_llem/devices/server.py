@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pytest_llem.config.traffic import SERVER
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.devices.meter import Device
 
-SERVER = "openai"
 HOW = (
     "Say on which it runs: device=cpu, or GPUs by their UUIDs or, as cuda:N, by the numbers of "
     "nvidia-smi, with commas between."
