@@ -64,8 +64,13 @@ def test_what_is_allowed_is_no_failure(server: Server, measured_all: MeasuredAll
 
 
 def test_a_few_failures_are_named_and_the_window_counts(server: Server, measured: Measured) -> None:
-    url = server(faults=["ok"] * 300 + ["http_500"])
-    _, result = measured(url, "--llem-set=measurement.window_s=1.5", "--llem-set=output_tokens=3")
+    _, result = measured(
+        server(faults=["ok"] * 300 + ["http_500"]),
+        "--llem-set=batch_size=200",  # so that no window has fewer, however slow this machine is
+        "--llem-set=traffic.concurrency=4",
+        "--llem-set=output_tokens=3",
+        "--llem-set=measurement.warmup_max_s=1",
+    )
     (found,) = result["measurements"]
     assert found["traffic"]["failures"].keys() == {"http_500"}
     assert found["valid"]
