@@ -19,7 +19,7 @@ from pytest_llem.plan.tokens import token_of
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-SECTIONS = (*ENGINE_SECTIONS, "measurement", "workload")
+SECTIONS = (*ENGINE_SECTIONS, "measurement", "traffic", "workload")
 FIELDS = frozenset(ExperimentConfig.model_fields)
 
 
