@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import atexit
+import contextlib
 import json
 import queue
 import shutil
