@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pytest_llem._version import __version__
-from pytest_llem.commands.ab import ab
+from pytest_llem.commands.ab import aa, ab
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.command()(ab)
+app.command()(aa)
 
 
 def main() -> None:

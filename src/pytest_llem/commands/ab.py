@@ -81,6 +81,44 @@ def ab(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise typer.Exit(1)
 
 
+def aa(  # noqa: PLR0913, PLR0917 - one parameter an option
+    tests: Tests = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="For both sides.")
+    ] = None,
+    gates: Gates = None,
+    rounds: Rounds = 8,
+    options: Options = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the same thing against itself: false alarms, and what this machine can see."""
+    from pytest_llem.reports.ab import self_check_lines
+    from pytest_llem.runs.ab.comparing import Asked, compare_sides
+    from pytest_llem.runs.ab.self_check import recommended, self_checked
+    from pytest_llem.runs.ab.side import Side
+
+    asked = Asked(
+        Side.asked("a", sets or []),
+        Side.asked("b", sets or []),
+        tuple(tests or ()),
+        _split(options),
+        tuple(gates or ()),
+        rounds,
+    )
+    compared = compare_sides(asked, _teller(silent=as_json))
+    found = (self_checked(*named) for named in compared.comparisons)
+    checks = [one for one in found if one is not None]
+    advice = recommended(checks)
+    if as_json:
+        plain = [asdict(one) for one in checks]
+        said = {**_plain(compared), "checks": plain, "recommended": advice and asdict(advice)}
+        typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+        return
+    _show(compared, asked.a.described, asked.b.described, strict=False)
+    for line in self_check_lines(checks, advice, shutil.get_terminal_size((80, 24)).columns):
+        typer.echo(line)
+
+
 def _split(options: list[str] | None) -> tuple[str, ...]:
     return tuple(word for text in options or () for word in shlex.split(text))
 

@@ -18,6 +18,8 @@ from pytest_llem.runs.ab.verdicts import Verdicts, comparisons_of, judged
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_llem.baselines.comparison import Comparison
+    from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.runs.ab.rounds import Pair
     from pytest_llem.runs.ab.side import Side
 
@@ -43,6 +45,8 @@ class Compared:
     """What came of it."""
 
     verdicts: tuple[Verdicts, ...]
+    comparisons: tuple[tuple[str, Comparison], ...]
+    """What the verdicts rest on, each with its node id."""
     only: dict[str, list[str]]
     """Experiments that one side alone has, by the side's name."""
     folder: Path
@@ -85,15 +89,20 @@ def compare_sides(asked: Asked, tell: Callable[[str], None]) -> Compared:
             measure_round(plan.pairs, a, b, number, tell)
     families = [comparisons_of(p.a, p.b, rules) if _measured(p) else [] for p in plan.pairs]
     verdicts = tuple(map(_verdicts, plan.pairs, judged(families)))
-    return Compared(verdicts, plan.only, folder, asked.rounds)
+    comparisons = tuple(
+        (pair.node_id, one)
+        for pair, family in zip(plan.pairs, families, strict=True)
+        for one in family
+    )
+    return Compared(verdicts, comparisons, plan.only, folder, asked.rounds)
 
 
 def _measured(pair: Pair) -> bool:
     return not pair.problem and bool(pair.a) and bool(pair.b)
 
 
-def _verdicts(pair: Pair, judgements: Sequence[object]) -> Verdicts:
+def _verdicts(pair: Pair, judgements: Sequence[Judgement]) -> Verdicts:
     results = tuple(
         one.result.model_copy(update={"repeat": number}) for number, one in enumerate(pair.b)
     )
-    return Verdicts(pair.node_id, results, tuple(judgements), pair.problem)  # type: ignore[arg-type]
+    return Verdicts(pair.node_id, results, tuple(judgements), pair.problem)
