@@ -82,6 +82,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     from pytest_llem.config.experiment import ENGINE_SECTIONS
     from pytest_llem.config.homes import read_homes
     from pytest_llem.config.problems import unknown_value
+    from pytest_llem.config.sections import engine_called
     from pytest_llem.engines import ENGINES
     from pytest_llem.plan.bare import bare_experiment
     from pytest_llem.plan.overrides import overrides_of
@@ -89,6 +90,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     elsewhere = read_homes(Path.cwd(), os.environ, ()).engines
     known = {*ENGINE_SECTIONS, *ENGINES.names(), *elsewhere}
+    backend = engine_called(backend)
     if backend not in known:
         raise ConfigError(str(unknown_value("backend", backend, known, "engine")))
     config = bare_experiment(overrides_of([backend], model, overrides or []))
@@ -148,10 +150,12 @@ def coverage(
     """Compare the engines' sections with the parameters that the engines have."""
     from pytest_llem.config.coverage.listing import listings
     from pytest_llem.config.problems import unknown_value
+    from pytest_llem.config.sections import engine_called
     from pytest_llem.engines.signatures.covering import coverage_now
     from pytest_llem.reports.coverage import coverage_json, coverage_lines
 
     known = listings()
+    engine = engine and engine_called(engine)
     if engine is not None and engine not in known:
         raise ConfigError(str(unknown_value("engine", engine, known, "engine")))
     if python is not None and engine is None:

@@ -34,6 +34,9 @@ def compare_fingerprints(baseline: Fingerprint, candidate: Fingerprint) -> Diffe
     The work is compared for measurements that both sides have.
     """
     refuse = [*_how(baseline, candidate), *_machine(baseline, candidate)]
+    hashes = (baseline.workload, candidate.workload)
+    if None not in hashes:
+        refuse += _changed("prompts and output lengths, by their hash,", *hashes)
     for name in baseline.work.keys() & candidate.work.keys():
         refuse += _work_differs(name, baseline.work[name], candidate.work[name])
     return Differences(refuse, list(_may_differ(baseline, candidate)))

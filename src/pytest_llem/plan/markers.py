@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llem.config.problems import Problem
 from pytest_llem.plan.grid import Grid
-from pytest_llem.plan.leaves import Leaf, leaves_of
+from pytest_llem.plan.leaves import Leaf, is_section, leaves_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,10 +56,8 @@ def leaves_of_mark(mark: pytest.Mark) -> tuple[list[Leaf], list[Problem]]:
 def _paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     from collections.abc import Mapping as AnyMapping
 
-    from pytest_llem.plan.leaves import SECTIONS
-
     for name, given in axes.items():
-        if name in SECTIONS and isinstance(given, AnyMapping):
+        if isinstance(given, AnyMapping) and is_section(name):
             yield from ((f"{name}.{option}", values) for option, values in given.items())
         else:
             yield name, given
