@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pytest_llem._version import __version__
+from pytest_llem.commands.ab import aa, ab
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
@@ -27,6 +28,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.command()(ab)
+app.command()(aa)
 
 
 def main() -> None:
@@ -116,6 +119,23 @@ def recompute(
     for line in recomputed.lines:
         typer.echo(line)
     if recomputed.differs:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
+    targets: Annotated[
+        list[str], typer.Argument(metavar="NAME:PATH...", help="Format and file, csv:results.csv.")
+    ],
+) -> None:
+    """Write a run's results in other formats."""
+    from pytest_llem.runs.exporting import export_run
+
+    problems = export_run(run, targets)
+    for problem in problems:
+        typer.echo(f"llem: {problem}", err=True)
+    if problems:
         raise typer.Exit(1)
 
 

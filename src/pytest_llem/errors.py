@@ -58,5 +58,9 @@ class StoreError(LlemError):
     """A result, trace or manifest could not be written or read."""
 
 
+class ExportError(LlemError):
+    """Results could not be written for another tool."""
+
+
 class BaselineError(LlemError):
     """A baseline file could not be written, read or understood."""

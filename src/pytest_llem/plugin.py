@@ -130,6 +130,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--llem-update-baselines", action="store_true", help="store this run as the baseline")
     add("--llem-baselines", metavar="DIR", help="where baselines live (default: ROOT/baselines)")
+    add(
+        "--llem-export",
+        action="append",
+        default=[],
+        metavar="NAME:PATH",
+        help="write the run's results in another format, too (csv:results.csv)",
+    )
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
 
 

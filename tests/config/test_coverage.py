@@ -8,7 +8,8 @@ from pytest_llem.config.coverage.compare import coverage_of, settable
 from pytest_llem.config.coverage.listing import MOST_EXCLUDED, Group, Listing, listings
 from pytest_llem.config.sections import MODELS, model_of
 
-ENGINES = sorted(MODELS)
+ENGINES = sorted(MODELS.keys() - {"openai"})
+"""A server is no package here, whose parameters could be listed."""
 LISTING = Listing(
     engine="vllm",
     version="1.0",

@@ -28,6 +28,7 @@ STORED = {
     "transformers": "dee5ebd985bd7084",
     "vllm": "91d4e87772706cb9",
     "tensorrt_llm": "c18d19e4218f0c76",
+    "openai": "567b760f4627f35b",
 }
 """Identities that are in baselines since before the sections had all their options."""
 UNTOUCHED = """

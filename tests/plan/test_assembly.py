@@ -16,7 +16,7 @@ from pytest_llem.plan.point import Point
 WORDS = st.text(min_size=1, max_size=8).filter(lambda text: bool(text.strip()))
 COUNTS = st.integers(1, 1000)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "backend": st.sampled_from(["transformers", "vllm", "tensorrt_llm", "other"]),
+    "backend": st.sampled_from(["transformers", "vllm", "tensorrt_llm", "openai", "other"]),
     "model": WORDS,
     "revision": st.none() | WORDS,
     "dtype": st.sampled_from(["auto", "float32", "float16", "bfloat16"]),
@@ -38,6 +38,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "vllm.async_scheduling": st.none() | st.booleans(),
     "vllm.cudagraph_capture_sizes": st.none() | st.lists(COUNTS, min_size=1, max_size=2),
     "tensorrt_llm.max_batch_size": st.none() | COUNTS,
+    "openai.served_model": st.none() | WORDS.map(str.strip),
+    "traffic.rate_per_s": st.none() | st.floats(0.1, 9),
     "measurement.windows": COUNTS,
     "workload.turns": st.integers(1, 3),
     "workload.lengths": st.sampled_from(["fixed", "lognormal", "own"]),

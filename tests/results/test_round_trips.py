@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import types
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.config.traffic import TrafficConfig
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
 from pytest_llem.energy.model_shape import ModelShape
@@ -43,6 +44,12 @@ CONFIGS = st.builds(
     prompts=st.none() | st.lists(st.text(), min_size=1, max_size=2).map(tuple),
     vllm=st.fixed_dictionaries({"extra": st.dictionaries(st.text(), JSON, max_size=2)}),
 )
+TRAFFIC = st.builds(
+    TrafficConfig,
+    rate_per_s=st.none() | st.floats(0.1, 1000),
+    burstiness=st.floats(0.01, 1000),
+    slo_ttft_s=st.none() | st.floats(0.001, 100),
+)
 EXAMPLES = settings(
     max_examples=60,
     deadline=None,
@@ -57,8 +64,17 @@ def values(annotation: Any, floats: st.SearchStrategy[float]) -> st.SearchStrate
         return simple[annotation]
     if annotation is type(None):
         return st.none()
-    if annotation is ExperimentConfig:
-        return CONFIGS
+    validated: dict[Any, st.SearchStrategy[Any]] = {
+        ExperimentConfig: CONFIGS,
+        TrafficConfig: TRAFFIC,
+    }
+    if annotation in validated:
+        return validated[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, tuple):  # with named fields
+        hints = get_type_hints(annotation).values()
+        return st.tuples(*(values(each, floats) for each in hints)).map(
+            lambda all_: annotation(*all_)
+        )
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return models(annotation, floats)
     return containers(get_origin(annotation), get_args(annotation), floats)

@@ -10,14 +10,21 @@ from pydantic import Field, StringConstraints, field_validator
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
 from pytest_llem.config.sections import MODELS, SectionOf, untouched
+from pytest_llem.config.traffic import TrafficConfig
 from pytest_llem.config.workload import WorkloadConfig
 
 if TYPE_CHECKING:
-    from pytest_llem.config.engines import TensorrtLlmOptions, TransformersOptions, VllmOptions
+    from pytest_llem.config.engines import (
+        OpenaiOptions,
+        TensorrtLlmOptions,
+        TransformersOptions,
+        VllmOptions,
+    )
 else:  # a section is loaded once one of its options is asked for
     TransformersOptions = Annotated[Any, SectionOf("transformers")]
     VllmOptions = Annotated[Any, SectionOf("vllm")]
     TensorrtLlmOptions = Annotated[Any, SectionOf("tensorrt_llm")]
+    OpenaiOptions = Annotated[Any, SectionOf("openai")]
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Dtype = Literal["auto", "float32", "float16", "bfloat16"]
@@ -42,7 +49,8 @@ class ExperimentConfig(Model):
     quantization: Literal["int8", "int4", "fp8", "awq", "gptq"] | None = None
     """Weight quantization; ``None`` is none beyond what the model itself ships."""
     device: Name = "auto"
-    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``; what a server that is not started here runs on may
+    be several, and UUIDs, with commas between."""
     tensor_parallel_size: int = Field(default=1, ge=1, le=1024)
     """Devices that share every layer."""
     pipeline_parallel_size: int = Field(default=1, ge=1, le=1024)
@@ -65,6 +73,10 @@ class ExperimentConfig(Model):
     """Section of the ``vllm`` engine."""
     tensorrt_llm: TensorrtLlmOptions = Field(default_factory=partial(untouched, "tensorrt_llm"))
     """Section of the ``tensorrt_llm`` engine."""
+    openai: OpenaiOptions = Field(default_factory=partial(untouched, "openai"))
+    """Section of the ``openai`` engine: a server."""
+    traffic: TrafficConfig = TrafficConfig()
+    """How requests come to an engine that is a server."""
     engine_options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Sections of engines that other distributions add, by engine, with what differs from their
     defaults; tests and options set them by the engine's name, as those above."""

@@ -23,6 +23,7 @@ MODELS = {
     "transformers": "pytest_llem.config.engines.transformers:TransformersOptions",
     "vllm": "pytest_llem.config.engines.vllm:VllmOptions",
     "tensorrt_llm": "pytest_llem.config.engines.tensorrt_llm:TensorrtLlmOptions",
+    "openai": "pytest_llem.config.engines.openai:OpenaiOptions",
 }
 ALWAYS: Mapping[str, Mapping[str, Any]] = {
     "transformers": {
@@ -53,6 +54,7 @@ ALWAYS: Mapping[str, Mapping[str, Any]] = {
         "enable_chunked_prefill": None,
         "extra": {},
     },
+    "openai": {"extra": {}},
 }
 """Options that are stored, and belong to the identity, whether or not they are set, with their
 defaults; all others only where they differ. Adding to it changes every experiment's identity."""

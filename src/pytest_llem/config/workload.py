@@ -71,23 +71,6 @@ class WorkloadConfig(Model):
     """Options of a workload that another distribution adds."""
 
 
-NOT_IDENTITY = frozenset({"path"})
-"""A file is what it says, wherever it lies."""
-
-
-def identity_of_workload(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a section, as JSON values, tells experiments apart: what is not the default.
-
-    Defaults are left out, so that experiments of before have the identity that they had.
-    """
-    default = _default()
-    return {
-        name: value
-        for name, value in plain.items()
-        if name not in NOT_IDENTITY and value != default[name]
-    }
-
-
 def pinned(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     """Values of a section with the path of its file made absolute, and its digest.
 
@@ -136,8 +119,3 @@ def _digest(path: str, _modified_ns: int, _size: int) -> str | None:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
         return None
-
-
-@cache
-def _default() -> dict[str, Any]:
-    return WorkloadConfig().model_dump(mode="json")

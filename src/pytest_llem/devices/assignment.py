@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_llem.devices.hip import AMD, showing_to_hip, visible_to_hip
+from pytest_llem.devices.server import declared_gpus, server_port
 from pytest_llem.devices.visibility import NVIDIA, VISIBLE, visible_gpus
 from pytest_llem.errors import ConfigError, MeterError
 
@@ -42,6 +43,8 @@ def devices_for(
             told which GPUs would be taken.
         MeterError: one of the GPUs cannot be measured.
     """
+    if server_port(config) is not None:
+        return _of_server(config, devices)
     if everything := [device for device in devices if device.covers_all and not device.refusal]:
         return everything
     gpus = [device for device in devices if device.capability.scope in GPU_SCOPES]
@@ -65,6 +68,8 @@ def interchangeable(
     Raises:
         ConfigError, MeterError: as :func:`devices_for`.
     """
+    if server_port(config) is not None:
+        return [], 0  # it runs where it runs
     used = [one for one in devices_for(config, devices, environ) if is_single_gpu(one)]
     gpus = [one for one in devices if one.capability.scope in GPU_SCOPES]
     if not used or not _is_choice(_placement(config)) or len({gpu.name for gpu in used}) > 1:
@@ -98,6 +103,17 @@ def _is_choice(placement: str) -> bool:
 def is_single_gpu(device: Device) -> bool:
     """Whether what is read of *device* is one GPU's, rather than a whole machine's."""
     return device.capability.scope in GPU_SCOPES and not device.covers_all
+
+
+def _of_server(config: ExperimentConfig, devices: Sequence[Device]) -> list[Device]:
+    """What a server runs on that somebody else started: as declared, else what there is."""
+    if everything := [device for device in devices if device.covers_all and not device.refusal]:
+        return everything
+    gpus = [device for device in devices if device.capability.scope in GPU_SCOPES]
+    used = declared_gpus(config, gpus)
+    _check_measurable(used)
+    others = [device for device in devices if device not in gpus and not device.refusal]
+    return [*used, *others]
 
 
 def _gpus_for(

@@ -12,6 +12,12 @@ from pytest_llem.energy.measured import Measured
 from pytest_llem.energy.phases.phases import phases_of
 from pytest_llem.energy.samples import window_sample
 from pytest_llem.energy.scopes import beside_of, capability_of, groups_of, total_of
+from pytest_llem.energy.traffic import (
+    latencies_in,
+    traffic_of,
+    traffic_warnings,
+    windows_that_count,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +48,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
     figures = figures_of(whole)
     prefill, decode = phases_of(marks, figures, samples, group)
     beside = beside_of([mark for mark in marks.windows if mark.phase == "whole"], groups, figures)
+    traffic, latencies = traffic_of(marks, samples), _latencies(marks, samples)
     kind = (group[0].meter, capability.scope, capability.method)
     devices = [trace.device for trace in group]
     return Measured(
@@ -58,23 +65,30 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
         steady_state_window=(whole[0].start_ns, whole[-1].end_ns) if whole else None,
         valid=figures["energy_j"] is not None,
         warnings=tuple(
-            dict.fromkeys((*marks.differences, *_warnings(samples, marks.warm_up, beside)))
+            dict.fromkeys(
+                (
+                    *marks.differences,
+                    *_warnings(samples, marks.warm_up, beside),
+                    *traffic_warnings(traffic, latencies),
+                )
+            )
         ),
         floor=floor_of(marks.kind, figures, decode, devices, marks.model),
         idle=marks.idle,
         beside=beside,
         total=total_of(kind, figures, beside),
-        latencies=_latencies(marks, samples),
+        traffic=traffic,
+        latencies=latencies,
         **_net(figures, marks.idle),
     )
 
 
 def _latencies(marks: MeasurementMarks, samples: Sequence[WindowSample]) -> Latencies | None:
-    """Over the valid windows of the whole, as the other figures are."""
+    """Over the windows of the whole that the other figures are of."""
+    opened = marks.traffic is not None and marks.traffic.rate_per_s is not None
     return latencies_of(
-        one.latencies
-        for mark, sample in zip(marks.windows, samples, strict=True)
-        if mark.phase == "whole" and sample.valid
+        latencies_in(one, opened=opened)
+        for mark in windows_that_count(marks, samples)
         for one in mark.passes
     )
 

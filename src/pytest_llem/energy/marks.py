@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from pytest_llem.config.phases import PhaseChoice
+from pytest_llem.config.traffic import TrafficConfig
 from pytest_llem.energy.latency import Bins, LatencyKind
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.engines.engine import Batching
+from pytest_llem.engines.served import CountedBy  # noqa: TC001 - pydantic reads it
 
 WindowPhase = Literal["whole", "prefill", "length"]
 """What a window repeats: the workload, its prefill only, or the workload at another output
@@ -20,6 +22,31 @@ class Mark(BaseModel):
     """Immutable; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class RequestMark(NamedTuple):
+    """One request of traffic that ended in a pass."""
+
+    due_ns: int
+    """When it was to be sent."""
+    sent_ns: int
+    end_ns: int
+    first_token_ns: int | None
+    """``None`` if no token came."""
+    input_tokens: int | None
+    output_tokens: int | None
+    failure: str | None
+    """What kind of failure it was; ``None`` if it was served."""
+    counted_by: CountedBy | None
+
+
+class Served(Mark):
+    """What a server did in a pass of traffic."""
+
+    requests: tuple[RequestMark, ...]
+    """Those that ended in it."""
+    in_flight: int
+    """Requests that were sent and not answered yet when the pass ended."""
 
 
 class Pass(Mark):
@@ -43,9 +70,12 @@ class Pass(Mark):
     """When the last of them had its first token; ``None`` is unknown."""
     latencies: dict[LatencyKind, Bins] = {}
     """Latencies of its requests in the bins of :mod:`pytest_llem.energy.latency`; a kind that is
-    not known of all of them is not there."""
+    not known of all of them is not there. Of traffic they are the gaps between pieces of answers
+    that were served; the others follow from ``served``."""
     batching: Batching | None = None
     """Whether requests start and end together or come and go; ``None`` is unknown."""
+    served: Served | None = None
+    """The requests themselves, where they came as traffic; ``None`` for a batch."""
 
 
 class WindowMark(Mark):
@@ -131,5 +161,7 @@ class MeasurementMarks(Mark):
     """What the engine said of the loaded model, for the floor; set by the supervisor."""
     phases: PhaseChoice = "auto"
     """How prefill and decode were to be told apart."""
+    traffic: TrafficConfig | None = None
+    """How requests were to come; ``None`` if they came as batches."""
     differences: tuple[str, ...] = ()
     """What took another effect than was asked of the engine; set by the supervisor."""

@@ -138,6 +138,36 @@ class TotalFigures(Figures):
     """By which each of the scopes was read."""
 
 
+class TrafficFigures(Inferred):
+    """What clients saw of a server, over the windows of the whole.
+
+    How long it took is in the measurement's ``latencies``. They count from when a request was
+    due, so that waiting for a busy client is no gain.
+    """
+
+    loop: Literal["closed", "open"]
+    concurrency: int | None
+    """Clients of a closed loop; ``None`` for an open one."""
+    offered_per_s: float | None
+    """Requests that were due per second in an open loop; ``None`` for a closed one."""
+    served_per_s: float | None
+    goodput_per_s: float | None
+    """Requests served within the limits of ``traffic.slo_…`` per second; ``None`` without any."""
+    goodput_share: float | None
+    """Their share of all that ended, failed ones included."""
+    served: int
+    """Requests that were answered in full."""
+    failed: int
+    failures: dict[str, int]
+    """Those that failed, by kind."""
+    counted_by: dict[str, int]
+    """Requests by what told their output tokens; ``unknown`` if nothing did."""
+    in_flight_mean: float | None
+    """Requests under way, as the mean over the ends of passes."""
+    queue_grew: bool | None
+    """Whether requests came faster than they were served; ``None`` for a closed loop."""
+
+
 class Measured(Figures):
     """One measurement: the figures of the whole, its phases, and every sample."""
 
@@ -166,9 +196,10 @@ class Measured(Figures):
     """Other scopes and meters, in the order they were asked for."""
     total: TotalFigures | None = None
     """``None`` where no two scopes can be added."""
-
+    traffic: TrafficFigures | None = None
+    """``None`` if requests came as batches."""
     latencies: Latencies | None = None
-    """Percentiles of queue, first token and gaps; ``None`` where the engine does not say."""
+    """Percentiles over requests and gaps; ``None`` where the engine does not say."""
 
     @property
     def estimated(self) -> bool:

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.estimator.window import estimate_window
+from pytest_llem.energy.failures import disturbing, failures_in, said_of
 from pytest_llem.energy.measured import WindowSample, ratio
 from pytest_llem.energy.throttling import HARMLESS
 
@@ -36,6 +37,9 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
         [*facts, *_facts_after(trace, mark)] for trace, facts in zip(traces, seen, strict=True)
     ]
     disturbances = list(_disturbances(traces, around, duration_s))
+    failures = failures_in(mark.passes)
+    if disturbing(failures):
+        disturbances.append(said_of(failures))
     energy_j = _sum(energy.energy_j for energy in energies)
     return WindowSample(
         phase=mark.phase,
@@ -63,6 +67,7 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
             *_warnings(traces, energies),
             *_silences(traces, mark),
             *_oddities(traces, around, duration_s),
+            *([] if disturbing(failures) or not failures.failed else [said_of(failures)]),
             *disturbances,
         ),
         finish_reasons=_finish_reasons(mark.passes),

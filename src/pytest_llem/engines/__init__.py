@@ -16,6 +16,7 @@ ENGINES: Registry[type[Engine]] = Registry(
         "transformers": "pytest_llem.engines.transformers.engine:TransformersEngine",
         "vllm": "pytest_llem.engines.vllm.engine:VllmEngine",
         "tensorrt_llm": "pytest_llem.engines.tensorrt_llm.engine:TensorrtLlmEngine",
+        "openai": "pytest_llem.engines.openai.engine:OpenaiEngine",
     },
     Contract("pytest_llem.engines.engine:Engine"),
     needs={

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
+from pytest_llem.engines.served import Streams
 from pytest_llem.errors import ConfigError, LlemError, MeterError
 
 if TYPE_CHECKING:
@@ -80,7 +81,14 @@ class Energy:
             kind, loads = "workload", self._workload(cast("Session", subject))
         else:
             kind, loads = "callable", Loads(_callable(subject, work))
-        marks = Driver(self.config.measurement, self.link).measure(label, kind, loads)
+        try:
+            marks = Driver(self.config.measurement, self.link).measure(label, kind, loads)
+        finally:
+            loads.end()
+        if loads.traffic:
+            from pytest_llem.measure.traffic import resolved
+
+            marks = marks.model_copy(update={"traffic": resolved(self.config)})
         return self._figures(marks.model_dump(mode="json"))
 
     @contextmanager
@@ -122,14 +130,29 @@ class Energy:
 
     def _workload(self, session: Session) -> Loads:
         __tracebackhide__ = True
-        from pytest_llem.measure.workload import workload_of
+        from pytest_llem.measure.traffic import TrafficWork
+        from pytest_llem.measure.workload import EngineWork, workload_of
 
+        work: EngineWork | TrafficWork
         try:
-            work = workload_of(self.config, session)
+            if isinstance(session, Streams):
+                work = TrafficWork.of(self.config, session)
+            else:
+                self._refuse_traffic()
+                work = workload_of(self.config, session)
         except LlemError as error:
             raise error.with_traceback(None) from None
         self.link.workload(work.described())
         return work.loads(self.config.measurement)
+
+    def _refuse_traffic(self) -> None:
+        from pytest_llem.config.traffic import TrafficConfig
+
+        if self.config.traffic != TrafficConfig():
+            raise ConfigError(
+                f"traffic is for servers, and backend={self.config.backend!r} takes batches. Leave "
+                "traffic out, or use backend='openai'."
+            )
 
     def _figures(self, marks: dict[str, Any]) -> Measured:
         from pytest_llem.energy.measured import Measured

@@ -57,6 +57,10 @@ class Loads:
     """The same requests with one output token each; ``None`` if that is not wanted."""
     at_lengths: Mapping[int, Load] = field(default_factory=dict)
     """The same requests with other output lengths, by length."""
+    end: Callable[[], None] = lambda: None
+    """Ends what goes on between passes."""
+    traffic: bool = False
+    """Whether requests come as traffic rather than as batches."""
 
 
 def engine_load(session: Session, *batches: Sequence[Request]) -> Load:

@@ -68,19 +68,7 @@ class EngineWork:
 
     def described(self) -> dict[str, Any]:
         """What one pass asks, as JSON values; lengths one by one where they differ."""
-        requests = [request for batch in self.batches for request in batch]
-        inputs = [len(request.prompt_token_ids) for request in requests]
-        outputs = [request.output_tokens for request in requests]
-        return {
-            "source": self.source,
-            "hash": digest([workload_hash(batch) for batch in self.batches]),
-            "requests": len(requests),
-            "turns": len(self.batches),
-            "input_tokens": sum(inputs),
-            "output_tokens": sum(outputs),
-            "input_lengths": _listed(inputs),
-            "output_lengths": _listed(outputs),
-        }
+        return described(self.source, self.batches)
 
 
 def workload_of(config: ExperimentConfig, session: Session) -> EngineWork:
@@ -92,6 +80,23 @@ def workload_of(config: ExperimentConfig, session: Session) -> EngineWork:
     renewing = ordinary_ids(config, session.tokenizer) if config.workload.prefix_cache else None
     batches = build_batches(config, session.tokenizer)
     return EngineWork(session, batches, config.workload.source, renewing)
+
+
+def described(source: str, batches: Sequence[Sequence[Request]]) -> dict[str, Any]:
+    """What *batches* ask, as JSON values."""
+    requests = [request for batch in batches for request in batch]
+    inputs = [len(request.prompt_token_ids) for request in requests]
+    outputs = [request.output_tokens for request in requests]
+    return {
+        "source": source,
+        "hash": digest([workload_hash(batch) for batch in batches]),
+        "requests": len(requests),
+        "turns": len(batches),
+        "input_tokens": sum(inputs),
+        "output_tokens": sum(outputs),
+        "input_lengths": _listed(inputs),
+        "output_lengths": _listed(outputs),
+    }
 
 
 def _listed(lengths: Sequence[int]) -> list[int] | None:

@@ -17,9 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.engines.section import Section
 from pytest_llem.config.experiment import ENGINE_SECTIONS, ExperimentConfig
-from pytest_llem.config.identity import HASH_LENGTH, NOT_IDENTITY, canonical_json
+from pytest_llem.config.identity import (
+    DIFFERING,
+    HASH_LENGTH,
+    NOT_IDENTITY,
+    canonical_json,
+    identity_of_section,
+)
 from pytest_llem.config.sections import ALWAYS, MODELS, default_of, sparse
-from pytest_llem.config.workload import identity_of_workload, pinned
+from pytest_llem.config.workload import pinned
 from pytest_llem.plan.leaves import FIELDS, SECTIONS
 
 if TYPE_CHECKING:
@@ -159,8 +165,8 @@ def _default_texts() -> dict[str, str]:
 
 def _text(name: str, plain: Any) -> str:
     """A member of the identity's canonical JSON; empty if it does not belong to it."""
-    if name == WORKLOAD:
-        plain = identity_of_workload(plain)
+    if name in DIFFERING:
+        plain = identity_of_section(name, plain)
         if not plain:
             return ""
     return f'"{name}":{canonical_json(plain)}'

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.config.added import AddedSection
 
-SECTIONS = (*ENGINE_SECTIONS, "measurement", "workload")
+SECTIONS = (*ENGINE_SECTIONS, "measurement", "traffic", "workload")
 FIELDS = FIELD_NAMES
 NO_JSON = "must be made of texts, numbers, booleans, lists and mappings."
 

@@ -21,6 +21,7 @@ DECIDING = frozenset(
         "vllm.max_model_len",
         "vllm.max_num_batched_tokens",
         "tensorrt_llm.max_seq_len",
+        "traffic.rate_per_s",
         "measurement.warmup_min_s",
         "measurement.warmup_max_s",
         "workload.lengths",
@@ -145,7 +146,18 @@ def _warmup_limits_crossed(config: ExperimentConfig) -> str | None:
     return None
 
 
+def _two_loops(config: ExperimentConfig) -> str | None:
+    closed, open_ = config.traffic.concurrency, config.traffic.rate_per_s
+    if closed is not None and open_ is not None:
+        return (
+            f"traffic.concurrency={closed} is a closed loop, but traffic.rate_per_s={open_:g} is an "
+            "open one, which does not wait for answers"
+        )
+    return None
+
+
 _RULES = (
+    _two_loops,
     _one_device_for_many_ranks,
     _engine_without_processor,
     _fp8_on_processor,

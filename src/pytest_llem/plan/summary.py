@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.phases import described, phase_plan
+from pytest_llem.config.traffic import SERVER
 from pytest_llem.plan.duplicates import duplicates
 from pytest_llem.plan.tokens import token_of
 
@@ -136,6 +137,8 @@ def _windows(points: Iterable[Point]) -> str:
         return ""
     settings = config.measurement
     text = f"first has {counted(settings.windows, 'window')} of {settings.window_s:g} s or more"
+    if config.backend == SERVER:
+        return f"{text}, of requests in {config.traffic.said(config.batch_size)}"
     others = described(phase_plan(settings, [config.output_tokens]))
     return f"{text}, and with a model {others}" if others else text
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.energy.latency import Latencies
     from pytest_llem.energy.marks import Idle
-    from pytest_llem.energy.measured import Floor, Measured, WindowSample
+    from pytest_llem.energy.measured import Floor, Measured, TrafficFigures, WindowSample
     from pytest_llem.reports.text import Glyphs
     from pytest_llem.reports.view import View
 
@@ -79,6 +79,9 @@ def window_lines(measured: Measured, view: View) -> list[Line]:
     if measured.floor is not None:
         told = view.clean(f"floor: {_floor(measured.floor, view.signs)}")
         said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
+    if measured.traffic is not None:
+        told = view.clean(f"traffic: {_traffic(measured.traffic)}")
+        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
     if measured.latencies is not None:
         told = view.clean(f"latency: {_latencies(measured.latencies)}")
         said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
@@ -100,8 +103,29 @@ def _phases(measured: Measured) -> list[str]:
     return [f"{name}: {phase.method}. {phase.reason}" for name, phase in both]
 
 
+def _traffic(traffic: TrafficFigures) -> str:
+    """Rates, failures and goodput, each where it is known."""
+    clients = "" if traffic.concurrency is None else f" of {traffic.concurrency}"
+    rates = [
+        ("offered", traffic.offered_per_s),
+        ("served", traffic.served_per_s),
+        ("within the SLO", traffic.goodput_per_s),
+    ]
+    told = [f"{rate:.4g}/s {name}" for name, rate in rates if rate is not None]
+    kinds = ", ".join(f"{count} {kind}" for kind, count in traffic.failures.items())
+    failed = f"{traffic.failed} failed" + (f" ({kinds})" if kinds else "")
+    return ", ".join([f"{traffic.loop} loop{clients}", *told, failed])
+
+
 def _latencies(latencies: Latencies) -> str:
-    kinds = (("queue", latencies.queue), ("TTFT", latencies.ttft), ("ITL", latencies.itl))
+    kinds = (
+        ("queue", latencies.queue),
+        ("TTFT", latencies.ttft),
+        ("ITL", latencies.itl),
+        ("TPOT", latencies.tpot),
+        ("E2E", latencies.e2e),
+        ("sent late by", latencies.lateness),
+    )
     parts = [
         f"{name} {one.p50_s * 1e3:.3g} / {one.p90_s * 1e3:.3g} / {one.p99_s * 1e3:.3g} ms"
         for name, one in kinds

@@ -93,6 +93,12 @@ MARKS = (
         "What took another effect than was asked, as JSON; null is nothing; of measurements",
     ),
     (
+        "traffic",
+        "string",
+        "",
+        "How requests were to come, as JSON; null if they came as batches; of measurements",
+    ),
+    (
         "output_length",
         "int64",
         "1",
@@ -127,6 +133,12 @@ MARKS = (
         "string",
         "",
         "Counts of latencies by bin, of each kind, as JSON; null is unknown; of passes",
+    ),
+    (
+        "served",
+        "string",
+        "",
+        "Requests of traffic that ended, as JSON; null for a batch; of passes",
     ),
     ("warm_up_passes", "int64", "1", "Passes of the warm-up; of warm-ups"),
     ("converged", "bool", "", "Whether the load was steady before the limit; of warm-ups"),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.energy.marks import Idle, MeasurementMarks, Pass, WarmUp, WindowMark
+from pytest_llem.config.traffic import TrafficConfig
+from pytest_llem.energy.marks import Idle, MeasurementMarks, Pass, Served, WarmUp, WindowMark
 from pytest_llem.energy.model_shape import ModelShape
 
 if TYPE_CHECKING:
@@ -36,7 +37,14 @@ def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
     model = None if marks.model is None else marks.model.model_dump_json()
     idle = None if marks.idle is None else marks.idle.model_dump_json()
     differences = json.dumps(marks.differences) if marks.differences else None
-    said = {"model": model, "idle": idle, "phases": marks.phases, "differences": differences}
+    traffic = None if marks.traffic is None else marks.traffic.model_dump_json()
+    said = {
+        "model": model,
+        "idle": idle,
+        "phases": marks.phases,
+        "differences": differences,
+        "traffic": traffic,
+    }
     yield {"record": "measurement", **said, **own}
     if marks.warm_up is not None:
         warm_up = _taken(marks.warm_up, _WARM_UP)
@@ -47,7 +55,9 @@ def _measurement_rows(marks: MeasurementMarks) -> Iterator[_Row]:
         yield {"record": "window", **about, **_taken(window, _WINDOW)}
         for index, done in enumerate(window.passes):
             reasons = list(done.finish_reasons.items())
+            served = None if done.served is None else done.served.model_dump_json()
             row = {"record": "pass", "pass_index": index, "finish_reasons": reasons}
+            row["served"] = served
             row["latencies"] = json.dumps(done.latencies) if done.latencies else None
             yield about | row | _taken(done, (*_PASS, *_LATER))
 
@@ -84,12 +94,23 @@ def _measurement(rows: Sequence[_Row]) -> MeasurementMarks:
         idle=_idle(head.get("idle")),
         phases=head.get("phases") or "auto",
         differences=tuple(json.loads(head.get("differences") or "[]")),
+        traffic=_traffic(head.get("traffic")),
     )
 
 
 def _idle(text: str | None) -> Idle | None:
     """What was seen of idling; unknown in files of before."""
     return None if text is None else Idle.model_validate_json(text)
+
+
+def _traffic(text: str | None) -> TrafficConfig | None:
+    """Files of before traffic have no such column."""
+    return None if text is None else TrafficConfig.model_validate_json(text)
+
+
+def _served(text: str | None) -> Served | None:
+    """As above."""
+    return None if text is None else Served.model_validate_json(text)
 
 
 def _model(text: str | None) -> ModelShape | None:
@@ -120,6 +141,7 @@ def _pass(row: _Row) -> Pass:
         raise ValueError(row["record"])
     reasons = dict(row["finish_reasons"])
     later = {name: row.get(name) for name in _LATER}
+    later["served"] = _served(row.get("served"))
     latencies = json.loads(row.get("latencies") or "{}")  # unknown in files of before
     return Pass(
         finish_reasons=reasons, latencies=latencies, **later, **{name: row[name] for name in _PASS}

@@ -16,9 +16,10 @@ def registries() -> list[Registry[Any]]:
     from pytest_llem.config.added import SECTIONS
     from pytest_llem.devices import METERS
     from pytest_llem.engines import ENGINES
+    from pytest_llem.reports.exporters import EXPORTERS
     from pytest_llem.workloads import WORKLOADS
 
-    return [ENGINES, SECTIONS, METERS, WORKLOADS]
+    return [ENGINES, SECTIONS, METERS, WORKLOADS, EXPORTERS]
 
 
 def components(*, check: bool = False) -> list[Listed]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llem.devices.assignment import devices_for
 from pytest_llem.devices.selection import MeterRequest, choose_cpu_meter
+from pytest_llem.devices.server import server_port
 from pytest_llem.devices.several import choose_meters
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.estimator.window import ESTIMATOR
@@ -19,6 +20,8 @@ from pytest_llem.energy.sampling.sampler import Sampler
 from pytest_llem.energy.sampling.samplers import Samplers
 from pytest_llem.energy.scopes import groups_of, headline
 from pytest_llem.energy.warm_up.watch import SteadyWatch
+from pytest_llem.errors import MeterError
+from pytest_llem.isolation.listening import WithServer, listeners
 from pytest_llem.isolation.observer import Observer
 from pytest_llem.results.schema import DeviceFacts, Methodology, Reading
 
@@ -74,7 +77,12 @@ class Instruments:
         if not sources:
             choice = choose_cpu_meter(self._request("auto"))
             sources = [Source(choice, choice.devices)]
-        return Instrument(tuple(sources), self._idle, shared=self._settings.allow_shared)
+        port = server_port(config)
+        if port is not None:
+            _require_seen(config, port, sources)
+        return Instrument(
+            tuple(sources), self._idle, shared=self._settings.allow_shared, server_port=port
+        )
 
     def _request(self, name: str) -> MeterRequest:
         settings = self._settings
@@ -98,10 +106,13 @@ class Instrument:
     """What is known of idling devices in this run."""
     shared: bool = False
     """Whether others may use the devices meanwhile."""
+    server_port: int | None = None
+    """Where a server listens that is measured and was started by somebody else."""
 
     def observe(self, clock: Processes) -> Observation:
         """Begin to read the devices; *clock* knows the experiment's processes."""
-        return Observation(self, clock)
+        port = self.server_port
+        return Observation(self, clock if port is None else WithServer(clock, port))
 
 
 class Processes(Protocol):
@@ -212,6 +223,20 @@ class Observation:
             devices=tuple(_facts(trace) for trace in group),
             estimator=ESTIMATOR,
             declared_w_per_core=watts.get(meter),
+        )
+
+
+def _require_seen(config: ExperimentConfig, port: int, sources: Sequence[Source]) -> None:
+    """Refuse to estimate a server from the CPU time of processes that cannot be seen.
+
+    Raises:
+        MeterError: there is such a server, and an estimate is to be the headline.
+    """
+    if not sources[0].choice.measured and not listeners(port):
+        raise MeterError(
+            f"energy would be estimated from CPU time, but no process here can be seen to listen at "
+            f"{config.openai.base_url}: it does not run, or belongs to another user, or to a container. "
+            "Start it, have openai.command start it, or read devices that measure (--llem-meter)."
         )
 
 

@@ -12,6 +12,7 @@ from pytest_llem.devices.several import choose_meters
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.results.names import new_run_id, utc_now
+from pytest_llem.runs.exporting import Export
 from pytest_llem.runs.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def settings_of(config: pytest.Config) -> RunSettings:
         memory_limit_bytes=None if limit is None else bytes_of(limit),
         gates=tuple(config.getoption("llem_gate")),
         strict=config.getoption("llem_strict"),
+        exports=tuple(
+            Export.asked(text, config.invocation_params.dir)
+            for text in config.getoption("llem_export")
+        ),
         update_baselines=config.getoption("llem_update_baselines"),
         allow_shared=config.getoption("llem_allow_shared"),
         lock_timeout_s=lock_timeout_s,

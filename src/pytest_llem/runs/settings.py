@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llem.isolation.choice import Isolation
+    from pytest_llem.runs.exporting import Export
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class RunSettings:
     gates: tuple[str, ...] = ()
     strict: bool = False
     update_baselines: bool = False
+    exports: tuple[Export, ...] = ()
+    """What is written in other formats once the run has ended."""
     allow_shared: bool = False
     """Take no locks: others may use the devices meanwhile, and results are marked."""
     lock_timeout_s: float | None = LOCK_TIMEOUT_S

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.errors import LlemError, StoreError
+from pytest_llem.reports.exporters.exporter import Exported
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
 from pytest_llem.results.load import load_result
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.books import Closing, close_books
+from pytest_llem.runs.exporting import write_all
 from pytest_llem.runs.gatekeeper import compare_for_information
 from pytest_llem.runs.pooling import by_experiment, key_of, pooled_result
 
@@ -60,7 +62,8 @@ class Summary:
         problems = self.closing.problems
         state: State = "interrupted" if interrupted else "finished"
         self.closing = close_books(self.store, self.settings, state)
-        self.closing.problems[:0] = problems
+        exported = write_all(self.settings.exports, self._exported())
+        self.closing.problems = [*problems, *self.closing.problems, *exported]
 
     def lines(self, *, width: int, colour: bool, unicode: bool, verbosity: int) -> list[str]:
         """What the terminal says at the end of the run."""
@@ -79,6 +82,15 @@ class Summary:
                 strict=self.settings.strict,
             ),
             *self._closing_lines(),
+        ]
+
+    def _exported(self) -> list[Exported]:
+        if not self.settings.exports:
+            return []
+        return [
+            Exported(result, tuple(told.judgements))
+            for told, results in self._read()
+            for result in results
         ]
 
     def _compare(self) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from codecs import BOM_UTF8
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,6 +33,14 @@ class JsonlWorkload:
         Raises:
             ConfigError: the file cannot be read, is another than when the experiment was
                 planned, or has a line that cannot be used, whose number is given.
+        """
+        return list(islice(self.endless(config, tokenizer), config.batch_size))
+
+    def endless(self, config: ExperimentConfig, tokenizer: Tokenizer) -> Iterator[Request]:
+        """Those of the first pass, and further ones like them.
+
+        Raises:
+            ConfigError: as :meth:`requests`.
         """
         return requests_of(read_lines(config.workload), config, tokenizer)
 

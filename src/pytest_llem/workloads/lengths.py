@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,8 @@ from pytest_llem.workloads.cutting import Limits, means_before
 from pytest_llem.workloads.drawing import uniform
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_llem.config.experiment import ExperimentConfig
 
 MOST_DRAWS = 1000
@@ -55,26 +58,23 @@ LEAST, MOST_INPUT, MOST_TOGETHER = 4, 1024, 2048
 4 tokens, prompts above 1024, and requests above 2048 together. The means are of what is left."""
 
 
-def sizes(config: ExperimentConfig, count: int) -> list[Size]:
-    """Sizes of *count* requests, by the seed; those of ``own`` lengths are as if fixed.
+def sizes(config: ExperimentConfig) -> Iterator[Size]:
+    """Sizes of requests without end, by the seed; those of ``own`` lengths are as if fixed.
 
     Raises:
         ConfigError: hardly anything that is drawn is within the limits.
     """
     workload = config.workload
     distribution = distribution_of(config)
-    if distribution is None:
-        found = [Size(config.input_tokens, config.output_tokens)] * count
-    else:
-        found = [_drawn(distribution, config.seed, number) for number in range(count)]
     inputs, outputs = workload.input_lengths, workload.output_lengths
-    return [
-        Size(
+    size = Size(config.input_tokens, config.output_tokens)
+    for number in count():
+        if distribution is not None:
+            size = _drawn(distribution, config.seed, number)
+        yield Size(
             inputs[number % len(inputs)] if inputs else size.input_tokens,
             outputs[number % len(outputs)] if outputs else size.output_tokens,
         )
-        for number, size in enumerate(found)
-    ]
 
 
 def distribution_of(config: ExperimentConfig) -> Distribution | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from pytest_llem.errors import ConfigError, MissingExtraError
-from pytest_llem.workloads.drawing import shuffled
 from pytest_llem.workloads.jsonl import line_of, read_pinned
-from pytest_llem.workloads.texts import requests_of
+from pytest_llem.workloads.texts import Line, requests_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.config.workload import WorkloadConfig
     from pytest_llem.workloads.request import Request, Tokenizer
 
 
@@ -32,24 +36,48 @@ class DatasetsWorkload:
             MissingExtraError: ``datasets`` is not installed.
             ConfigError: there is no such dataset, or a row cannot be used.
         """
+        return list(islice(self.endless(config, tokenizer), config.batch_size))
+
+    def endless(self, config: ExperimentConfig, tokenizer: Tokenizer) -> Iterator[Request]:
+        """Those of the first pass, and further ones like them.
+
+        Raises:
+            MissingExtraError, ConfigError: as :meth:`requests`.
+        """
         workload = config.workload
         rows = _rows(config)
         if not len(rows):
             raise ConfigError(
                 f"the dataset {workload.dataset!r} has no rows in {workload.split!r}."
             )
-        order = range(len(rows))
-        if workload.shuffle:
-            order = shuffled(len(rows), f"lines/{config.seed}")  # type: ignore[assignment]
-        chosen = [order[number] for number in range(min(config.batch_size, len(rows)))]
-        lines = [
-            line_of(dict(rows[row]), f"{workload.dataset}, row {row} of {workload.split}", workload)
-            for row in chosen
-        ]
-        in_order = config.model_copy(
-            update={"workload": workload.model_copy(update={"shuffle": False})}
-        )
-        return requests_of(lines, in_order, tokenizer)
+        return requests_of(RowLines(rows, workload), config, tokenizer)
+
+
+class RowLines(Sequence[Line]):
+    """Rows of a dataset as prompts, each read when it is taken."""
+
+    def __init__(self, rows: Any, workload: WorkloadConfig) -> None:
+        self._rows, self._workload = rows, workload
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, row: int) -> Line: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[Line]: ...
+
+    def __getitem__(self, row: int | slice) -> Line | Sequence[Line]:
+        """One of them, or several.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        if isinstance(row, slice):
+            return [self[one] for one in range(*row.indices(len(self)))]
+        where = f"{self._workload.dataset}, row {row} of {self._workload.split}"
+        return line_of(dict(self._rows[row]), where, self._workload)
 
 
 def _rows(config: ExperimentConfig) -> Any:

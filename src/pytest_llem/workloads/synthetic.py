@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import islice, tee
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llem.errors import ConfigError
@@ -12,7 +13,7 @@ from pytest_llem.workloads.request import Request
 from pytest_llem.workloads.texts import fitted, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.workloads.request import Tokenizer
@@ -40,16 +41,19 @@ class SyntheticWorkload:
             ConfigError: a text of ``prompts`` has no tokens, or the tokenizer has
                 none but special ones.
         """
-        asked = sizes(config, config.batch_size)
-        lengths = [size.input_tokens for size in asked]
-        if config.prompts:
-            prompts = _from_texts(config, tokenizer, lengths)
-        else:
-            prompts = _synthetic(config, tokenizer, lengths)
-        return [
-            Request(f"request-{number}", prompt, size.output_tokens)
-            for number, (prompt, size) in enumerate(zip(prompts, asked, strict=True))
-        ]
+        return list(islice(self.endless(config, tokenizer), config.batch_size))
+
+    def endless(self, config: ExperimentConfig, tokenizer: Tokenizer) -> Iterator[Request]:
+        """Those of the first pass, and further ones like them.
+
+        Raises:
+            ConfigError: as :meth:`requests`.
+        """
+        asked, again = tee(sizes(config))
+        lengths = (size.input_tokens for size in again)
+        prompts = (_from_texts if config.prompts else _synthetic)(config, tokenizer, lengths)
+        for number, (prompt, size) in enumerate(zip(prompts, asked, strict=False)):
+            yield Request(f"request-{number}", prompt, size.output_tokens)
 
 
 def ordinary_ids(config: ExperimentConfig, tokenizer: Tokenizer) -> list[int]:
@@ -69,7 +73,7 @@ def ordinary_ids(config: ExperimentConfig, tokenizer: Tokenizer) -> list[int]:
 
 
 def _synthetic(
-    config: ExperimentConfig, tokenizer: Tokenizer, lengths: Sequence[int]
+    config: ExperimentConfig, tokenizer: Tokenizer, lengths: Iterable[int]
 ) -> Iterator[tuple[int, ...]]:
     ordinary = ordinary_ids(config, tokenizer)
     seen: dict[int, set[tuple[int, ...]]] = defaultdict(set)
@@ -82,12 +86,13 @@ def _synthetic(
         while prompt is None or prompt in known:
             prompt = drawn_ids(ordinary, length, f"{config.seed}/{number}")
             number += 1
-        known.add(prompt)
+        if length < LENGTH_ENOUGH:  # others differ anyway, and there may be many
+            known.add(prompt)
         yield prompt
 
 
 def _from_texts(
-    config: ExperimentConfig, tokenizer: Tokenizer, lengths: Sequence[int]
+    config: ExperimentConfig, tokenizer: Tokenizer, lengths: Iterable[int]
 ) -> Iterator[tuple[int, ...]]:
     prompts = [
         tokens_of(text, tokenizer, f"prompts[{number}]", config.model)

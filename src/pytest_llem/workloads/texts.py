@@ -11,7 +11,7 @@ from pytest_llem.workloads.lengths import sizes
 from pytest_llem.workloads.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.workloads.request import Tokenizer
@@ -32,8 +32,8 @@ class Line:
 
 def requests_of(
     lines: Sequence[Line], config: ExperimentConfig, tokenizer: Tokenizer
-) -> list[Request]:
-    """``batch_size`` requests made of *lines*, which are used in turn.
+) -> Iterator[Request]:
+    """Requests without end made of *lines*, which are used in turn and read as they are needed.
 
     With ``own`` lengths a prompt is its text, and its output what the line says, else
     ``output_tokens``; otherwise prompts are cut or repeated to the lengths that are asked for.
@@ -44,8 +44,7 @@ def requests_of(
     order: Sequence[int] = range(len(lines))
     if config.workload.shuffle:
         order = shuffled(len(lines), f"lines/{config.seed}")
-    requests = []
-    for number, size in enumerate(sizes(config, config.batch_size)):
+    for number, size in enumerate(sizes(config)):
         line = lines[order[number % len(order)]]
         prompt = tokens_of(line.text, tokenizer, line.where, config.model)
         output_tokens = size.output_tokens
@@ -53,8 +52,7 @@ def requests_of(
             prompt = fitted(prompt, size.input_tokens)
         if config.workload.lengths == "own" and not config.workload.output_lengths:
             output_tokens = line.output_tokens or size.output_tokens
-        requests.append(Request(f"request-{number}", prompt, output_tokens))
-    return requests
+        yield Request(f"request-{number}", prompt, output_tokens)
 
 
 def tokens_of(text: str, tokenizer: Tokenizer, where: str, model: str) -> tuple[int, ...]:

@@ -6,13 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_llem.config.engines.openai import OpenaiOptions
     from pytest_llem.config.engines.tensorrt_llm import TensorrtLlmOptions
     from pytest_llem.config.engines.transformers import TransformersOptions
     from pytest_llem.config.engines.vllm import VllmOptions
 
-__all__ = ["TensorrtLlmOptions", "TransformersOptions", "VllmOptions"]
+__all__ = ["OpenaiOptions", "TensorrtLlmOptions", "TransformersOptions", "VllmOptions"]
 
 _HOMES = {
+    "OpenaiOptions": "pytest_llem.config.engines.openai",
     "TensorrtLlmOptions": "pytest_llem.config.engines.tensorrt_llm",
     "TransformersOptions": "pytest_llem.config.engines.transformers",
     "VllmOptions": "pytest_llem.config.engines.vllm",

@@ -45,6 +45,11 @@ def phases_of(
 def _hopeless(marks: MeasurementMarks, whole: Mapping[str, Any]) -> str:
     if marks.kind != "workload":
         return "This is not the workload of a model: what is prefill in it is not known."
+    if any(one.served for mark in marks.windows for one in mark.passes):
+        return (
+            "Requests of traffic come and go: a server decodes some while others are in prefill, "
+            "in the same steps, and says nothing of what either took."
+        )
     if whole["energy_j"] is None:
         return "The whole could not be measured."
     if marks.phases == "none":

@@ -1,0 +1,1 @@
+"""Commands of ``llem``, one a file: thin over the library."""

@@ -1,0 +1,42 @@
+"""What writes results in another tool's format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_llem.baselines.verdict import Judgement
+    from pytest_llem.results.schema import ExperimentResult
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One experiment, run in one process, and what gates said of it."""
+
+    result: ExperimentResult
+    judgements: tuple[Judgement, ...] = ()
+    """Of the experiment with all its processes; empty where nothing was compared, and of a
+    stored run, which keeps none."""
+
+
+class Exporter(Protocol):
+    """Writes the results of a run; constructed without arguments once the run has ended."""
+
+    name: ClassVar[str]
+    api_version: ClassVar[int]
+
+    def export(self, experiments: Sequence[Exported], path: Path) -> None:
+        """Write *experiments*, in the order in which they were reported, to *path*.
+
+        What is there is replaced. An estimate has to be told from a measurement in what is
+        written (``result.headline.estimated``).
+
+        Raises:
+            OSError: the file cannot be written.
+            LlemError: the results cannot be told in this format, and why.
+        """
+        ...
