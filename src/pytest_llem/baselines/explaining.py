@@ -82,13 +82,13 @@ def _values(comparison: Comparison) -> str:
 
 def _amounts(values: Sequence[float], metric: Metric) -> str:
     factor, prefix = 1.0, ""
-    if metric.unit != "tokens/s":
+    if metric.has_prefixes:
         largest = max(values)
         usual = 1.0 if metric.unit == "s" else 0.01
         fitting = (scale for scale in _SCALES if largest >= usual * scale[0])
         factor, prefix = next(fitting, _SCALES[-1])
     numbers = " → ".join(_number(value / factor) for value in values)
-    return f"{numbers} {prefix}{metric.unit}"
+    return f"{numbers} {prefix}{metric.unit}".rstrip()
 
 
 def _number(value: float) -> str:
