@@ -1,0 +1,1 @@
+"""Commands of ``llem`` with subcommands or many options, each importing what it needs when it runs."""
