@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +13,7 @@ from pytest_llem.errors import BaselineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pytest_llem.results.schema import ExperimentResult
 
@@ -124,8 +124,8 @@ def test_what_is_not_there_is_said(value: Callable[..., Any], text: str, said: s
 def test_a_directory_outside_of_the_repository_is_not_in_its_commits(
     project: Path, tmp_path: Path, value: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(BaselineError, match="git failed in .*: fatal: not a git repository"):
-        monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    with pytest.raises(BaselineError, match=r"git failed in .*: fatal: not a git repository"):
         value("main", baselines=tmp_path / "baselines")
 
 

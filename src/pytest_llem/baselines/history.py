@@ -42,11 +42,12 @@ class History:
     measurement: str
     metric: str
     points: tuple[Point, ...]
+    significance: float
 
     @property
     def too_short(self) -> bool:
         """Whether no change in it could be significant, whatever it was."""
-        return not detectable(len(self.points))
+        return not detectable(len(self.points), self.significance)
 
 
 def detectable(sessions: int, significance: float = SIGNIFICANCE) -> bool:
@@ -76,7 +77,7 @@ def histories(
         for measurement in measurements:
             points = _points(experiment, measurement, name, significance)
             if points:
-                yield History(experiment, measurement, name, points)
+                yield History(experiment, measurement, name, points, significance)
 
 
 def _points(

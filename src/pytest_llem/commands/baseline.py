@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Experiments = Annotated[
     str | None,
     typer.Argument(
-        metavar="[EXPERIMENTS]", help="Glob of node ids, functions, files, or an identity."
+        metavar="EXPERIMENTS", help="Glob of node ids, functions, files, or an identity."
     ),
 ]
 From = Annotated[
@@ -73,9 +73,9 @@ def show(
 
 @app.command()
 def diff(
-    before: Annotated[str, typer.Argument(metavar="[BEFORE]", help="Path or git ref.")] = "HEAD",
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="Path or git ref.")] = "HEAD",
     now: Annotated[
-        str | None, typer.Argument(metavar="[NOW]", help="Path or git ref; by default, DIR.")
+        str | None, typer.Argument(metavar="NOW", help="Path or git ref; by default, DIR.")
     ] = None,
     baselines: Directory = HERE,
     metric: Annotated[list[str] | None, typer.Option(help="Metrics to compare.")] = None,
