@@ -307,7 +307,9 @@ def test_a_history_is_of_any_metric_and_place(project: Path, history: Callable[.
     )
     assert "Did you mean" in llem(project, "history", "--metric", "energy_k", fails=True)
     assert "no baselines" in llem(project, "history", "--hardware", "x", fails=True)
-    assert "is not in the range" in llem(project, "history", "--significance", "0.001", fails=True)
+    assert "Invalid value for '--significance'" in llem(
+        project, "history", "--significance", "0.001", fails=True
+    )
 
 
 def test_a_terminal_without_our_signs_gets_others(

@@ -267,6 +267,7 @@ def test_a_writer_that_is_killed_at_any_moment_loses_nothing(
     assert "1000" in {str(entry.config["seed"]) for entry in _entries(store)}
     store.update([make_result(config={"seed": 1001})], make_environment())
     assert "1001" in {str(entry.config["seed"]) for entry in _entries(store)}
+    assert len(files(store)) == 1, "what killed writers left is gone"
 
 
 def _entries(store: BaselineStore) -> list[Entry]:

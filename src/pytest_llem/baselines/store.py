@@ -21,7 +21,7 @@ from pytest_llem.baselines.reading import entry_texts, parse_baselines, read_bas
 from pytest_llem.baselines.rendering import render
 from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of
 from pytest_llem.baselines.sources import DirectorySource
-from pytest_llem.baselines.writing import explained, only_writer, replace_text
+from pytest_llem.baselines.writing import explained, only_writer, put_text
 from pytest_llem.config.gates import SESSIONS
 from pytest_llem.config.identity import digest, identity_of
 from pytest_llem.errors import BaselineError
@@ -206,7 +206,7 @@ class BaselineStore(Baselines):
                 for (group, hardware), changed in entries.items()
             }
             for path, text in texts.items():
-                replace_text(path, text)
+                put_text(path, text)
 
     def _merged(self, group: str, hardware: str, changed: Mapping[str, Entry], how: How) -> str:
         path = self.path(group, hardware)
@@ -264,7 +264,7 @@ def _changed(
 
 def _put(path: Path, text: str) -> None:
     if text:
-        replace_text(path, text)
+        put_text(path, text)
     else:
         with explained(path):
             path.unlink()
