@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pytest_llem._version import __version__
+from pytest_llem.commands import baseline
 from pytest_llem.commands.ab import aa, ab
+from pytest_llem.commands.history import history
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(baseline.app, name="baseline")
+app.command()(history)
 app.command()(ab)
 app.command()(aa)
 

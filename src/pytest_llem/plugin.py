@@ -120,8 +120,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--llem-gate",
         action="append",
         default=[],
-        metavar="METRIC:TOLERANCE",
-        help="fail on a regression beyond tolerance (energy_per_output_token_j:5%%, ttft_s:+20ms)",
+        metavar="METRIC:TOLERANCE[@GLOB]",
+        help="fail on a regression beyond tolerance (energy_per_output_token_j:5%%, "
+        "ttft_s:+20ms@bench/test_chat.py*); off takes a gate away",
     )
     add(
         "--llem-strict",
@@ -129,6 +130,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail also where nothing could be told: inconclusive, incomparable, new",
     )
     add("--llem-update-baselines", action="store_true", help="store this run as the baseline")
+    add(
+        "--llem-extend-baselines",
+        action="store_true",
+        help="add this run to the baseline as a further session of the same",
+    )
+    add(
+        "--llem-baseline-from",
+        metavar="PATH|REF",
+        help="compare with the baselines in another directory or file, or at a git ref (main)",
+    )
     add("--llem-baselines", metavar="DIR", help="where baselines live (default: ROOT/baselines)")
     add(
         "--llem-export",

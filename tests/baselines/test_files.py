@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,11 +129,12 @@ DAMAGES: dict[str, tuple[Spoil, str]] = {
     "no object": (lambda text: f"[{text}]", "holds no JSON object"),
     "merge conflict": (_with_conflict, ":3: an unresolved merge conflict"),
     "entry twice": (_with_an_entry_twice, "occurs twice"),
-    "newer": (lambda text: text.replace('version": 1', 'version": 2'), "newer pytest-llem"),
-    "no version": (lambda text: text.replace("schema_version", "version"), "is null, not 1"),
+    "newer": (lambda text: text.replace('version": 2', 'version": 3'), "newer pytest-llem"),
+    "older than any": (lambda text: text.replace('version": 2', 'version": 0'), "is 0, not 1"),
+    "no version": (lambda text: text.replace("schema_version", "version"), "is null, not 1 to 2"),
     "version in words": (
-        lambda text: text.replace('version": 1', 'version": "1"'),
-        'is "1", not 1',
+        lambda text: text.replace('version": 2', 'version": "1"'),
+        'is "1", not 1 to 2',
     ),
     "unknown field": (lambda text: text.replace('"label"', '"lable"'), "damaged at entries."),
     "text for a number": (
@@ -202,3 +204,40 @@ def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, list):
         return len(one) == len(other) and all(map(_equal, one, other))
     return type(one) is type(other) and one == other
+
+
+OLD = Path(__file__).parent / "format_1"
+
+
+def test_a_file_of_format_1_still_loads(
+    make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    (path,) = OLD.rglob("*.json")
+    before = path.read_bytes()
+    entry = BaselineStore(OLD).find(make_result(), make_environment())
+    assert entry is not None
+    (session,) = entry.current
+    assert session.provenance is None
+    samples = session.samples("workload", "energy_per_output_token_j")
+    assert [sample.values for sample in samples] == [(0.4, 0.401, 0.399)] * 2
+    assert path.read_bytes() == before
+
+
+def test_an_update_brings_a_file_of_format_1_into_todays_format_and_loses_nothing(
+    tmp_path: Path, make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    shutil.copytree(OLD, tmp_path, dirs_exist_ok=True)
+    store = BaselineStore(tmp_path)
+    (path,) = tmp_path.rglob("*.json")
+    store.update([make_result([0.5], run_id="later")], make_environment())
+    jsonschema.validate(json.loads(path.read_text(encoding="utf-8")), json_schema())
+    old, other = (
+        store.find(make_result(config={"batch_size": size}), make_environment()) for size in (1, 2)
+    )
+    assert old is not None
+    assert other is not None
+    assert [session.run_id for session in old.sessions] == ["run-1", "later"]
+    assert [session.run_id for session in other.sessions] == ["run-1"]
+    text = path.read_text(encoding="utf-8")
+    store.update([make_result([0.5], run_id="later")], make_environment())
+    assert path.read_text(encoding="utf-8") == text

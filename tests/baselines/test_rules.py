@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeGuard, get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from pytest_llem.baselines.metrics import METRICS
 from pytest_llem.baselines.rules import parse_rule, parse_rules
+from pytest_llem.energy.measured import Measured
 from pytest_llem.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNITS = {"J": ("J", "mJ", "kJ"), "s": ("s", "ms", "us", "µs"), "W": ("W", "mW", "kW")}
 NUMBERS = st.floats(min_value=1e-6, max_value=99, allow_nan=False).map(lambda value: f"{value:.6f}")
@@ -29,6 +36,13 @@ NUMBERS = st.floats(min_value=1e-6, max_value=99, allow_nan=False).map(lambda va
         ("duration_s:+1e-3", None, 1e-3),
         ("energy_j:150%", 1.5, None),
         ("energy_j:0%", 0.0, None),
+        ("latencies.ttft.p99_s:+20ms", None, 0.02),
+        ("traffic.goodput_per_s:5%+0.5", 0.05, 0.5),
+        ("traffic.goodput_per_s:0.5/s", None, 0.5),
+        ("traffic.goodput_share:+0.01", None, 0.01),
+        ("prefill.energy_j:5% + 2mJ", 0.05, 0.002),
+        ("total.energy_j:2mJ+5%", 0.05, 0.002),
+        ("net_energy_j:+3J", None, 3.0),
     ],
 )
 def test_a_tolerance_is_relative_absolute_or_both(
@@ -59,6 +73,22 @@ def test_a_tolerance_is_relative_absolute_or_both(
         ("ttft_s:5J", "has the unit 'J'; this metric takes %, s, ms, us"),
         ("energy_j:5", "has no unit; this metric takes %, J, mJ, kJ"),
         ("output_tokens_per_s:100%", "falls by all of its value"),
+        ("power_w:100%,higher", "falls by all of its value"),
+        ("power_w:5%,higher,lower", "says twice what is better"),
+        ("power_w:higher", "has no tolerance"),
+        ("latencies.ttft.p98_s:5%", "Did you mean 'latencies.ttft.p9"),
+        ("latency.ttft.p99_s:5%", "Did you mean 'latencies.ttft.p99_s'?"),
+        ("p99_s:5%", "Did you mean 'latencies."),
+        ("goodput_per_s:5%", "Did you mean 'traffic.goodput_per_s'?"),
+        ("energy_uncertainty_j:5%", "the width of an interval"),
+        ("floor.times_reference:5%", "only moves with it"),
+        ("traffic.failed:5%", "assert it in the test"),
+        (
+            "quality.accuracy:>=0.8",
+            "a floor of quality, which this version of pytest-llem does not",
+        ),
+        ("quality.accuracy:5%", "quality is not measured by this version"),
+        ("ttft_s:<=200ms", "is a fixed limit"),
     ],
 )
 def test_a_gate_that_makes_no_sense_is_refused_with_advice(text: str, said: str) -> None:
@@ -81,7 +111,7 @@ def test_any_text_is_a_rule_or_a_configuration_error(text: str) -> None:
 def test_a_rule_reads_back_what_it_prints(
     metric: str, relative: str, absolute: str, data: st.DataObject
 ) -> None:
-    units = UNITS.get(METRICS[metric].unit.split("/")[0], ("", "tokens/s"))
+    units = UNITS.get(METRICS[metric].unit.split("/")[0], ("",))
     parts = [f"{relative}%", f"+{absolute}{data.draw(st.sampled_from(units))}"]
     chosen = data.draw(st.sampled_from([parts, parts[::-1], parts[:1], parts[1:]]))
     rule = parse_rule(f"{metric}:{','.join(chosen)}")
@@ -102,6 +132,48 @@ def test_without_a_gate_the_headline_is_compared_for_information() -> None:
     assert rule.informational
 
 
-def test_only_throughput_is_better_when_it_is_higher() -> None:
-    higher = {metric.quantity for metric in METRICS.values() if metric.higher_is_better}
-    assert higher == {"output_tokens_per_s"}
+def test_what_is_better_when_it_is_higher_is_throughput_of_some_kind() -> None:
+    higher = {name for name, metric in METRICS.items() if metric.higher_is_better}
+    assert {name.rpartition(".")[2] for name in higher} == {
+        "output_tokens_per_s",
+        "offered_per_s",
+        "served_per_s",
+        "goodput_per_s",
+        "goodput_share",
+    }
+
+
+def test_what_is_better_can_be_said() -> None:
+    assert not parse_rule("power_w:5%").higher_is_better
+    assert parse_rule("power_w:5%,higher").higher_is_better
+    assert not parse_rule("output_tokens_per_s:lower,120%").higher_is_better
+
+
+def numbers_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Paths of everything in a measurement that is a number."""
+    for name, field in model.model_fields.items():
+        kinds = {field.annotation, *get_args(field.annotation)}
+        inner = next((kind for kind in kinds if _is_model(kind)), None)
+        if inner is not None:
+            yield from numbers_of(inner, f"{prefix}{name}.")
+        elif kinds & {int, float}:
+            yield prefix + name
+
+
+def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def test_every_number_of_a_measurement_is_a_metric_or_has_a_reason_not_to_be() -> None:
+    unsaid = []
+    for name in numbers_of(Measured):
+        try:
+            parse_rule(f"{name}:5%")
+        except ConfigError as error:
+            if "metric that can be gated:" not in str(error):
+                unsaid.append(name)
+    assert unsaid == []
+
+
+def test_every_metric_is_a_number_of_a_measurement() -> None:
+    assert METRICS.keys() <= set(numbers_of(Measured))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from pytest_llem.baselines.metrics import METRICS
 from pytest_llem.baselines.reading import entry_texts
 from pytest_llem.baselines.sessions import identity_of_result
-from pytest_llem.baselines.store import BaselineStore, group_path
+from pytest_llem.baselines.store import BaselineStore, How, group_path
 from pytest_llem.baselines.writing import LOCK_NAME, only_writer, replace_text
 from pytest_llem.errors import BaselineError
 from pytest_llem.results.schema import DeviceFacts
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pytest_llem.baselines.file import Entry
     from pytest_llem.energy.measured import Measured
     from pytest_llem.results.schema import ExperimentResult
 
@@ -179,7 +182,7 @@ def test_other_entries_stay_byte_for_byte_even_if_a_person_wrote_them(
     assert "0.9" in after[changed]
 
 
-def test_an_update_replaces_the_session_of_its_own_experiment(
+def test_an_update_begins_anew_and_keeps_what_was_as_history(
     store: BaselineStore, make_result: MakeResult, make_environment: MakeEnvironment
 ) -> None:
     store.update([make_result([0.4])], make_environment())
@@ -187,7 +190,90 @@ def test_an_update_replaces_the_session_of_its_own_experiment(
     store.update([make_result([0.5], run_id="run-2")], make_environment())
     entry = store.find(make_result(), make_environment())
     assert entry is not None
-    assert [session.run_id for session in entry.sessions] == ["run-2"]
+    assert [session.run_id for session in entry.sessions] == ["run-1", "run-2"]
+    assert [session.run_id for session in entry.current] == ["run-2"]
+
+
+def test_an_extension_is_a_further_session_of_the_same_baseline(
+    store: BaselineStore, make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    for number, value in enumerate((0.9, 0.4, 0.41, 0.39)):
+        extends = number != 1
+        how = How("extend" if extends else "update", extends=extends)
+        store.update([make_result([value], run_id=f"run-{number}")], make_environment(), how)
+    entry = store.find(make_result(), make_environment())
+    assert entry is not None
+    assert [session.run_id for session in entry.current] == ["run-1", "run-2", "run-3"]
+    assert [session.begins for session in entry.sessions] == [False, True, False, False]
+    by = [one.provenance.by for one in entry.sessions if one.provenance is not None]
+    assert by == ["extend", "update", "extend", "extend"]
+
+
+def test_history_is_bounded_and_the_newest_stay(
+    store: BaselineStore, make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    for number in range(7):
+        how = How("extend", sessions=3, extends=True)
+        store.update([make_result([0.4], run_id=f"run-{number}")], make_environment(), how)
+    entry = store.find(make_result(), make_environment())
+    assert entry is not None
+    assert [session.run_id for session in entry.current] == ["run-4", "run-5", "run-6"]
+
+
+def test_why_a_run_was_accepted_is_kept(
+    store: BaselineStore, make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    how = How("accept", reason="vLLM 0.32 schedules otherwise")
+    path = store.update([make_result()], make_environment(), how).stored[0].path
+    assert '"reason": "vLLM 0.32 schedules otherwise"' in path.read_text(encoding="utf-8")
+
+
+def test_rewriting_leaves_what_is_not_changed_byte_for_byte(
+    store: BaselineStore, make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    results = [make_result(config={"batch_size": size}) for size in (1, 2, 3)]
+    path = store.update(results, make_environment()).stored[0].path
+    before = entry_texts(path.read_text(encoding="utf-8"))
+    gone = identity_of_result(results[1])
+    removed = store.rewrite(lambda _, entry: None if entry.config["batch_size"] == 2 else entry)
+    assert removed == [path]
+    after = entry_texts(path.read_text(encoding="utf-8"))
+    assert after == {key: text for key, text in before.items() if key != gone}
+    assert store.rewrite(lambda _, entry: entry) == []
+    assert store.rewrite(lambda _, __: None) == [path]
+    assert files(store) == {}
+
+
+def test_a_writer_that_is_killed_at_any_moment_loses_nothing(
+    store: BaselineStore, make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    """Each process is killed somewhere within its updates; files are always sound and whole."""
+    store.update([make_result(config={"seed": 1000})], make_environment())
+    for number in range(8):
+        writer = _python(
+            _CONCURRENT,
+            str(store.directory),
+            str(2 * number),
+            "400",
+            make_result().model_dump_json(),
+        )
+        seen = len(_entries(store))
+        while len(_entries(store)) < seen + 1 + number % 3 and writer.poll() is None:
+            time.sleep(0.001 * (1 + number))
+        writer.send_signal(signal.SIGKILL)
+        writer.communicate(timeout=50)
+        assert writer.returncode == -signal.SIGKILL
+        assert len(_entries(store)) > seen
+    assert "1000" in {str(entry.config["seed"]) for entry in _entries(store)}
+    store.update([make_result(config={"seed": 1001})], make_environment())
+    assert "1001" in {str(entry.config["seed"]) for entry in _entries(store)}
+    assert len(files(store)) == 1, "what killed writers left is gone"
+
+
+def _entries(store: BaselineStore) -> list[Entry]:
+    return [
+        entry for file in BaselineStore(store.directory).all() for entry in file.entries.values()
+    ]
 
 
 def test_hardware_has_files_of_its_own(

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.metrics import metric_named
 from pytest_llem.baselines.statistics import above, contrast, quantile
 from pytest_llem.baselines.tolerance import bounds
 
@@ -97,7 +96,7 @@ def assess(comparison: Comparison, prior: Prior) -> Assessment | None:
 
 
 def _assessed(found: Contrast, comparison: Comparison) -> Assessment:
-    falls = metric_named(comparison.rule.metric).higher_is_better
+    falls = comparison.rule.higher_is_better
     limits = bounds(comparison.rule, found.baseline, higher_is_better=falls)
     sign = -1 if falls else 1
     loosest = max(limits.worse, key=lambda bound: sign * bound.log)

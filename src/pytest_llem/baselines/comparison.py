@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.differences import Differences, compare_fingerprints
+from pytest_llem.baselines.matching import DEFAULT, Policy
 from pytest_llem.baselines.metrics import EXPLAINING, HEADLINE
 from pytest_llem.baselines.prior import Profile  # noqa: TC001  the helper resolves annotations
 from pytest_llem.baselines.rules import Rule, informational_rule
@@ -56,11 +57,13 @@ def compare(
     entry: Entry | None,
     rules: Iterable[Rule],
     environment: Mapping[str, Any],
+    policy: Policy = DEFAULT,
 ) -> list[Comparison]:
     """The comparisons of one experiment with its baseline.
 
     *results* are its processes in this run, *environment* the snapshot they were
-    made in, *entry* its baseline or ``None``. Every rule gives a comparison for the
+    made in, *entry* its baseline or ``None``, *policy* says what becomes of what differs
+    between the two. Every rule gives a comparison for the
     headline, and one for each further measurement in which its metric is known.
 
     Raises:
@@ -74,7 +77,7 @@ def compare(
         return [_refused(experiment, results[0], rule, reason) for rule in rules]
     session = session_of(results, environment)
     return [
-        _compared(experiment, session, entry, name, rule)
+        _compared(experiment, session, entry, name, rule, policy)
         for position, name in enumerate(session.measurements)
         for rule in (_applicable(declared, session, name) for declared in rules)
         if not position or session.samples(name, rule.metric)
@@ -102,10 +105,15 @@ def _applicable(rule: Rule, session: BaselineSession, measurement: str) -> Rule:
     return informational_rule(next(known, rule.metric))
 
 
-def _compared(
-    experiment: str, now: BaselineSession, entry: Entry | None, measurement: str, rule: Rule
+def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
+    experiment: str,
+    now: BaselineSession,
+    entry: Entry | None,
+    measurement: str,
+    rule: Rule,
+    policy: Policy,
 ) -> Comparison:
-    before, differences = _comparable(entry, now, measurement)
+    before, differences = _comparable(entry, now, measurement, policy)
     sides = [_side(sessions, measurement, rule.metric) for sessions in (before, [now])]
     unknown = _unknown(rule.metric, *sides) if before else _unknown(rule.metric, sides[1])
     return Comparison(
@@ -123,14 +131,14 @@ def _compared(
 
 
 def _comparable(
-    entry: Entry | None, now: BaselineSession, measurement: str
+    entry: Entry | None, now: BaselineSession, measurement: str, policy: Policy
 ) -> tuple[list[BaselineSession], Differences]:
     """The sessions of the baseline that compare with *now*, and how the latest differs.
 
     If none of them compares, that is the latest alone, and it says why.
     """
-    before = [one for one in entry.sessions if measurement in one.measurements] if entry else []
-    found = [(one, _differences(one, now, measurement)) for one in before]
+    before = [one for one in entry.current if measurement in one.measurements] if entry else []
+    found = [(one, _differences(one, now, measurement, policy)) for one in before]
     usable = [(one, differences) for one, differences in found if not differences.refuse]
     chosen = usable or found[-1:]
     if not chosen:
@@ -138,9 +146,11 @@ def _comparable(
     return [one for one, _ in chosen], chosen[-1][1]
 
 
-def _differences(before: BaselineSession, now: BaselineSession, measurement: str) -> Differences:
+def _differences(
+    before: BaselineSession, now: BaselineSession, measurement: str, policy: Policy
+) -> Differences:
     return compare_fingerprints(
-        before.fingerprint.narrowed(measurement), now.fingerprint.narrowed(measurement)
+        before.fingerprint.narrowed(measurement), now.fingerprint.narrowed(measurement), policy
     )
 
 

@@ -7,10 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llem.baselines.matching import CARDS, DEFAULT, Policy
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llem.baselines.fingerprint import Fingerprint, Work
+    from pytest_llem.baselines.matching import Choice
 
 SEMANTICS_CHANGED = 530
 """NVIDIA's driver branch from which power readings mean something else (arXiv 2312.02741)."""
@@ -28,21 +31,45 @@ class Differences:
     """May be just what is under test; named in the verdict."""
 
 
-def compare_fingerprints(baseline: Fingerprint, candidate: Fingerprint) -> Differences:
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that is not the same on both sides."""
+
+    field: str
+    said: str
+    """In words, the baseline's value first."""
+    default: Choice
+    """What becomes of it unless a policy says otherwise."""
+
+
+def compare_fingerprints(
+    baseline: Fingerprint, candidate: Fingerprint, policy: Policy = DEFAULT
+) -> Differences:
     """What differs, and whether that forbids a comparison.
 
     The work is compared for measurements that both sides have.
     """
-    refuse = [*_how(baseline, candidate), *_machine(baseline, candidate)]
+    found: dict[Choice, list[str]] = {"must-match": [], "warn": [], "ignore": []}
+    for one in differences_of(baseline, candidate):
+        found[policy.choice(one.field, one.default)].append(one.said)
+    return Differences(found["must-match"], found["warn"])
+
+
+def differences_of(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Difference]:
+    """Every difference, those that forbid a comparison by default first."""
+    yield from _how(baseline, candidate)
+    yield from _machine(baseline, candidate)
     hashes = (baseline.workload, candidate.workload)
     if None not in hashes:
-        refuse += _changed("prompts and output lengths, by their hash,", *hashes)
+        for said in _changed("prompts and output lengths, by their hash,", *hashes):
+            yield Difference("workload", said, "must-match")
     for name in baseline.work.keys() & candidate.work.keys():
-        refuse += _work_differs(name, baseline.work[name], candidate.work[name])
-    return Differences(refuse, list(_may_differ(baseline, candidate)))
+        for said in _work_differs(name, baseline.work[name], candidate.work[name]):
+            yield Difference("work", said, "must-match")
+    yield from _may_differ(baseline, candidate)
 
 
-def _how(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[str]:
+def _how(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Difference]:
     fields = {
         "backend": "engine",
         "meter": "meter",
@@ -53,33 +80,40 @@ def _how(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[str]:
         "device_type": "kind of device",
     }
     for field, called in fields.items():
-        yield from _changed(called, getattr(baseline, field), getattr(candidate, field))
+        for said in _changed(called, getattr(baseline, field), getattr(candidate, field)):
+            yield Difference(field, said, "must-match")
     if not _same_numbers(baseline.power_limits_w, candidate.power_limits_w):
-        yield from _changed(
-            "power limit", _watts(baseline.power_limits_w), _watts(candidate.power_limits_w)
-        )
+        limits = (_watts(baseline.power_limits_w), _watts(candidate.power_limits_w))
+        for said in _changed("power limit", *limits):
+            yield Difference("power_limits_w", said, "must-match")
     if baseline.shared != candidate.shared:
         had = [_had(side) for side in (baseline, candidate)]
-        yield f"devices {' → '.join(had)}, so that one side may hold a neighbour's energy"
+        said = f"devices {' → '.join(had)}, so that one side may hold a neighbour's energy"
+        yield Difference("shared", said, "must-match")
     declared = (baseline.declared_w_per_core, candidate.declared_w_per_core)
     if not _same_numbers(declared[:1], declared[1:]):
-        yield from _changed("declared watts per core", *declared)
+        for said in _changed("declared watts per core", *declared):
+            yield Difference("declared_w_per_core", said, "must-match")
 
 
 def _had(of: Fingerprint) -> str:
     return "shared with others (--llem-allow-shared)" if of.shared else "used alone"
 
 
-def _machine(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[str]:
-    if baseline.estimated and candidate.estimated:
-        yield from _changed("CPU", baseline.cpu_model, candidate.cpu_model)
-        yield from _changed("threads", baseline.threads, candidate.threads)
-    elif _branch(baseline) != _branch(candidate):
-        versions = (baseline.driver_version, candidate.driver_version)
-        yield (
-            f"{next(_changed('driver', *versions))}, "
-            f"across {SEMANTICS_CHANGED}, where the meaning of power readings changed"
-        )
+def _machine(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Difference]:
+    """The CPU, which an estimate assumes, and the driver, which readings depend on."""
+    both = baseline.estimated and candidate.estimated
+    choice: Choice = "must-match" if both else "warn"
+    for field, called in (("cpu_model", "CPU"), ("threads", "threads")):
+        for said in _changed(called, getattr(baseline, field), getattr(candidate, field)):
+            yield Difference(field, said, choice)
+    across = not both and _branch(baseline) != _branch(candidate)
+    for said in _changed("driver", baseline.driver_version, candidate.driver_version):
+        if across:
+            why = f", across {SEMANTICS_CHANGED}, where the meaning of power readings changed"
+            yield Difference("driver_version", said + why, "must-match")
+        else:
+            yield Difference("driver_version", said, "warn")
 
 
 def _branch(of: Fingerprint) -> bool | None:
@@ -104,27 +138,27 @@ def _work_differs(name: str, baseline: Work, candidate: Work) -> Iterator[str]:
         yield f"finish reasons per pass of {name!r} {' → '.join(said)}"
 
 
-def _may_differ(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[str]:
+def _may_differ(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Difference]:
     for name in sorted(baseline.engine.keys() | candidate.engine.keys()):
-        yield from _changed(name, baseline.engine.get(name), candidate.engine.get(name))
+        for said in _changed(name, baseline.engine.get(name), candidate.engine.get(name)):
+            yield Difference(f"engine.{name}", said, "warn")
     yield from _packages(baseline, candidate)
-    yield from _changed("commit", _short(baseline.commit), _short(candidate.commit))
+    for said in _changed("commit", _short(baseline.commit), _short(candidate.commit)):
+        yield Difference("commit", said, "warn")
     if not baseline.same_cards(candidate):
-        yield "another card of the same model"
-    for field in ("driver_version", "python", "os", "kernel", "container"):
-        called = field.removesuffix("_version")
-        yield from _changed(called, getattr(baseline, field), getattr(candidate, field))
-    if not (baseline.estimated and candidate.estimated):
-        yield from _changed("CPU", baseline.cpu_model, candidate.cpu_model)
-        yield from _changed("threads", baseline.threads, candidate.threads)
+        yield Difference(CARDS, "another card of the same model", "warn")
+    for field in ("python", "os", "kernel", "container"):
+        for said in _changed(field, getattr(baseline, field), getattr(candidate, field)):
+            yield Difference(field, said, "warn")
 
 
-def _packages(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[str]:
+def _packages(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Difference]:
     names = baseline.packages.keys() | candidate.packages.keys()
     own = {candidate.backend, candidate.backend.replace("_", "-"), "torch"}
     for name in sorted(names, key=lambda name: (name not in own, name)):
         before, now = (of.packages.get(name, "absent") for of in (baseline, candidate))
-        yield from _changed(name, before, now)
+        for said in _changed(name, before, now):
+            yield Difference(f"packages.{name}", said, "warn")
 
 
 def _changed(called: str, before: object, now: object) -> Iterator[str]:

@@ -68,7 +68,7 @@ def _without_comparison(comparison: Comparison) -> str:
     if reasons := reasons_against(comparison):
         return f"{metric.name} was not compared: {'; '.join(reasons)}"
     value = typical(comparison.candidate)
-    said = "" if value is None else f"{_amounts([value], metric)}; "
+    said = "" if value is None else f"{amounts([value], metric)}; "
     return f"{said}no baseline yet, {UPDATE} stores one"
 
 
@@ -77,18 +77,19 @@ def _values(comparison: Comparison) -> str:
     known = [value for value in sides if value is not None]
     metric = metric_named(comparison.rule.metric)
     phase = "" if metric.phase == "whole" else f"{metric.phase} "
-    return phase + _amounts(known, metric)
+    return phase + amounts(known, metric)
 
 
-def _amounts(values: Sequence[float], metric: Metric) -> str:
+def amounts(values: Sequence[float], metric: Metric) -> str:
+    """Positive values with an arrow between them, in a unit that reads well."""
     factor, prefix = 1.0, ""
-    if metric.unit != "tokens/s":
+    if metric.has_prefixes:
         largest = max(values)
         usual = 1.0 if metric.unit == "s" else 0.01
         fitting = (scale for scale in _SCALES if largest >= usual * scale[0])
         factor, prefix = next(fitting, _SCALES[-1])
     numbers = " → ".join(_number(value / factor) for value in values)
-    return f"{numbers} {prefix}{metric.unit}"
+    return f"{numbers} {prefix}{metric.unit}".rstrip()
 
 
 def _number(value: float) -> str:

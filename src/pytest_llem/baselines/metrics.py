@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llem.energy.measured import ratio
 from pytest_llem.errors import ConfigError
-from pytest_llem.registry import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_llem.energy.measured import Measured, WindowSample
 
-Unit = Literal["J", "J/token", "J/request", "W", "s", "tokens/s"]
+Unit = Literal["J", "J/token", "J/request", "W", "s", "tokens/s", "requests/s", "requests", ""]
 PhaseName = Literal["whole", "prefill", "decode"]
 
 QUANTITIES: dict[str, Unit] = {
@@ -30,10 +30,49 @@ QUANTITIES: dict[str, Unit] = {
 """Fields of ``Figures`` that can be gated, with their units. Token and request counts
 are not among them: they are the work, and work has to be equal before anything else
 is compared."""
-HIGHER_IS_BETTER = frozenset({"output_tokens_per_s"})
+_LATENCIES = ("queue", "ttft", "itl", "tpot", "e2e", "lateness")
+_PERCENTILES = ("mean_s", "p50_s", "p90_s", "p95_s", "p99_s", "max_s")
+OF_THE_WHOLE: dict[str, Unit] = {
+    "net_energy_j": "J",
+    "idle.power_w": "W",
+    **{f"total.{name}": unit for name, unit in QUANTITIES.items()},
+    "traffic.offered_per_s": "requests/s",
+    "traffic.served_per_s": "requests/s",
+    "traffic.goodput_per_s": "requests/s",
+    "traffic.goodput_share": "",
+    "traffic.in_flight_mean": "requests",
+    **{f"latencies.{kind}.{name}": "s" for kind in _LATENCIES for name in _PERCENTILES},
+}
+"""Further figures of a measurement, by where they stand in it; one value a process."""
+HIGHER_IS_BETTER = frozenset(
+    {
+        "output_tokens_per_s",
+        "total.output_tokens_per_s",
+        "traffic.offered_per_s",
+        "traffic.served_per_s",
+        "traffic.goodput_per_s",
+        "traffic.goodput_share",
+    }
+)
 HEADLINE = "energy_per_output_token_j"
 EXPLAINING = ("sm_clock_mhz", "temperature_c")
 """Kept with the samples because they explain a change; never gated."""
+_WORK = "is the work, which has to be equal on both sides before anything is compared"
+NOT_GATED: dict[str, str] = {
+    **dict.fromkeys(("requests", "input_tokens", "output_tokens"), _WORK),
+    "count": "says how many there were, not how long they took",
+    "windows": "are the samples that the other figures come from",
+    "traffic.concurrency": "is what was asked for",
+    "traffic.failures": "are counts: assert them in the test",
+    "traffic.counted_by": "are counts: assert them in the test",
+    "warm_up": "is what came before anything was measured",
+    "floor": "is computed from the model's shape and only moves with it",
+    "quality": "is not measured by this version of pytest-llem",
+    "traffic.served": "is the work that the windows had room for; traffic.served_per_s is its rate",
+    "traffic.failed": "is a count that may be zero, of which no ratio can be taken: assert it in the test",
+    "beside": "is shown only; gate total.…, or the meter that is named first",
+}
+"""Why some names that a result has are no metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +81,7 @@ class Metric:
 
     phase: PhaseName
     quantity: str
+    """Field of ``Figures``; of the whole also a path into the measurement."""
 
     @property
     def name(self) -> str:
@@ -50,7 +90,13 @@ class Metric:
 
     @property
     def unit(self) -> Unit:
-        return QUANTITIES[self.quantity]
+        """What its values are in; empty for a share."""
+        return QUANTITIES.get(self.quantity) or OF_THE_WHOLE[self.quantity]
+
+    @property
+    def has_prefixes(self) -> bool:
+        """Whether its unit is one that goes by mJ, kW or µs too."""
+        return self.unit.startswith(("J", "W", "s"))
 
     @property
     def higher_is_better(self) -> bool:
@@ -60,9 +106,12 @@ class Metric:
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric(phase, quantity)
-        for phase in ("whole", "prefill", "decode")
-        for quantity in QUANTITIES
+        *(
+            Metric(phase, quantity)
+            for phase in ("whole", "prefill", "decode")
+            for quantity in QUANTITIES
+        ),
+        *(Metric("whole", path) for path in OF_THE_WHOLE),
     )
 }
 
@@ -71,15 +120,33 @@ def metric_named(name: str) -> Metric:
     """The metric called *name*.
 
     Raises:
-        ConfigError: there is none; the message names the nearest one.
+        ConfigError: there is none; the message says why, or names the nearest one.
     """
     if name not in METRICS:
-        known = list(QUANTITIES) if "." not in name else list(METRICS)
-        raise ConfigError(
-            f"{name!r} is not a metric that can be gated. {suggest(name, known)} "
-            "A phase is written before it: decode.energy_per_output_token_j."
-        )
+        raise ConfigError(f"{name!r} is not a metric that can be gated{_advice(name)}")
     return METRICS[name]
+
+
+def _advice(name: str) -> str:
+    """Why *name* is none, if that is known; else the nearest one."""
+    last = name.rpartition(".")[2]
+    for of, why in NOT_GATED.items():
+        if of in {name, last} or name.startswith(f"{of}."):
+            near = difflib.get_close_matches(name, METRICS, n=1)
+            return f": {of} {why}." + (f" Did you mean {near[0]!r}?" if near else "")
+    if name.endswith(("_uncertainty_j", "_uncertainty_w")):
+        return ": it is the width of an interval, which every verdict takes into account."
+    return f". {_nearest(name)} A phase is written before it: decode.energy_per_output_token_j."
+
+
+def _nearest(name: str) -> str:
+    """The nearest name; one without dots may be the end of a longer one (``p99_s``)."""
+    ends = [known for known in METRICS if known.endswith(f".{name}")]
+    if name not in QUANTITIES and ends:
+        return f"Did you mean {ends[0]!r}?"
+    if near := difflib.get_close_matches(name, METRICS, n=1):
+        return f"Did you mean {near[0]!r}?"
+    return f"Known: {', '.join(QUANTITIES)}, and docs/gates.md has the further ones."
 
 
 def metric_values(measured: Measured, metric: Metric) -> tuple[float, ...]:
@@ -89,11 +156,21 @@ def metric_values(measured: Measured, metric: Metric) -> tuple[float, ...]:
     once per process and have one value. Unknown values are left out, so that an
     empty tuple says that the metric is not known at all.
     """
+    if metric.quantity in OF_THE_WHOLE:
+        return _at(measured, metric.quantity)
     if metric.phase == "whole" or (metric.phase == "prefill" and measured.samples("prefill")):
         return per_window(measured.samples(metric.phase), metric.quantity)
     phase = measured.decode if metric.phase == "decode" else measured.prefill
     value = getattr(phase, metric.quantity)
     return () if value is None else (float(value),)
+
+
+def _at(measured: Measured, path: str) -> tuple[float, ...]:
+    """The figure at *path*; empty if it, or anything on the way, is unknown."""
+    value: object = measured
+    for part in path.split("."):
+        value = getattr(value, part, None)
+    return (float(value),) if isinstance(value, int | float) else ()
 
 
 def per_window(samples: Sequence[WindowSample], quantity: str) -> tuple[float, ...]:

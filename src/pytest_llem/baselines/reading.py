@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pytest_llem.baselines.file import SCHEMA_VERSION, BaselineFile
+from pytest_llem.baselines.migrations import OLDEST, migrated
 from pytest_llem.errors import BaselineError
 
 if TYPE_CHECKING:
@@ -29,8 +30,18 @@ def read_baselines(path: Path) -> tuple[BaselineFile, str] | None:
     Raises:
         BaselineError: it cannot be read, or is no baseline file of this version.
     """
+    text = read_text(path)
+    return None if text is None else (parse_baselines(text, path), text)
+
+
+def read_text(path: Path) -> str | None:
+    """The text of the file at *path*; ``None`` if there is none.
+
+    Raises:
+        BaselineError: it cannot be read.
+    """
     try:
-        text = path.read_bytes().decode()
+        return path.read_bytes().decode()
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -40,11 +51,10 @@ def read_baselines(path: Path) -> tuple[BaselineFile, str] | None:
         ) from error
     except UnicodeDecodeError as error:
         raise BaselineError(f"the baseline {path} is not UTF-8 text. {RESTORE}") from error
-    return parse_baselines(text, path), text
 
 
 def parse_baselines(text: str, path: Path) -> BaselineFile:
-    """The baseline file that *text* says; *path* is named in errors.
+    """The baseline file that *text* says, in today's format; *path* is named in errors.
 
     Raises:
         BaselineError: it is no baseline file of this version.
@@ -58,9 +68,9 @@ def parse_baselines(text: str, path: Path) -> BaselineFile:
     document = _json(text, path)
     if not isinstance(document, dict):
         raise BaselineError(f"{path} is not a baseline: it holds no JSON object. {RESTORE}")
-    _refuse_other_version(document, path)
+    version = _version(document, path)
     try:
-        return BaselineFile.model_validate(document)
+        return BaselineFile.model_validate(migrated(document, version))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the top"
@@ -109,18 +119,19 @@ def _second_line_of(text: str, key: str) -> int:
     return text.count("\n", 0, found[1] if len(found) > 1 else 0) + 1
 
 
-def _refuse_other_version(document: dict[str, Any], path: Path) -> None:
+def _version(document: dict[str, Any], path: Path) -> int:
     version = document.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise BaselineError(
             f"{path} was written by a newer pytest-llem (format {version}; this one reads up to "
             f"{SCHEMA_VERSION}). Upgrade with: pip install --upgrade pytest-llem"
         )
-    if version != SCHEMA_VERSION or isinstance(version, bool):
+    if not isinstance(version, int) or isinstance(version, bool) or version < OLDEST:
         raise BaselineError(
-            f"{path} is not a baseline: schema_version is {json.dumps(version)}, not {SCHEMA_VERSION}. "
-            f"{RESTORE}"
+            f"{path} is not a baseline: schema_version is {json.dumps(version)}, not {OLDEST} "
+            f"to {SCHEMA_VERSION}. {RESTORE}"
         )
+    return version
 
 
 def _members(text: str, start: int) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import time
 from contextlib import contextmanager, suppress
@@ -51,6 +52,18 @@ def replace_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             file.write(text.encode())
+
+
+def put_text(path: Path, text: str) -> None:
+    """As :func:`replace_text`, for the only writer: what killed ones left beside *path* goes.
+
+    Raises:
+        BaselineError: it could not be written; what was there before is untouched.
+    """
+    for remains in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with suppress(OSError):
+            remains.unlink()
+    replace_text(path, text)
 
 
 @contextmanager

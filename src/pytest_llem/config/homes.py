@@ -128,7 +128,8 @@ def _table(file: Path) -> dict[str, Any]:
 
 def _parse(table: dict[str, Any], file: Path) -> Homes:
     engines = table.pop("engines", {})
-    table.pop("components", None)  # read by those who load them
+    for other in ("components", "gates", "baselines"):  # read by those who need them
+        table.pop(other, None)
     if not isinstance(engines, dict):
         raise ConfigError(f"[tool.llem] in {file}: engines must be a table with one for each.")
     homes = {  # as distributions, so engines: either spelling

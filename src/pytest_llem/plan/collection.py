@@ -25,7 +25,7 @@ POINT_KEY = pytest.StashKey["Point"]()
 
 MARKER_HELP = (
     "llem(**fields): values of an experiment's fields, such as batch_size=8 or "
-    "vllm={'max_num_seqs': 64}; on a function, a class or a module, the closest winning"
+    "vllm={'max_num_seqs': 64}, and gates={'ttft_s': '+20ms'}; on a function, a class or a module, the closest winning"
 )
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llem.config.problems import Problem
+from pytest_llem.errors import ConfigError
 from pytest_llem.plan.grid import Grid
 from pytest_llem.plan.leaves import Leaf, is_section, leaves_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 MARKER = "llem"
+GATES = "gates"
+"""Keyword of the marker that is no field: gates, by metric or as on the command line."""
 
 
 @dataclass(slots=True)
@@ -43,7 +47,8 @@ def marked(node: pytest.Item) -> Marked:
 
 def leaves_of_mark(mark: pytest.Mark) -> tuple[list[Leaf], list[Problem]]:
     """What the keywords of one marker set, and what of them cannot be set."""
-    found = [leaf for name, raw in mark.kwargs.items() for leaf in leaves_of(name, raw)]
+    given = {name: raw for name, raw in mark.kwargs.items() if name != GATES}
+    found = [leaf for name, raw in given.items() for leaf in leaves_of(name, raw)]
     strange = [value for value in mark.args if not isinstance(value, Grid)]
     problems = [value for value in found if isinstance(value, Problem)]
     problems += [
@@ -53,11 +58,39 @@ def leaves_of_mark(mark: pytest.Mark) -> tuple[list[Leaf], list[Problem]]:
     return [value for value in found if isinstance(value, Leaf)], problems
 
 
-def _paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    from collections.abc import Mapping as AnyMapping
+def gates_of(node: pytest.Item) -> tuple[str, ...]:
+    """Gates of the markers around *node* as ``METRIC:TOLERANCE``, the closest last.
 
+    Raises:
+        ConfigError: a marker's gates are neither a mapping nor texts.
+    """
+    marks = [mark for mark in _closest_first(node) if GATES in mark.kwargs]
+    return tuple(
+        text for mark in reversed(marks) for text in _gate_texts(mark.kwargs[GATES], node.nodeid)
+    )
+
+
+def _gate_texts(given: Any, node_id: str) -> list[str]:
+    texts = [given] if isinstance(given, str) else given
+    if isinstance(texts, Mapping):
+        items = texts.items()
+        wrong = [said for pair in items for said in pair if not isinstance(said, str)]
+        texts = [f"{metric}:{tolerance}" for metric, tolerance in items]
+    elif isinstance(texts, list | tuple):
+        wrong = [said for said in texts if not isinstance(said, str)]
+    else:
+        wrong = [given]
+    if wrong:
+        raise ConfigError(
+            f"{node_id}: {wrong[0]!r} among the gates of its llem marker is no text. Write "
+            'gates={"ttft_s": "+20ms"} or gates=["ttft_s:+20ms"].'
+        )
+    return list(texts)
+
+
+def _paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     for name, given in axes.items():
-        if isinstance(given, AnyMapping) and is_section(name):
+        if isinstance(given, Mapping) and is_section(name):
             yield from ((f"{name}.{option}", values) for option, values in given.items())
         else:
             yield name, given

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.store import BaselineStore
+from pytest_llem.baselines.store import BaselineStore, How
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.pooling import by_experiment
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from pytest_llem.baselines.store import By
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.manifest import PlannedExperiment, State
     from pytest_llem.results.schema import ExperimentResult
@@ -104,8 +105,8 @@ def close_books(store: RunStore, settings: RunSettings, state: State = "finished
 def _update_baselines(store: RunStore, settings: RunSettings, closing: Closing) -> None:
     try:
         environment = store.environment().model_dump(mode="json")
-        complete, partial_ = _complete(store.results(), settings.repeats)
-        update = BaselineStore(settings.baselines).update(complete, environment)
+        complete, partial_ = complete_experiments(store.results(), settings.repeats)
+        update = BaselineStore(settings.baselines).update(complete, environment, _how(settings))
     except LlemError as error:
         closing.problems.append(str(error))
     else:
@@ -113,7 +114,13 @@ def _update_baselines(store: RunStore, settings: RunSettings, closing: Closing) 
         closing.refused = partial_ | {one.experiment_id: one.reason for one in update.refused}
 
 
-def _complete(
+def _how(settings: RunSettings) -> How:
+    extends = settings.extend_baselines
+    by: By = "extend" if extends else "update"
+    return How(by, sessions=settings.baseline_table.sessions, extends=extends)
+
+
+def complete_experiments(
     results: Iterable[ExperimentResult], repeats: int
 ) -> tuple[list[ExperimentResult], dict[str, str]]:
     """Results of experiments of which all processes ran, and why others are left out."""

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.baselines.comparison import compare
 from pytest_llem.baselines.helper import judge_in_helper
 from pytest_llem.baselines.rules import parse_rules
-from pytest_llem.baselines.store import BaselineStore
+from pytest_llem.runs.compared_with import compared_with, policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_llem.baselines.comparison import Comparison
+    from pytest_llem.baselines.matching import Policy
     from pytest_llem.baselines.rules import Rule
+    from pytest_llem.baselines.store import Baselines
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.schema import ExperimentResult
@@ -25,16 +27,28 @@ By = dict[str, list["Judgement"]]
 class Gatekeeper:
     """Judges experiments as they finish, and the whole family once more at its end.
 
-    Without a declared gate nothing is judged here: such comparisons only inform,
+    Experiments without a gate are not judged here: such comparisons only inform,
     and are made in one go when the run is over.
     """
 
-    def __init__(self, settings: RunSettings, environment: Environment, experiments: int) -> None:
-        gated = settings.gates and not settings.update_baselines
-        self._rules = parse_rules(settings.gates) if gated else ()
+    def __init__(
+        self,
+        settings: RunSettings,
+        environment: Environment,
+        rules: Mapping[str, tuple[Rule, ...]],
+    ) -> None:
+        """Judge the experiments that have *rules*, by node id.
+
+        Raises:
+            ConfigError: there are no such baselines as were asked for.
+            BaselineError: they cannot be read.
+        """
+        self.rules = {node_id: own for node_id, own in rules.items() if own}
+        self._gates = not settings.update_baselines
         self._environment = environment.model_dump(mode="json")
-        self._baselines = BaselineStore(settings.baselines)
-        self._family_size = experiments
+        self._baselines = compared_with(settings)
+        self._policy = policy_of(settings)
+        self._family_size = len(self.rules)
         self._family: dict[str, list[Comparison]] = {}
 
     def judge(self, results: Sequence[ExperimentResult]) -> list[Judgement]:
@@ -44,9 +58,10 @@ class Gatekeeper:
             BaselineError: a baseline cannot be read, or judging failed.
         """
         shown = any(result.measurements or result.outcome == "passed" for result in results)
-        if not self._rules or not shown:
+        rules = self.rules.get(results[0].node_id or "", ())
+        if not (self._gates and rules and shown):
             return []
-        comparisons = _compared(results, self._baselines, self._rules, self._environment)
+        comparisons = _compared(results, self._baselines, rules, self._environment, self._policy)
         self._family[results[0].experiment_id] = comparisons
         return judge_in_helper(comparisons, family_size=self._family_size)
 
@@ -60,20 +75,23 @@ class Gatekeeper:
 
 
 def compare_for_information(
-    experiments: Sequence[Sequence[ExperimentResult]],
+    experiments: Sequence[tuple[Sequence[ExperimentResult], Sequence[str]]],
     environment: Mapping[str, Any],
     settings: RunSettings,
 ) -> By:
-    """How experiments, each by its processes, compare with their baselines; nothing fails.
+    """How experiments, each by its processes and gates, compare with their baselines; nothing fails.
 
     Raises:
         BaselineError: a baseline cannot be read, or judging failed.
     """
-    baselines = BaselineStore(settings.baselines)
-    rules = parse_rules(settings.gates)
+    if not experiments:
+        return {}
+    baselines, policy = compared_with(settings), policy_of(settings)
     family = {
-        results[0].experiment_id: _compared(results, baselines, rules, environment)
-        for results in experiments
+        results[0].experiment_id: _compared(
+            results, baselines, parse_rules(gates), environment, policy
+        )
+        for results, gates in experiments
         if all(result.measurements for result in results)
         and baselines.find(results[0], environment) is not None
     }
@@ -82,12 +100,14 @@ def compare_for_information(
 
 def _compared(
     results: Sequence[ExperimentResult],
-    baselines: BaselineStore,
+    baselines: Baselines,
     rules: Sequence[Rule],
     environment: Mapping[str, Any],
+    policy: Policy,
 ) -> list[Comparison]:
     measured = next((result for result in results if result.measurements), results[0])
-    return compare(results, baselines.find(measured, environment), rules, environment)
+    entry = baselines.find(measured, environment)
+    return compare(results, entry, rules, environment, policy)
 
 
 def _judged(family: Mapping[str, list[Comparison]], family_size: int | None) -> By:

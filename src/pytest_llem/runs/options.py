@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llem.baselines.rules import parse_rules
+from pytest_llem.baselines.rulebook import Rulebook
+from pytest_llem.config.gates import read_baseline_table, read_gates
 from pytest_llem.devices.selection import MeterRequest
 from pytest_llem.devices.several import choose_meters
 from pytest_llem.errors import ConfigError, LlemError
@@ -57,12 +58,18 @@ def settings_of(config: pytest.Config) -> RunSettings:
         timeout_s=timeout_s or None,
         memory_limit_bytes=None if limit is None else bytes_of(limit),
         gates=tuple(config.getoption("llem_gate")),
+        configured_gates=read_gates(config.rootpath),
+        baseline_table=read_baseline_table(config.rootpath),
+        baseline_from=config.getoption("llem_baseline_from"),
+        invoked_from=config.invocation_params.dir,
         strict=config.getoption("llem_strict"),
         exports=tuple(
             Export.asked(text, config.invocation_params.dir)
             for text in config.getoption("llem_export")
         ),
-        update_baselines=config.getoption("llem_update_baselines"),
+        update_baselines=config.getoption("llem_update_baselines")
+        or config.getoption("llem_extend_baselines"),
+        extend_baselines=config.getoption("llem_extend_baselines"),
         allow_shared=config.getoption("llem_allow_shared"),
         lock_timeout_s=lock_timeout_s,
         parallel=worker.get("workercount", 1) > 1,
@@ -85,7 +92,7 @@ def check_options(config: pytest.Config) -> None:
     """
     try:
         settings = settings_of(config)
-        parse_rules(settings.gates)
+        Rulebook(settings.configured_gates, settings.gates)
         choose_meters(MeterRequest(settings.meter, settings.require_measured, settings.cpu_watts))
     except LlemError as error:
         raise pytest.UsageError(str(error)) from None

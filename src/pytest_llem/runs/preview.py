@@ -12,10 +12,11 @@ from pytest_llem.errors import BaselineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import pytest
 
-    from pytest_llem.baselines.store import BaselineStore
+    from pytest_llem.baselines.store import Baselines
     from pytest_llem.plan.point import Point
 
 OPTION, DEFAULT = "llem_baselines", "baselines"
@@ -25,6 +26,8 @@ def baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[s
     """``have``, ``missing`` or ``unreadable`` for each of *points*, by identity."""
     given = config.getoption(OPTION)
     directory = config.invocation_params.dir / given if given else config.rootpath / DEFAULT
+    if (elsewhere := config.getoption("llem_baseline_from")) is not None:
+        return _states_elsewhere(elsewhere, config.invocation_params.dir, directory, points)
     if next(directory.rglob("*.json"), None) is None:
         return dict.fromkeys((point.identity for point in points), "missing")
     from pytest_llem.baselines.store import BaselineStore
@@ -33,7 +36,22 @@ def baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[s
     return {point.identity: _state(store, point) for point in points}
 
 
-def _state(store: BaselineStore, point: Point) -> str:
+def _states_elsewhere(
+    where: str, here: Path, directory: Path, points: Sequence[Point]
+) -> Mapping[str, str]:
+    import pytest
+
+    from pytest_llem.baselines.elsewhere import source_named
+    from pytest_llem.baselines.store import Baselines
+
+    try:
+        store = Baselines(source_named(where, here, directory))
+    except BaselineError as error:
+        raise pytest.UsageError(str(error)) from None
+    return {point.identity: _state(store, point) for point in points}
+
+
+def _state(store: Baselines, point: Point) -> str:
     try:
         hardware = store.hardware_of(point.group, point.identity)
     except BaselineError:

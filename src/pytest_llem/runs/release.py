@@ -33,6 +33,8 @@ class Kept:
     name: str = ""
     """Name of the latest files in the run; empty if they could not be written."""
     judgements: list[Judgement] = field(default_factory=list)
+    gates: tuple[str, ...] = ()
+    """Its rules, as texts; empty if nothing gates it."""
     problem: LlemError | None = None
     """What kept it from being stored or judged."""
 
@@ -93,4 +95,5 @@ def told_of(kept: Kept, store: RunStore) -> dict[str, Any]:
         "run": str(store.path),
         "name": kept.name,
         "judgements": [asdict(judgement) for judgement in kept.judgements],
+        "gates": list(kept.gates),
     }

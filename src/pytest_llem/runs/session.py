@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from pytest_llem._compat import speak_of
+from pytest_llem.baselines.rulebook import Rulebook
 from pytest_llem.errors import LlemError
 from pytest_llem.isolation.reports import restore_warning
 from pytest_llem.plan.collection import POINT_KEY
+from pytest_llem.plan.markers import gates_of
 from pytest_llem.runs.conductor import Conductor
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
@@ -22,9 +24,10 @@ from pytest_llem.runs.repeats import Repeated
 from pytest_llem.runs.terminal import header, sayer, teller, watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from pytest_llem.baselines.rules import Rule
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.runs.items import ConductedItem
@@ -40,6 +43,7 @@ class ExperimentSession:
         config: pytest.Config,
         points: Sequence[Point],
         settings: RunSettings,
+        rules: Mapping[str, tuple[Rule, ...]],
         *,
         may_wait: bool,
     ) -> None:
@@ -49,7 +53,7 @@ class ExperimentSession:
         tell_of_waiting = teller(config, lambda: self.conductor.store.run_id)
         self.conductor = Conductor(settings, self._tell, tell_of_waiting)
         self._items = ItemConductor(config, self.conductor)
-        self._gatekeeper = Gatekeeper(settings, self.conductor.environment, len(points))
+        self._gatekeeper = Gatekeeper(settings, self.conductor.environment, rules)
         self._may_wait = may_wait
         self._experiments: list[Repeated] = []
         self._held: list[Repeated] = []
@@ -68,6 +72,8 @@ class ExperimentSession:
             return None
         self._begin()
         experiment = Repeated(item, point, self._settings.repeats)
+        own = self._gatekeeper.rules.get(item.nodeid, ())
+        experiment.kept.gates = tuple(map(str, own))
         self._experiments.append(experiment)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         self._conduct(experiment, nextitem)
@@ -232,6 +238,21 @@ def engines_of(items: Sequence[pytest.Item]) -> tuple[set[str], set[str]]:
     return named, loaded
 
 
+def rules_of(items: Sequence[pytest.Item], settings: RunSettings) -> dict[str, tuple[Rule, ...]]:
+    """The rules of every experiment among *items*, by node id.
+
+    Raises:
+        ConfigError: a gate makes no sense, and where it was declared.
+    """
+    book = Rulebook(settings.configured_gates, settings.gates)
+    rules = {}
+    for item in items:
+        point = item.stash.get(POINT_KEY, None)
+        if point is not None and point.config is not None:
+            rules[item.nodeid] = book.rules(item.nodeid, gates_of(item))
+    return rules
+
+
 def prepare(session: pytest.Session) -> None:
     """Register an :class:`ExperimentSession` for the experiments that *session* collected.
 
@@ -242,7 +263,9 @@ def prepare(session: pytest.Session) -> None:
     points = [item.stash[POINT_KEY] for item in session.items if POINT_KEY in item.stash]
     is_worker = hasattr(config, "workerinput")
     try:
-        experiments = ExperimentSession(config, points, settings_of(config), may_wait=not is_worker)
+        settings = settings_of(config)
+        rules = rules_of(session.items, settings)
+        experiments = ExperimentSession(config, points, settings, rules, may_wait=not is_worker)
         experiments.conductor.launchers.prepare(*engines_of(session.items))
     except LlemError as error:
         raise pytest.UsageError(str(error)) from None

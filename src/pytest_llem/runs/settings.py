@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_llem.config.gates import BaselineTable
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -36,8 +37,19 @@ class RunSettings:
     memory_limit_bytes: int | None = None
     """What one experiment's processes may take together; ``None`` is no limit."""
     gates: tuple[str, ...] = ()
+    """As asked for by option, ``METRIC:TOLERANCE`` or ``METRIC:TOLERANCE@GLOB``."""
+    configured_gates: tuple[str, ...] = ()
+    """As the project configures them, in the same form; weaker than markers."""
+    baseline_table: BaselineTable = field(default_factory=BaselineTable)
+    """What the project configures of baselines."""
+    baseline_from: str | None = None
+    """Path or git ref of the baselines to compare with; ``None`` is ``baselines``."""
+    invoked_from: Path | None = None
+    """Directory that paths of options begin in; ``None`` is the project."""
     strict: bool = False
     update_baselines: bool = False
+    extend_baselines: bool = False
+    """Whether an update adds a session to what a baseline has, rather than beginning anew."""
     exports: tuple[Export, ...] = ()
     """What is written in other formats once the run has ended."""
     allow_shared: bool = False

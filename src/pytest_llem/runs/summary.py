@@ -31,6 +31,8 @@ class Told:
 
     name: str
     judgements: list[Judgement]
+    gates: tuple[str, ...] = ()
+    """Its rules, as texts."""
 
 
 @dataclass(slots=True)
@@ -51,14 +53,13 @@ class Summary:
         if self.store is None:
             self.store = RunStore.open(Path(fields["run"]))
         judgements = [_judgement(judgement) for judgement in fields["judgements"]]
-        self.told.append(Told(fields["name"], judgements))
+        self.told.append(Told(fields["name"], judgements, tuple(fields["gates"])))
 
     def close(self, *, interrupted: bool) -> None:
         """Close the books of the run, if there was one."""
         if self.store is None:
             return
-        if self.settings.update_baselines or not self.settings.gates:
-            self._compare()
+        self._compare()
         problems = self.closing.problems
         state: State = "interrupted" if interrupted else "finished"
         self.closing = close_books(self.store, self.settings, state)
@@ -97,9 +98,15 @@ class Summary:
         assert self.store is not None  # noqa: S101 - checked by the caller
         try:
             environment = self.store.environment().model_dump(mode="json")
-            experiments = self._read()
+            experiments = [
+                (told, results)
+                for told, results in self._read()
+                if self.settings.update_baselines or not told.gates
+            ]
             judged = compare_for_information(
-                [results for _, results in experiments], environment, self.settings
+                [(results, told.gates) for told, results in experiments],
+                environment,
+                self.settings,
             )
         except LlemError as error:
             self.closing.problems.append(str(error))

@@ -1,0 +1,59 @@
+"""Making a stored run the baseline, because somebody says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llem.baselines.rulebook import matches
+from pytest_llem.baselines.store import BaselineStore, How, Update
+from pytest_llem.errors import BaselineError, ConfigError
+from pytest_llem.results.store import RunStore
+from pytest_llem.runs.books import complete_experiments
+
+if TYPE_CHECKING:
+    from pytest_llem.results.schema import ExperimentResult
+
+
+def accept_run(run: Path, baselines: Path, how: How, pattern: str | None = None) -> Update:
+    """Make the results of *run*, its directory or its id under ``.llem/runs``, the baselines.
+
+    Args:
+        run: what to accept; a run of format 1 or later.
+        baselines: directory of the baselines.
+        how: with the reason, which is kept.
+        pattern: glob of the experiments to accept; ``None`` is all.
+
+    Raises:
+        ConfigError: there is no reason.
+        StoreError: there is no such run.
+        BaselineError: nothing of the run is what was asked for, or a file cannot be written.
+    """
+    reason = " ".join((how.reason or "").split())
+    if not reason:
+        raise ConfigError("a baseline is accepted for a reason: --reason 'what changed, and why'.")
+    store = RunStore.open(run if run.exists() else Path(".llem") / "runs" / run)
+    results = [one for one in store.results() if pattern is None or matches(pattern, name_of(one))]
+    if not results:
+        those = "" if pattern is None else f" that {pattern!r} names"
+        raise BaselineError(
+            f"{store.path} holds no results{those}. Look at {store.path / 'results'}."
+        )
+    complete, left_out = complete_experiments(results, store.manifest().repeats)
+    environment = store.environment().model_dump(mode="json")
+    update = BaselineStore(baselines).update(complete, environment, replace(how, reason=reason))
+    return with_left_out(update, left_out)
+
+
+def with_left_out(update: Update, left_out: dict[str, str]) -> Update:
+    """*update* with what was not even tried."""
+    from pytest_llem.baselines.store import Refused
+
+    refused = [Refused(experiment, reason) for experiment, reason in left_out.items()]
+    return Update(update.stored, [*update.refused, *refused])
+
+
+def name_of(result: ExperimentResult) -> str:
+    """Node id of the experiment; for one of the library, group and label in the same form."""
+    return result.node_id or (f"{result.group}[{result.label}]" if result.label else result.group)

@@ -1,0 +1,251 @@
+"""Gates from every place they can be declared in, and baselines from every place they can lie in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., pytest.RunResult]
+
+EXPERIMENTS = """
+import os
+import time
+import pytest
+
+NAP_S = float(os.environ.get("NAP_S", "0.005"))
+
+@pytest.mark.parametrize("name", ["long", "short"])
+{mark}
+def test_naps(energy, name):
+    energy.measure(lambda: time.sleep(NAP_S))
+"""
+PLAIN = EXPERIMENTS.format(mark="")
+QUICK = (
+    "--llem-set=measurement.windows=2",
+    "--llem-set=measurement.window_s=0.05",
+    "--llem-set=measurement.warmup_min_s=0.05",
+    "--llem-set=measurement.warmup_max_s=0.2",
+    "--llem-meter=estimate",
+    "--llem-allow-shared",
+    "--llem-isolation=none",
+)
+GATE = "--llem-gate=duration_s:20%"
+WORSE = "0.5"
+"""A nap a hundred times as long, which no gate passes."""
+
+
+@pytest.fixture
+def slow(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Store a baseline with the plain experiments, and then run much slower ones."""
+
+    def slow(source: str, *options: str) -> pytest.RunResult:
+        run(PLAIN, *QUICK, "--llem-update-baselines").assert_outcomes(passed=2)
+        monkeypatch.setenv("NAP_S", WORSE)
+        return run(source, *QUICK, "-v", *options)
+
+    return slow
+
+
+def outcomes(result: pytest.RunResult) -> dict[str, str]:
+    """Outcome by the parameter's name."""
+    found = {}
+    for line in result.outlines:
+        for name in ("long", "short"):
+            if f"test_naps[{name}] PASSED" in line or f"test_naps[{name}] FAILED" in line:
+                found[name] = line.split()[1]
+    return found
+
+
+def git(directory: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=tests", "-c", "user.email=tests@invalid", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", "-C", str(directory), *who, *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("mark", "configured", "options", "failing"),
+    [
+        ("", "", [f"{GATE}@*long*"], {"long"}),
+        ("", "", [GATE, "--llem-gate=duration_s:off@*[short]"], {"long"}),
+        ("", "", [], set()),
+        ("", 'duration_s = "20%"', [], {"long", "short"}),
+        ("", 'duration_s = "20%"', ["--llem-gate=duration_s:99999%"], set()),
+        ("", 'experiments."*short*".duration_s = "20%"', [], {"short"}),
+        ("@pytest.mark.llem(gates={'duration_s': '20%'})", "", [], {"long", "short"}),
+        ("@pytest.mark.llem(gates=['duration_s:off'])", 'duration_s = "20%"', [], set()),
+        (
+            "@pytest.mark.llem(gates={'duration_s': 'off'})",
+            "",
+            [GATE],
+            {"long", "short"},
+        ),
+    ],
+    ids=[
+        "an option's glob",
+        "off by option",
+        "no gate",
+        "configured",
+        "an option over the configuration",
+        "a configured glob",
+        "a marker",
+        "a marker over the configuration",
+        "an option over a marker",
+    ],
+)
+def test_a_gate_holds_where_it_was_declared_for(  # noqa: PLR0913, PLR0917 - a table of cases
+    slow: Run,
+    pytester: pytest.Pytester,
+    mark: str,
+    configured: str,
+    options: list[str],
+    failing: set[str],
+) -> None:
+    pytester.makefile(".toml", pyproject=f"[tool.llem.gates]\n{configured}\n")
+    result = slow(EXPERIMENTS.format(mark=mark), *options)
+    found = outcomes(result)
+    assert {name for name, outcome in found.items() if outcome == "FAILED"} == failing
+    assert len(found) == 2
+    assert ("energy gate not passed" in result.stdout.str()) == bool(failing)
+
+
+MARKED_PARAMETERS = """
+import os
+import time
+import pytest
+
+NAP_S = float(os.environ.get("NAP_S", "0.005"))
+pytestmark = pytest.mark.llem(gates={"duration_s": "20%"})
+
+@pytest.mark.parametrize(
+    "name",
+    ["long", pytest.param("short", marks=pytest.mark.llem(gates={"duration_s": "off"}))],
+)
+def test_naps(energy, name):
+    energy.measure(lambda: time.sleep(NAP_S))
+"""
+
+
+def test_the_closest_marker_wins(slow: Run) -> None:
+    assert outcomes(slow(MARKED_PARAMETERS)) == {"long": "FAILED", "short": "PASSED"}
+
+
+@pytest.mark.parametrize(
+    ("mark", "configured", "options", "said"),
+    [
+        ("", "", ["--llem-gate=latencies.ttft.p98_s:5%"], "Did you mean 'latencies.ttft.p9"),
+        ("", 'duration = "5%"', [], "Did you mean 'duration_s'?"),
+        ("", "duration_s = 5", [], "Write it as a text"),
+        ("@pytest.mark.llem(gates={'ttfts': '5%'})", "", [], "Did you mean 'ttft_s'?"),
+        ("@pytest.mark.llem(gates=5)", "", [], "among the gates of its llem marker is no text"),
+        ("", "", ["--llem-gate=quality.accuracy:>=0.8"], "a floor of quality"),
+    ],
+)
+def test_a_wrong_gate_stops_the_run_before_anything_is_measured(  # noqa: PLR0913, PLR0917 - as above
+    run: Run,
+    pytester: pytest.Pytester,
+    mark: str,
+    configured: str,
+    options: list[str],
+    said: str,
+) -> None:
+    pytester.makefile(".toml", pyproject=f"[tool.llem.gates]\n{configured}\n")
+    result = run(EXPERIMENTS.format(mark=mark), *QUICK, *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stderr.str()
+    assert "Traceback" not in result.stderr.str()
+    assert not (pytester.path / ".llem").exists()
+
+
+def test_baselines_of_another_branch_are_compared_with(
+    slow: Run, run: Run, pytester: pytest.Pytester
+) -> None:
+    git(pytester.path, "init", "-q", "-b", "main")
+    slow(PLAIN)
+    git(pytester.path, "add", "baselines")
+    git(pytester.path, "commit", "-qm", "fast")
+    run(PLAIN, *QUICK, "--llem-update-baselines").assert_outcomes(passed=2)
+    run(PLAIN, *QUICK, "--llem-gate=duration_s:90%").assert_outcomes(passed=2)
+    against = run(PLAIN, *QUICK, GATE, "--llem-baseline-from=main")
+    against.assert_outcomes(failed=2)
+    run(PLAIN, *QUICK, GATE, "--llem-baseline-from=baselines").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("mian", "neither a path nor a commit, branch or tag"),
+        ("main:nowhere", "main has no baselines in nowhere/"),
+        ("main", "main has no baselines in baselines/"),
+    ],
+)
+def test_baselines_that_are_not_there_stop_the_run(
+    run: Run, pytester: pytest.Pytester, where: str, said: str
+) -> None:
+    git(pytester.path, "init", "-q", "-b", "main")
+    git(pytester.path, "commit", "-q", "--allow-empty", "-m", "nothing")
+    result = run(PLAIN, *QUICK, GATE, f"--llem-baseline-from={where}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stderr.str()
+    assert not (pytester.path / ".llem").exists()
+
+
+@pytest.mark.parametrize(
+    ("choice", "verdict"), [("must-match", "incomparable"), ("ignore", "pass"), ("warn", "pass")]
+)
+def test_what_has_to_match_is_configured(
+    run: Run, pytester: pytest.Pytester, choice: str, verdict: str
+) -> None:
+    git(pytester.path, "init", "-q", "-b", "main")
+    git(pytester.path, "commit", "-q", "--allow-empty", "-m", "one")
+    table = f'[tool.llem.baselines.match]\ncommit = "{choice}"\n'
+    pytester.makefile(".toml", pyproject=table)
+    run(PLAIN, *QUICK, "--llem-update-baselines").assert_outcomes(passed=2)
+    git(pytester.path, "commit", "-q", "--allow-empty", "-m", "two")
+    result = run(
+        PLAIN, *QUICK, "--llem-gate=duration_s:99999%", "--llem-strict", "--junitxml=j.xml"
+    )
+    said = (pytester.path / "j.xml").read_text(encoding="utf-8")
+    assert verdict in said
+    result.assert_outcomes(**({"failed": 2} if verdict == "incomparable" else {"passed": 2}))
+    assert ("commit " in said) == (choice != "ignore")
+
+
+def test_a_further_session_extends_the_baseline_up_to_the_bound(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makefile(".toml", pyproject="[tool.llem.baselines]\nsessions = 2\n")
+    for _ in range(3):
+        run(PLAIN, *QUICK, "-k", "long", "--llem-extend-baselines").assert_outcomes(passed=1)
+    (file,) = pytester.path.glob("baselines/**/*.json")
+    (entry,) = json.loads(file.read_text(encoding="utf-8"))["entries"].values()
+    assert [one["provenance"]["by"] for one in entry["sessions"]] == ["extend", "extend"]
+    assert [one["begins"] for one in entry["sessions"]] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("<<<<<<< HEAD\n{\n=======\n", "an unresolved merge conflict"),
+        ('{"entries":', "is cut off"),
+        ('{"schema_version": 99}', "was written by a newer pytest-llem"),
+    ],
+)
+def test_a_damaged_baseline_fails_the_gate_and_stays_as_it_is(
+    run: Run, pytester: pytest.Pytester, damage: str, said: str
+) -> None:
+    run(PLAIN, *QUICK, "-k", "long", "--llem-update-baselines").assert_outcomes(passed=1)
+    (file,) = pytester.path.glob("baselines/**/*.json")
+    file.write_text(damage, encoding="utf-8")
+    gated = run(PLAIN, *QUICK, "-k", "long", GATE)
+    gated.assert_outcomes(failed=1)
+    assert said in gated.stdout.str()
+    updated = run(PLAIN, *QUICK, "-k", "long", "--llem-update-baselines")
+    updated.assert_outcomes(passed=1)
+    assert said in updated.stdout.str()
+    assert file.read_text(encoding="utf-8") == damage
