@@ -13,6 +13,7 @@ import typer
 
 from pytest_llem._version import __version__
 from pytest_llem.commands import baseline
+from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.history import history
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
@@ -31,6 +32,8 @@ config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=T
 app.add_typer(config_app, name="config")
 app.add_typer(baseline.app, name="baseline")
 app.command()(history)
+app.command()(ab)
+app.command()(aa)
 
 
 def main() -> None:
@@ -83,6 +86,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     from pytest_llem.config.experiment import ENGINE_SECTIONS
     from pytest_llem.config.homes import read_homes
     from pytest_llem.config.problems import unknown_value
+    from pytest_llem.config.sections import engine_called
     from pytest_llem.engines import ENGINES
     from pytest_llem.plan.bare import bare_experiment
     from pytest_llem.plan.overrides import overrides_of
@@ -90,6 +94,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     elsewhere = read_homes(Path.cwd(), os.environ, ()).engines
     known = {*ENGINE_SECTIONS, *ENGINES.names(), *elsewhere}
+    backend = engine_called(backend)
     if backend not in known:
         raise ConfigError(str(unknown_value("backend", backend, known, "engine")))
     config = bare_experiment(overrides_of([backend], model, overrides or []))
@@ -149,10 +154,12 @@ def coverage(
     """Compare the engines' sections with the parameters that the engines have."""
     from pytest_llem.config.coverage.listing import listings
     from pytest_llem.config.problems import unknown_value
+    from pytest_llem.config.sections import engine_called
     from pytest_llem.engines.signatures.covering import coverage_now
     from pytest_llem.reports.coverage import coverage_json, coverage_lines
 
     known = listings()
+    engine = engine and engine_called(engine)
     if engine is not None and engine not in known:
         raise ConfigError(str(unknown_value("engine", engine, known, "engine")))
     if python is not None and engine is None:

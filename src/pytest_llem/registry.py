@@ -108,12 +108,11 @@ class Registry(Generic[T]):
         if rivals:
             owners = " and ".join(f"{one.owner} ({one.reference})" for one in rivals)
             return Listed(component, "collides", f"with that of {owners}")
-        if component.name in self._loaded:
-            return Listed(component, "loaded")
         if component.name in self._broken:
             return Listed(component, "broken", self._broken[component.name])
-        lacking = missing(component)
-        return Listed(component, "incomplete" if lacking else "available", _lacks(lacking))
+        if lacking := missing(component):  # adapters import their engine when it is used
+            return Listed(component, "incomplete", f"lacks {', '.join(lacking)}")
+        return Listed(component, "loaded" if component.name in self._loaded else "available")
 
     def _one(self, name: str) -> Component:
         rules = self._rules()
@@ -150,10 +149,6 @@ def _collision(kind: str, name: str, found: Sequence[Component]) -> str:
 def _deniable(found: Sequence[Component]) -> str:
     known = [one.distribution for one in found if not one.builtin and one.distribution]
     return known[-1] if known else "NAME"
-
-
-def _lacks(lacking: Sequence[str]) -> str:
-    return f"lacks {', '.join(lacking)}" if lacking else ""
 
 
 def suggest(name: str, known: list[str]) -> str:

@@ -82,6 +82,17 @@ def test_what_changes_the_meaning_of_a_figure_forbids_a_comparison(
     assert any(said in reason for reason in differ(result).refuse)
 
 
+def test_other_prompts_forbid_a_comparison_where_both_sides_know_theirs(
+    differ: Callable[..., Differences],
+) -> None:
+    facts = {"source": "datasets", "requests": 1, "turns": 1, "input_tokens": 128}
+    facts |= {"output_tokens": 64, "input_lengths": None, "output_lengths": None}
+    one, other = ({"workload": {**facts, "hash": text}} for text in ("aa", "bb"))
+    assert differ(one, both=one).refuse == []
+    assert differ(one).refuse == []  # a baseline of before
+    assert differ(other, both=one).refuse == ["prompts and output lengths, by their hash, aa → bb"]
+
+
 def test_figures_of_shared_devices_compare_with_each_other(
     differ: Callable[..., Differences],
 ) -> None:

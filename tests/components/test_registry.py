@@ -100,6 +100,16 @@ def test_what_a_component_lacks_is_listed_without_importing_it(
     assert "other" not in listed.detail.replace("another", "")
 
 
+def test_what_could_be_imported_but_lacks_something_still_says_so(
+    offer: Callable[..., None],
+) -> None:
+    offer("toy_lazy", requires=["surely-not-installed>=3"])
+    found = registry()
+    found.load("toy")
+    listed = found.listing()[-1]
+    assert (listed.state, listed.detail) == ("incomplete", "lacks surely-not-installed>=3")
+
+
 def test_two_third_parties_with_one_name_are_an_error_that_names_both(
     offer: Callable[..., None],
 ) -> None:

@@ -27,12 +27,19 @@ def _forget() -> None:
         del sys.modules[name]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache directory in which the built-in model is built once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment(cache: Path) -> Iterator[None]:
+    """Of these tests only: other rooms' tests may run in this process before and after."""
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LLEM_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("LLEM_CACHE_DIR", str(cache))
         patch.setenv("OMP_NUM_THREADS", "2")
         yield
 

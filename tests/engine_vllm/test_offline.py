@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llem.energy.model_shape import ModelShape
+from pytest_llem.engines.effective import differences
 from pytest_llem.engines.vllm.engine import VllmEngine
 from pytest_llem.errors import ConfigError, EngineError, ModelNotFoundError
 from pytest_llem.workloads.request import Request
@@ -102,6 +103,25 @@ def test_the_description_says_what_took_effect_as_json(session: VllmSession) -> 
     assert described["attention_backends"]
     assert described["environment"]["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
     assert described["processes"] == 0
+
+
+def test_options_of_requests_reach_vllm_and_what_it_ignores_is_a_difference(
+    config: Callable[..., ExperimentConfig],
+    session: VllmSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = {"detokenize": True, "repetition_penalty": 1.2, "top_p": 0.5, "logprobs": 2}
+    changes = {"_sampling": asked, "_config": config(**asked), "_batch": None, "_description": None}
+    for name, value in changes.items():
+        monkeypatch.setattr(session, name, value)
+    session.generate(prompts(1))
+    assert session._batch is not None
+    (parameters,) = session._batch.parameters
+    assert (parameters.detokenize, parameters.repetition_penalty) == (True, 1.2)
+    assert (parameters.max_tokens, parameters.ignore_eos, parameters.temperature) == (12, True, 0)
+    assert differences(config(**asked), session.describe()) == [
+        "top_p=0.5 was asked for, but 1.0 took effect"
+    ]
 
 
 def test_the_shape_is_that_of_the_model_also_where_weights_are_packed(

@@ -161,7 +161,7 @@ def test_the_command_tells_share_target_and_what_is_missing_new_and_gone(vllm: s
 
 
 def test_the_command_takes_the_list_where_no_engine_is_installed() -> None:
-    done = llem("--engine", "tensorrt_llm", "--json")
+    done = llem("--engine", "tensorrt-llm", "--json")
     assert done.returncode == 0, done.stderr
     (told,) = json.loads(done.stdout)
     assert told["engine"] == "tensorrt_llm"
@@ -176,6 +176,7 @@ def test_the_command_takes_the_list_where_no_engine_is_installed() -> None:
         (["--engine", "vlm"], "Did you mean 'vllm'?"),
         (["--python", "/x"], "--python needs --engine"),
         (["--engine", "vllm", "--python", "/no/python"], "/no/python"),
+        (["--engine", "vllm", "--python", "/bin/true"], "/bin/true is no Python"),
     ],
 )
 def test_a_mistake_is_told_without_a_traceback(arguments: list[str], said: str) -> None:

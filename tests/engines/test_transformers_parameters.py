@@ -53,7 +53,7 @@ DECODING: dict[str, dict[str, Any]] = {
     "watermark": {"watermarking_config": {"greenlist_ratio": 0.3, "bias": 2.0}},
     "kept scores": {"output_scores": True, "output_logits": True, "output_hidden_states": True},
     "kept attention": {"output_attentions": True, "attn_implementation": "eager"},
-    "compiling": {"compile_config": {"mode": "default"}, "disable_compile": True},
+    "not compiling": {"disable_compile": True},
 }
 DRAFTING: dict[str, dict[str, Any]] = {
     "lookup": {"prompt_lookup_num_tokens": 4, "max_matching_ngram_size": 2},
@@ -238,6 +238,14 @@ def test_compiling_takes_its_options(torch: Any, monkeypatch: pytest.MonkeyPatch
     assert said == ["torch_compile=True was asked for, but False took effect"]
 
 
+def test_where_generate_compiles_it_takes_the_same_options(torch: Any) -> None:
+    options = {"torch_compile": True, "torch_compile_mode": "max-autotune"}
+    config = _plain().config.model_copy(update={"transformers": TransformersOptions(**options)})
+    by_generate = replace(_plain(), config=config, compiles_itself=True).generation_config(4)
+    assert by_generate.compile_config.mode == "max-autotune"
+    assert replace(_plain(), config=config).generation_config(4).compile_config is None
+
+
 def test_the_precision_of_products_is_set(torch: Any) -> None:
     before = torch.get_float32_matmul_precision()
     try:
@@ -290,6 +298,33 @@ def test_the_description_names_the_way_of_decoding() -> None:
             EngineError,
             "drafts no tokens for beams",
         ),
+        ({"torch_compile_mode": "max-autotune"}, {}, ConfigError, "without torch_compile=True"),
+        (
+            {"cache_config": {"nbits": 4}},
+            {},
+            ConfigError,
+            "without cache_implementation='quantized'",
+        ),
+        ({"max_memory": {"cpu": "1GiB"}}, {}, ConfigError, "no effect without device_map"),
+        ({"code_revision": "main"}, {}, ConfigError, "without trust_remote_code=True"),
+        ({"compile_config": {}, "torch_compile": True}, {}, ConfigError, "a static cache"),
+        (
+            {
+                "compile_config": {"mode": "default"},
+                "torch_compile": True,
+                "cache_implementation": "static",
+            },
+            {},
+            EngineError,
+            "on GPUs only",
+        ),
+        (
+            {"use_cache": False, "cache_implementation": "static"},
+            {},
+            ConfigError,
+            "no effect with use_cache=False",
+        ),
+        ({"extra": {"output_loading_info": False}}, {}, ConfigError, "the engine itself sets it"),
         ({"extra": {"use_kernels": True}}, {}, ConfigError, "set transformers.use_kernels instead"),
         ({"extra": {"torch_dtype": "auto"}}, {}, ConfigError, "set dtype instead"),
         ({"extra": {"do_sample": True}}, {}, ConfigError, "set transformers.do_sample instead"),

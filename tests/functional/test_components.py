@@ -68,6 +68,44 @@ def test_an_experiment_runs_on_an_engine_of_another_distribution(
     assert found["engine"]["engine"] == "toy"  # type: ignore[index]
 
 
+SECTION = """
+from typing import ClassVar
+from pytest_llem.config.added import AddedSection
+
+class Options(AddedSection):
+    name: ClassVar[str] = "toy"
+    api_version: ClassVar[int] = 1
+    threads: int | None = None
+"""
+READING = ENGINE.format(name="Toy", registered="toy").replace(
+    "        return ToySession()",
+    """        from llem_toy_options import Options
+        session = ToySession()
+        threads = Options.of(config).threads
+        session.describe = lambda: {"engine": "toy", "effective": {"threads": threads and threads * 2}}
+        return session""",
+)
+
+
+def test_an_engine_of_another_distribution_has_a_section_of_its_own(
+    run: Run, stored: Stored, site: Path
+) -> None:
+    entries = [("engines", "toy", "llem_toy:Toy"), ("sections", "toy", "llem_toy_options:Options")]
+    install(site, "llem-toy", {"llem_toy": READING, "llem_toy_options": SECTION}, entries)
+    marked = "import pytest\n" + EXPERIMENT.replace(
+        "def test", '@pytest.mark.llem(toy={"threads": 3})\ndef test'
+    )
+    run(marked, "--llem-backend=toy", *QUICK).assert_outcomes(passed=1)
+    (found,) = stored()
+    assert found["config"]["engine_options"] == {"toy": {"threads": 3}}  # type: ignore[index]
+    assert found["engine"]["differences"] == [  # type: ignore[index]
+        "threads=3 was asked for, but 6 took effect"
+    ]
+    wrong = run(EXPERIMENT, "--llem-backend=toy", "--llem-set=toy.thread=3", *QUICK)
+    assert wrong.ret == pytest.ExitCode.USAGE_ERROR
+    wrong.stderr.fnmatch_lines(["*toy.thread=3: there is no such option of toy.*'toy.threads'*"])
+
+
 def test_broken_and_colliding_components_disturb_only_who_uses_them(run: Run, toy: Path) -> None:
     install(
         toy,

@@ -136,6 +136,9 @@ def test_what_cannot_be_planned_is_a_collection_error(
     [
         ("--llem-set=batch_sise=4", "Did you mean 'batch_size'"),
         ("--llem-set=batch_size=zero", "batch_size"),
+        ("--llem-set=vlm.max_num_seqs=4", "vlm.max_num_seqs=4: there is no such field 'vlm'"),
+        ("--llem-set=vllm.extra.max_num_seqs=4", "vllm.extra is set as a whole"),
+        ("--llem-set=batch_size.x=4", "batch_size is set as a whole"),
         ("--llem-set=batch_size", "="),
         ("--llem-backend=vlm", "Did you mean 'vllm'"),
         ("--llem-gate=energy_per_token:5%", "energy_per_output_token_j"),

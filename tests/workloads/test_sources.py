@@ -18,7 +18,12 @@ from hypothesis import strategies as st
 
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.errors import ConfigError, MissingExtraError
-from pytest_llem.workloads.batch import build_batches, build_requests, workload_hash
+from pytest_llem.workloads.batch import (
+    build_batches,
+    build_requests,
+    check_source,
+    workload_hash,
+)
 from pytest_llem.workloads.chats import renewed
 
 if TYPE_CHECKING:
@@ -122,6 +127,31 @@ def test_published_lengths_stay_within_what_their_source_keeps(name: str) -> Non
     assert fmean(longer) > 0.5
 
 
+@pytest.mark.parametrize("name", ["sharegpt", "alpaca"])
+@pytest.mark.parametrize("sigmas", [(1.0, 1.0), (1.6, 0.9), (0.3, 2.0), (0.0, 0.05)])
+def test_what_is_kept_of_published_lengths_has_the_published_means(
+    name: str, sigmas: tuple[float, float]
+) -> None:
+    from pytest_llem.workloads.lengths import MEANS
+    from pytest_llem.workloads.lengths import sizes as drawn
+
+    asked = {"lengths": name, "input_sigma": sigmas[0], "output_sigma": sigmas[1]}
+    found = list(islice(drawn(config(asked)), 4000))
+    for side, mean in enumerate(MEANS[name]):
+        values = [size[side] for size in found]
+        spread = math.sqrt(fmean([(value - mean) ** 2 for value in values]))
+        assert abs(fmean(values) - mean) < 5 * spread / math.sqrt(len(values)) + 0.5
+
+
+def test_means_before_and_after_the_limits_are_each_others_inverse() -> None:
+    from pytest_llem.workloads.cutting import Limits, means_before, means_kept
+
+    limits = Limits(4, 1024, 2048)
+    before = means_before((161.31, 337.99), (1.0, 1.0), limits)
+    assert before == pytest.approx((179.398922, 385.734918), rel=1e-6)
+    assert means_kept(before, (1.0, 1.0), limits) == pytest.approx((161.31, 337.99), rel=1e-6)
+
+
 def test_limits_that_hardly_anything_fits_are_told() -> None:
     asked = config({"lengths": "lognormal", "max_tokens": 1}, input_tokens=9_000_000)
     with pytest.raises(ConfigError, match=r"workload\.max_tokens"):
@@ -200,6 +230,23 @@ def test_a_file_without_lines_and_one_that_is_no_text_are_told(tmp_path: Path) -
         sizes(config({"source": "jsonl", "path": str(tmp_path / "none.jsonl")}))
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "of-an-editor.jsonl"
+    file.write_bytes(b'\xef\xbb\xbf{"prompt": "abc"}\r\n')
+    asked = config({"source": "jsonl", "path": str(file), "lengths": "own"})
+    assert sizes(asked) == [(3, 64)]
+
+
+def test_a_workload_is_looked_at_before_a_model_is_loaded_for_it(tmp_path: Path) -> None:
+    check_source(config({}))
+    for workload, said in (
+        ({"source": "jsnol"}, "Did you mean 'jsonl'"),
+        ({"source": "jsonl", "path": str(tmp_path / "none.jsonl")}, "cannot be read"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            check_source(config(workload))
+
+
 def test_a_file_must_be_the_one_that_was_planned_with(lines: Callable[..., str]) -> None:
     path = lines({"prompt": "abc"})
     with pytest.raises(ConfigError, match="is not the file that the experiment was planned with"):
@@ -236,6 +283,25 @@ def test_datasets_are_asked_for_once_they_are_needed(monkeypatch: pytest.MonkeyP
     assert calls == [(("org/some", None), {"split": "test", "revision": "v1"})]
     with pytest.raises(ConfigError, match="org/some, row 2 of test: needs a text"):
         sizes(config(workload, batch_size=3))
+
+
+def test_a_dataset_that_cannot_be_loaded_is_told_by_its_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class GenerationError(Exception):
+        """As ``datasets`` has one."""
+
+    def load_dataset(*_: Any, **__: Any) -> Any:
+        raise GenerationError("an error occurred") from ValueError("line 3 is damaged")
+
+    double = ModuleType("datasets")
+    double.disable_progress_bars = lambda: None  # type: ignore[attr-defined]
+    double.load_dataset = load_dataset  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "datasets", double)
+    with pytest.raises(ConfigError, match="'org/some' cannot be loaded: line 3 is damaged"):
+        sizes(config({"source": "datasets", "dataset": "org/some"}))
+    with pytest.raises(ConfigError, match=r"'json' needs workload\.path"):
+        sizes(config({"source": "datasets", "dataset": "json"}))
 
 
 def test_an_unknown_workload_gets_the_nearest_name() -> None:

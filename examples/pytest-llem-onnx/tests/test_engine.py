@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.engines.effective import differences
 from pytest_llem.engines.transformers.engine import TransformersEngine
-from pytest_llem.errors import EngineError
+from pytest_llem.errors import EngineError, LlemError
 from pytest_llem.workloads.batch import build_requests
 from pytest_llem.workloads.request import Request
+from pytest_llem_onnx.engine import OnnxEngine
 
 if TYPE_CHECKING:
     from pytest_llem_onnx.session import OnnxSession
@@ -68,6 +70,32 @@ def test_work_is_fixed_and_stamped_in_order(session: OnnxSession) -> None:
         assert request.first_token_ns == steps[0]
         assert request.finish_ns == steps[asked.output_tokens - 1]
         assert request.finish_reason == "length"
+
+
+def test_options_of_the_section_reach_the_library() -> None:
+    asked = {"intra_op_num_threads": 2, "graph_optimization_level": "ORT_DISABLE_ALL"}
+    options = {**asked, "extra": {"log_severity_level": 3}}
+    loaded = OnnxEngine().load(config(engine_options={"onnx": options}))
+    try:
+        described = loaded.describe()
+    finally:
+        loaded.close()
+    assert described["threads"] == 2
+    assert differences(config(engine_options={"onnx": asked}), described) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"intra_op_threads": 2}, "Did you mean 'intra_op_num_threads'"),
+        ({"graph_optimization_level": "ORT_ENABLE_MOST"}, "must be one of"),
+        ({"extra": {"intra_op_num_threads": 2}}, "has an option of its own"),
+        ({"extra": {"no_such_setting": 2}}, "no_such_setting"),
+    ],
+)
+def test_an_option_that_cannot_be_is_told(options: dict[str, object], said: str) -> None:
+    with pytest.raises(LlemError, match=said):
+        OnnxEngine().load(config(engine_options={"onnx": options}))
 
 
 def test_what_took_effect_is_described(session: OnnxSession) -> None:

@@ -44,7 +44,8 @@ def test_an_experiment_runs_once_the_example_is_installed(
 
     (tmp_path / "test_it.py").write_text(EXPERIMENT)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    command = [str(installed), "-m", "pytest", "test_it.py", "--llem-backend=onnx", *QUICK]
+    asked = ["--llem-backend=onnx", "--llem-set=onnx.intra_op_num_threads=1"]
+    command = [str(installed), "-m", "pytest", "test_it.py", *asked, *QUICK]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     results = [
@@ -54,6 +55,7 @@ def test_an_experiment_runs_once_the_example_is_installed(
     for result in results:
         assert result["outcome"] == "passed"
         assert result["config"]["backend"] == "onnx"
+        assert result["config"]["engine_options"] == {"onnx": {"intra_op_num_threads": 1}}
         assert result["engine"]["engine"] == "onnx"
         assert result["engine"]["versions"]["onnxruntime-genai"].startswith("0.18")
         (measured,) = result["measurements"]
@@ -63,5 +65,5 @@ def test_an_experiment_runs_once_the_example_is_installed(
 def test_the_engine_passes_the_registry_s_checks(installed: Path) -> None:
     command = [str(installed), "-m", "pytest_llem", "components", "--check", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    states = {one["name"]: one["state"] for one in json.loads(done.stdout)}
-    assert states["onnx"] == "loaded"
+    states = {(one["kind"], one["name"]): one["state"] for one in json.loads(done.stdout)}
+    assert states["engines", "onnx"] == states["sections", "onnx"] == "loaded"

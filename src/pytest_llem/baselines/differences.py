@@ -59,6 +59,10 @@ def differences_of(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Di
     """Every difference, those that forbid a comparison by default first."""
     yield from _how(baseline, candidate)
     yield from _machine(baseline, candidate)
+    hashes = (baseline.workload, candidate.workload)
+    if None not in hashes:
+        for said in _changed("prompts and output lengths, by their hash,", *hashes):
+            yield Difference("workload", said, "must-match")
     for name in baseline.work.keys() & candidate.work.keys():
         for said in _work_differs(name, baseline.work[name], candidate.work[name]):
             yield Difference("work", said, "must-match")

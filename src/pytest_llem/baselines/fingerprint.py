@@ -62,6 +62,9 @@ class Fingerprint(Stored):
     """Git commit, ``+dirty`` behind it if there were uncommitted changes."""
     work: dict[str, Work]
     """By the name of the measurement."""
+    workload: str | None = None
+    """Hash of all prompts and output lengths of a pass; ``None`` if no model was measured, and in
+    baselines that were stored without it."""
 
     @property
     def estimated(self) -> bool:
@@ -116,6 +119,7 @@ def fingerprint(result: ExperimentResult, environment: Mapping[str, Any]) -> Fin
         engine=dict(_took_effect(engine)),
         commit=_commit(environment.get("git")),
         work={name: _work(measured) for name, measured in measurements_by_name(result).items()},
+        workload=None if result.workload is None else result.workload.hash,
     )
 
 

@@ -1,1 +1,1 @@
-"""Commands of ``llem`` with subcommands or many options, each importing what it needs when it runs."""
+"""Commands of ``llem``, one a file: thin over the library."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
@@ -77,8 +77,18 @@ class ExperimentConfig(Model):
     """Section of the ``openai`` engine: a server."""
     traffic: TrafficConfig = TrafficConfig()
     """How requests come to an engine that is a server."""
+    engine_options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Sections of engines that other distributions add, by engine, with what differs from their
+    defaults; tests and options set them by the engine's name, as those above."""
     measurement: MeasurementConfig = MeasurementConfig()
     """How it is measured; no part of the identity."""
+
+    @field_validator("engine_options")
+    @classmethod
+    def _of_others(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if own := sorted(value.keys() & MODELS.keys()):
+            raise ValueError(f"{own[0]} has a field of its own: set {own[0]} instead.")
+        return value
 
 
 ENGINE_SECTIONS = tuple(MODELS)

@@ -23,11 +23,13 @@ def identity_of(config: ExperimentConfig) -> dict[str, Any]:
     """The fields that say what is measured, as JSON values.
 
     Sections of engines other than the experiment's own are left out, since they
-    have no effect on it. Of the workload and of traffic there is what differs from
-    a plain batch.
+    have no effect on it. Of the workload, of traffic, and of an engine that another distribution
+    adds, there is what differs from the defaults.
     """
     others = {name for name in ENGINE_SECTIONS if name != config.backend}
     found = config.model_dump(mode="json", exclude=set(NOT_IDENTITY | others))
+    if own := found.pop("engine_options").get(config.backend):
+        found["engine_options"] = own
     for section in DIFFERING:
         if differing := identity_of_section(section, found.pop(section)):
             found[section] = differing

@@ -26,4 +26,5 @@ FIELD_NAMES = frozenset(
         "workload",
     }
 )
-"""Equal to the fields of :class:`~pytest_llem.config.experiment.ExperimentConfig`; a test holds it."""
+"""What tests set: the fields of :class:`~pytest_llem.config.experiment.ExperimentConfig` but
+``engine_options``, which is set by the names of engines; a test holds it."""

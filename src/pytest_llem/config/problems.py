@@ -75,16 +75,24 @@ def unknown_field(path: str, value: Any, known: Iterable[str], what: str = "fiel
     return Problem(path, value, _unknown(name, known, what, prefix + dot))
 
 
+def unknown_part(path: str, part: str, value: Any, known: Iterable[str]) -> Problem:
+    """The problem of a dotted *path* whose first *part* is not among *known*."""
+    return Problem(path, value, _unknown(part, known, "field", of=path))
+
+
 def unknown_value(path: str, value: Any, known: Iterable[str], what: str) -> Problem:
     """The problem of a value that names none of the *known* things, such as engines."""
     return Problem(path, value, _unknown(value, known, what))
 
 
-def _unknown(name: object, known: Iterable[str], what: str, prefix: str = "") -> str:
+def _unknown(
+    name: object, known: Iterable[str], what: str, prefix: str = "", of: str | None = None
+) -> str:
     names = sorted(known)
     near = nearest(name, names)
     hint = f"Did you mean {prefix + near!r}? " if near else ""
-    return f"there is no such {what}. {hint}{_listed(name, names)}"
+    which = f"{what} {name!r}" if of not in {None, name} else what
+    return f"there is no such {which}. {hint}{_listed(name, names)}"
 
 
 def _listed(name: object, names: Sequence[str]) -> str:

@@ -60,6 +60,12 @@ ALWAYS: Mapping[str, Mapping[str, Any]] = {
 defaults; all others only where they differ. Adding to it changes every experiment's identity."""
 
 
+def engine_called(name: str) -> str:
+    """*name*, or the built-in engine that has it with underscores, as ``tensorrt-llm`` has."""
+    as_module = name.replace("-", "_")
+    return as_module if as_module in MODELS else name
+
+
 @cache
 def model_of(name: str) -> type[Section]:
     """The model of the section *name*."""

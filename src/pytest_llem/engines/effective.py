@@ -40,8 +40,10 @@ def asked(config: ExperimentConfig) -> dict[str, Any]:
     }
     wanted = {name: value for name, value in fields.items() if value not in _AUTO}
     section = getattr(config, config.backend, None)
-    given = section.given() if section is not None else {}
-    return wanted | {name: _plain(value) for name, value in given.items() if value != "auto"}
+    given = config.engine_options.get(config.backend, {}) if section is None else section.given()
+    return wanted | {
+        name: _plain(value) for name, value in given.items() if name != "extra" and value != "auto"
+    }
 
 
 def differences(config: ExperimentConfig, description: Mapping[str, Any]) -> list[str]:

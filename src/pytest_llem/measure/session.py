@@ -10,6 +10,7 @@ from pytest_llem.engines import ENGINES
 from pytest_llem.engines.effective import differences
 from pytest_llem.engines.engine import Session
 from pytest_llem.errors import ComponentError
+from pytest_llem.workloads.batch import check_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +26,12 @@ def open_session(config: ExperimentConfig, link: SupervisorLink) -> Iterator[Ses
     Once the model is loaded the supervisor looks at what the devices draw with nothing to do.
 
     Raises:
+        ConfigError: the workload cannot be had as configured.
         EngineError: the model could not be loaded.
         MissingExtraError: the engine is not installed.
         ComponentError: the engine, or what it loaded, is not what an engine has to be.
     """
+    check_source(config)
     link.phase(f"loading {config.model}")
     session = ENGINES.load(config.backend)().load(config)
     _require_whole(session, config.backend)

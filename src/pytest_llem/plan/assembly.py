@@ -10,6 +10,7 @@ equal to full validation and to :func:`pytest_llem.config.identity.identity_hash
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_llem.plan.leaves import Leaf
 
 WORKLOAD = "workload"
+ADDED = "engine_options"
 FILE = ("path", "sha256")
 
 
@@ -50,13 +52,15 @@ class Assembly:
         """
         self.group = group
         self._directory = directory or Path.cwd()
-        self._options: dict[str, dict[str, Leaf]] = {name: {} for name in SECTIONS}
+        self._options: dict[str, dict[str, Leaf]] = defaultdict(dict)
         for leaf in shared.values():
             if leaf.section:
                 self._options[leaf.section][leaf.name] = leaf
-        self._sections: dict[tuple[object, ...], tuple[BaseModel, str]] = {}
+        self._sections: dict[tuple[object, ...], tuple[Any, str]] = {}
+        self._added: dict[str, Any] = {}
         self._texts = {**_default_texts(), **self._texts_of(shared.values())}
         self._config = ExperimentConfig().model_copy(update=self._values_of(shared.values()))
+        self._added = self._config.engine_options
 
     def config(self, leaves: Iterable[Leaf]) -> ExperimentConfig:
         """The configuration with *leaves* on top of what is shared."""
@@ -73,7 +77,9 @@ class Assembly:
         """Hash of the configuration with *leaves*, and of the test's own arguments."""
         texts = self._texts | self._texts_of(leaves)
         text = (
-            "{" + ",".join(filter(None, [texts[name] for name in _identity_fields(backend)])) + "}"
+            "{"
+            + ",".join(filter(None, [texts.get(name) for name in _identity_fields(backend)]))
+            + "}"
         )
         if own_arguments:
             text = f'{{"config":{text},"own":{canonical_json(dict(own_arguments))}}}'
@@ -99,15 +105,22 @@ class Assembly:
                 options.setdefault(leaf.section, {})[leaf.name] = leaf
             else:
                 values[leaf.name] = leaf.value
+        added: dict[str, Any] = {}
         for section, given in options.items():
-            values[section] = self._section(section, given)[0]
+            holder = values if section in SECTIONS else added
+            holder[section] = self._section(section, given)[0]
+        if added:
+            values[ADDED] = self._added | added
         return values
 
-    def _section(self, section: str, given: dict[str, Leaf]) -> tuple[BaseModel, str]:
+    def _section(self, section: str, given: dict[str, Leaf]) -> tuple[Any, str]:
         """The section with the options *given* and shared, and its text as a JSON member."""
         key = (section, *given.values())
         if key not in self._sections:
             merged = self._options[section] | given
+            if section not in SECTIONS:
+                self._sections[key] = _added_section(section, merged)
+                return self._sections[key]
             values = {name: leaf.value for name, leaf in merged.items()}
             plain = dict(_default_plain(section))
             plain.update((name, leaf.plain) for name, leaf in merged.items())
@@ -119,6 +132,16 @@ class Assembly:
                 plain = sparse(built, plain)
             self._sections[key] = (built, _text(section, plain))
         return self._sections[key]
+
+
+def _added_section(name: str, leaves: Mapping[str, Leaf]) -> tuple[dict[str, Any], str]:
+    """The section of an engine that another distribution adds, in JSON's types, and its text."""
+    from pytest_llem.config.added import model_of_added
+
+    values = {option: leaf.value for option, leaf in leaves.items()}
+    plain = {option: leaf.plain for option, leaf in leaves.items()}
+    found = model_of_added(name)().model_copy(update=values).sparse(plain)
+    return found, f'"{ADDED}":{canonical_json(found)}' if found else ""
 
 
 @cache
@@ -136,7 +159,7 @@ def _default_plain(section: str) -> dict[str, Any]:
 
 @cache
 def _default_texts() -> dict[str, str]:
-    plain = ExperimentConfig().model_dump(mode="json")
+    plain = ExperimentConfig().model_dump(mode="json", exclude={ADDED})
     return {name: _text(name, value) for name, value in plain.items()}
 
 
@@ -153,4 +176,5 @@ def _text(name: str, plain: Any) -> str:
 def _identity_fields(backend: str) -> tuple[str, ...]:
     """Fields that say what is measured, in canonical order."""
     others = {name for name in ENGINE_SECTIONS if name != backend}
-    return tuple(sorted(FIELDS - NOT_IDENTITY - others))
+    names = sorted((FIELDS | {ADDED}) - NOT_IDENTITY - others)
+    return tuple(backend if name == ADDED and backend not in FIELDS else name for name in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,15 +12,20 @@ from pydantic_core import PydanticSerializationError
 
 from pytest_llem.config.experiment import ENGINE_SECTIONS, ExperimentConfig
 from pytest_llem.config.identity import canonical_json
-from pytest_llem.config.problems import Problem, problems_of, unknown_field
+from pytest_llem.config.names import FIELD_NAMES
+from pytest_llem.config.problems import Problem, problems_of, unknown_field, unknown_part
 from pytest_llem.config.sections import MODELS, Untouched, model_of
+from pytest_llem.errors import ComponentError
 from pytest_llem.plan.tokens import token_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
+    from pytest_llem.config.added import AddedSection
+
 SECTIONS = (*ENGINE_SECTIONS, "measurement", "traffic", "workload")
-FIELDS = frozenset(ExperimentConfig.model_fields)
+FIELDS = FIELD_NAMES
+NO_JSON = "must be made of texts, numbers, booleans, lists and mappings."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,13 +62,18 @@ def leaves_of(name: str, raw: Any) -> list[Leaf | Problem]:
 
     *name* may be dotted. What cannot be set comes back as a :class:`Problem`.
     """
-    if name not in SECTIONS:
+    if not is_section(name):
         return [leaf(name, raw)]
     if isinstance(raw, BaseModel | Untouched):
         raw = raw.model_dump(exclude_unset=True)
     if not isinstance(raw, Mapping):
         return [leaf(name, raw)]
     return [leaf(f"{name}.{option}", value) for option, value in raw.items()]
+
+
+def is_section(name: str) -> bool:
+    """Whether *name* is a section of options, be it of an engine that another distribution adds."""
+    return name in SECTIONS or (name not in FIELDS and name in _added_names())
 
 
 def leaf(path: str, raw: Any) -> Leaf | Problem:
@@ -77,17 +87,33 @@ def leaf(path: str, raw: Any) -> Leaf | Problem:
 def unknown_path(path: str, value: Any) -> Problem | None:
     """Why *path* names no field, or ``None`` if it does."""
     name, dot, option = path.partition(".")
-    if name not in FIELDS or (dot and name not in SECTIONS):
-        return unknown_field(path if name in FIELDS else name, value, FIELDS)
-    if dot and option not in options_of(name):
+    if name not in FIELDS and not is_section(name):
+        return unknown_part(path, name, value, FIELDS | _added_names())
+    if not dot:
+        return None
+    if not is_section(name):
+        return _whole(name, option, path, value)
+    whole, deeper, part = option.partition(".")
+    if deeper and whole in options_of(name):
+        return _whole(f"{name}.{whole}", part, path, value)
+    if option not in options_of(name):
         return unknown_field(path, value, options_of(name), what=f"option of {name}")
     return None
+
+
+def _whole(name: str, part: str, path: str, value: Any) -> Problem:
+    """That *name*, which exists, is given as a whole and not part by part."""
+    return Problem(
+        path, value, f"{name} is set as a whole, where it is a mapping as {name}={{{part!r}: …}}."
+    )
 
 
 def options_of(section: str) -> Iterable[str]:
     """Names of the fields of a section."""
     if section in MODELS:
         return model_of(section).model_fields
+    if section not in SECTIONS:
+        return _model_of_added(section).model_fields
     default: BaseModel = ExperimentConfig.model_fields[section].default
     return type(default).model_fields
 
@@ -97,11 +123,28 @@ def _remembered(path: str, _: Hashable, raw: Any) -> Leaf | Problem:
     return _validated(path, raw)
 
 
+def _added_names() -> frozenset[str]:
+    from pytest_llem.config.added import added_names
+
+    return added_names()
+
+
+def _model_of_added(name: str) -> type[AddedSection]:
+    from pytest_llem.config.added import model_of_added
+
+    return model_of_added(name)
+
+
 def _validated(path: str, raw: Any) -> Leaf | Problem:
-    unknown = unknown_path(path, raw)
+    try:
+        unknown = unknown_path(path, raw)
+    except ComponentError as error:
+        return Problem(path, raw, str(error))
     if unknown is not None:
         return unknown
     name, _, option = path.partition(".")
+    if name not in FIELDS:
+        return _validated_added(_model_of_added(name), name, option, raw)
     try:
         config = ExperimentConfig.model_validate({name: {option: raw} if option else raw})
         holder, field = (getattr(config, name), option) if option else (config, name)
@@ -109,5 +152,20 @@ def _validated(path: str, raw: Any) -> Leaf | Problem:
     except ValidationError as error:
         return problems_of(error, ExperimentConfig)[0]
     except PydanticSerializationError:
-        return Problem(path, raw, "must be made of texts, numbers, booleans, lists and mappings.")
+        return Problem(path, raw, NO_JSON)
     return Leaf(path, getattr(holder, field), plain)
+
+
+def _validated_added(model: type[AddedSection], name: str, option: str, raw: Any) -> Leaf | Problem:
+    path = f"{name}.{option}"
+    if not option:
+        return Problem(name, raw, "must be a mapping.")
+    try:
+        section = model.model_validate({option: raw})
+        plain = section.model_dump(mode="json", include={option})[option]
+    except ValidationError as error:
+        problem = problems_of(error, model)[0]
+        return replace(problem, path=f"{name}.{problem.path}")
+    except PydanticSerializationError:
+        return Problem(path, raw, NO_JSON)
+    return Leaf(path, getattr(section, option), plain)

@@ -11,7 +11,7 @@ import pytest
 from pytest_llem.config.problems import Problem
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.grid import Grid
-from pytest_llem.plan.leaves import Leaf, leaves_of
+from pytest_llem.plan.leaves import Leaf, is_section, leaves_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,10 +89,8 @@ def _gate_texts(given: Any, node_id: str) -> list[str]:
 
 
 def _paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    from pytest_llem.plan.leaves import SECTIONS
-
     for name, given in axes.items():
-        if name in SECTIONS and isinstance(given, Mapping):
+        if isinstance(given, Mapping) and is_section(name):
             yield from ((f"{name}.{option}", values) for option, values in given.items())
         else:
             yield name, given

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.config.sections import MODELS as ENGINE_SECTIONS
+from pytest_llem.config.sections import engine_called
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,16 +68,10 @@ def backends_of(given: Iterable[str]) -> tuple[str, ...]:
     Raises:
         ConfigError: a name is empty.
     """
-    names = [_engine(name.strip()) for value in given for name in value.split(",")]
+    names = [engine_called(name.strip()) for value in given for name in value.split(",")]
     if not all(names):
         raise ConfigError("--llem-backend: a name is empty. Write NAME or NAME,NAME.")
     return tuple(dict.fromkeys(names))
-
-
-def _engine(name: str) -> str:
-    """*name*, or the engine that its distribution is called like: ``tensorrt-llm``."""
-    as_module = name.replace("-", "_")
-    return as_module if as_module in ENGINE_SECTIONS else name
 
 
 def _leaves_of_assignment(assignment: str) -> dict[str, Leaf]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.config.experiment import ENGINE_SECTIONS
 from pytest_llem.config.problems import Problem
 from pytest_llem.plan.grid import values_of_axis
 from pytest_llem.plan.leaves import Leaf, leaf, unknown_path
@@ -13,6 +12,9 @@ from pytest_llem.plan.tokens import distinct, raw_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+OF_ALL = frozenset({"measurement", "workload"})
+"""Sections that are not one engine's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +82,7 @@ def _hold(axes: Axes, path: str, raw: Any, replaced: Mapping[str, Leaf]) -> None
 
 def _cross(axes: Axes, path: str, choices: list[Choice]) -> None:
     section = path.partition(".")[0]
-    if "." in path and section in ENGINE_SECTIONS:
+    if "." in path and section not in OF_ALL:
         axes.of_engine.setdefault(section, {})[path] = choices
     else:
         axes.common[path] = choices

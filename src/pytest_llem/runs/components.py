@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 def registries() -> list[Registry[Any]]:
     """The registry of each kind."""
+    from pytest_llem.config.added import SECTIONS
     from pytest_llem.devices import METERS
     from pytest_llem.engines import ENGINES
     from pytest_llem.reports.exporters import EXPORTERS
     from pytest_llem.workloads import WORKLOADS
 
-    return [ENGINES, METERS, WORKLOADS, EXPORTERS]
+    return [ENGINES, SECTIONS, METERS, WORKLOADS, EXPORTERS]
 
 
 def components(*, check: bool = False) -> list[Listed]:

@@ -48,12 +48,14 @@ MODULES = (
     "pytest_llem.measure.instrument",
     "pytest_llem.measure.link",
     "pytest_llem.measure.session",
+    "pytest_llem.measure.traffic",
     "pytest_llem.measure.work",
     "pytest_llem.measure.workload",
     "pytest_llem.config.experiment",
     "pytest_llem.config.phases",
     "pytest_llem.energy.measured",
     "pytest_llem.workloads.batch",
+    "pytest_llem.workloads.traffic",
     "pytest_llem.workloads.workload",
 )
 """What every child imports to measure."""

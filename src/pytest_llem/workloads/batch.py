@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from pytest_llem.workloads.request import Request, Tokenizer
 
 
+def check_source(config: ExperimentConfig) -> None:
+    """Find out what can be wrong with the workload before a model is loaded for it.
+
+    Raises:
+        ConfigError: there is no such workload, or its file is not there or not the one it was.
+        ComponentError: the workload of another distribution is broken.
+    """
+    WORKLOADS.load(config.workload.source)
+    if config.workload.path is not None:
+        from pytest_llem.workloads.jsonl import read_pinned
+
+        read_pinned(config.workload)
+
+
 def build_requests(config: ExperimentConfig, tokenizer: Tokenizer) -> list[Request]:
     """The requests of one pass, or the first turns of its chats.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from itertools import islice
+from codecs import BOM_UTF8
+from collections.abc import Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -43,22 +45,62 @@ class JsonlWorkload:
         return requests_of(read_lines(config.workload), config, tokenizer)
 
 
-def read_lines(workload: WorkloadConfig) -> list[Line]:
+def read_lines(workload: WorkloadConfig) -> Sequence[Line]:
     """The prompts of the file that *workload* names; empty lines are passed over.
+
+    All are checked; what each says is read again when it is used, so that a large file takes
+    little more memory than its size.
 
     Raises:
         ConfigError: as for :meth:`JsonlWorkload.requests`.
     """
-    content = read_pinned(workload)
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        number = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{workload.path}, line {number}: is no UTF-8.") from None
-    lines = list(_lines(text, workload))
+    lines = Lines(read_pinned(workload), workload)
     if not lines:
         raise ConfigError(f"{workload.path} has no prompts. Write one JSON object a line.")
     return lines
+
+
+class Lines(Sequence[Line]):
+    """The lines of a file's content that are not empty, each of which can be used."""
+
+    def __init__(self, content: bytes, workload: WorkloadConfig) -> None:
+        """Check every line.
+
+        Raises:
+            ConfigError: one cannot be used.
+        """
+        self._content = content
+        self._workload = workload
+        self._places = list(self._checked())
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._read(*self._places[index])
+
+    def _checked(self) -> Iterator[tuple[int, int, int]]:
+        """Number, beginning and end of each line."""
+        start = len(BOM_UTF8) if self._content.startswith(BOM_UTF8) else 0
+        for number in count(1):
+            found = self._content.find(b"\n", start)
+            end = found if found >= 0 else len(self._content)
+            if self._content[start:end].strip():
+                self._read(number, start, end)
+                yield number, start, end
+            if found < 0:
+                return
+            start = end + 1
+
+    def _read(self, number: int, start: int, end: int) -> Line:
+        where = f"{self._workload.path}, line {number}"
+        try:
+            value = json.loads(self._content[start:end].decode())
+        except UnicodeDecodeError:
+            raise ConfigError(f"{where}: is no UTF-8.") from None
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{where}: is no JSON: {error}.") from None
+        return line_of(value, where, self._workload)
 
 
 def read_pinned(workload: WorkloadConfig) -> bytes:
@@ -105,15 +147,3 @@ def line_of(value: Any, where: str, workload: WorkloadConfig) -> Line:
             f"{where}: {workload.output_field!r} must be a whole number from 1, not {output!r}."
         )
     return Line(where, text, output)
-
-
-def _lines(text: str, workload: WorkloadConfig) -> Iterator[Line]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        where = f"{workload.path}, line {number}"
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise ConfigError(f"{where}: is no JSON: {error}.") from None
-        yield line_of(value, where, workload)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.errors import ConfigError
+from pytest_llem.workloads.cutting import Limits, means_before
 from pytest_llem.workloads.drawing import uniform
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ with PagedAttention (SOSP 2023), figure 11. They say nothing of the distribution
 log-normal, with the sigmas of the configuration, is this project's own declaration."""
 LEAST, MOST_INPUT, MOST_TOGETHER = 4, 1024, 2048
 """What vLLM's benchmark_throughput.py leaves out when it samples ShareGPT: prompts and outputs below
-4 tokens, prompts above 1024, and requests above 2048 together."""
+4 tokens, prompts above 1024, and requests above 2048 together. The means are of what is left."""
 
 
 def sizes(config: ExperimentConfig) -> Iterator[Size]:
@@ -85,10 +87,18 @@ def distribution_of(config: ExperimentConfig) -> Distribution | None:
         means = (config.input_tokens, config.output_tokens)
         return Distribution(*means, *sigmas, 1, most, most)
     if workload.lengths in MEANS:
-        most_input = min(most, MOST_INPUT)
-        means = MEANS[workload.lengths]
-        return Distribution(*means, *sigmas, LEAST, most_input, most, MOST_TOGETHER)
+        means = means_before_cutting(workload.lengths, *sigmas)
+        return Distribution(*means, *sigmas, LEAST, min(most, MOST_INPUT), most, MOST_TOGETHER)
     return None
+
+
+@cache
+def means_before_cutting(
+    lengths: str, input_sigma: float, output_sigma: float
+) -> tuple[float, float]:
+    """Means of what is drawn, of which those that are kept have the means that were published."""
+    limits = Limits(LEAST, MOST_INPUT, MOST_TOGETHER)
+    return means_before(MEANS[lengths], (input_sigma, output_sigma), limits)
 
 
 def _drawn(distribution: Distribution, seed: int, number: int) -> Size:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pytest_llem.workloads.request import Request, Tokenizer
 
 
+OF_FILES = frozenset({"arrow", "csv", "json", "pandas", "parquet", "text", "xml"})
+"""Names that ``datasets`` has for formats of files."""
+
+
 class DatasetsWorkload:
     """Requests whose texts, and output lengths if it has them, are rows of a dataset."""
 
@@ -81,6 +85,11 @@ def _rows(config: ExperimentConfig) -> Any:
     if workload.dataset is None:
         raise ConfigError("workload.source='datasets' needs workload.dataset.")
     arguments: dict[str, Any] = {}
+    if workload.dataset in OF_FILES and workload.path is None:
+        raise ConfigError(
+            f"workload.dataset={workload.dataset!r} needs workload.path; without, it would read "
+            "whatever lies in the current directory."
+        )
     if workload.path is not None:
         read_pinned(workload)
         arguments["data_files"] = workload.path
@@ -95,5 +104,7 @@ def _rows(config: ExperimentConfig) -> Any:
         return library.load_dataset(
             workload.dataset, workload.subset, split=workload.split, **arguments
         )
-    except (ValueError, OSError, RuntimeError, KeyError) as error:
-        raise ConfigError(f"the dataset {workload.dataset!r} cannot be loaded: {error}") from error
+    except Exception as error:  # a reader of whatever format raises whatever it likes
+        raise ConfigError(
+            f"the dataset {workload.dataset!r} cannot be loaded: {error.__cause__ or error}"
+        ) from error

@@ -7,8 +7,9 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_llem.errors import EngineError
+from pytest_llem.errors import ConfigError, EngineError
 from pytest_llem_onnx.folder import find_model
+from pytest_llem_onnx.options import OnnxOptions
 from pytest_llem_onnx.session import Loaded, OnnxSession
 from pytest_llem_onnx.tokenizer import OnnxTokenizer
 
@@ -28,6 +29,7 @@ class OnnxEngine:
         """Load the model that *config* names, exported to ONNX first where it is not yet.
 
         Raises:
+            ConfigError: an option of its section that cannot be.
             ModelNotFoundError: there is no such model.
             EngineError: a package is missing, or the device, data type or quantization is not
                 possible here.
@@ -64,7 +66,8 @@ def _library() -> Any:
 def _loaded(og: Any, config: ExperimentConfig, folder: str, described: dict[str, Any]) -> Loaded:
     with open(f"{folder}/genai_config.json", encoding="utf-8") as file:  # noqa: PTH123 - a text
         settings = json.load(file)["model"]
-    threads = _threads()
+    session_options = _session_options(OnnxOptions.of(config))
+    threads = session_options["intra_op_num_threads"]
     pad = settings["pad_token_id"]
     asked = og.Config(folder)
     asked.overlay(
@@ -73,7 +76,7 @@ def _loaded(og: Any, config: ExperimentConfig, folder: str, described: dict[str,
                 "model": {
                     # Ending is left to the request: see OnnxSession.generate.
                     "eos_token_id": [pad],
-                    "decoder": {"session_options": {"intra_op_num_threads": threads}},
+                    "decoder": {"session_options": session_options},
                 }
             }
         )
@@ -94,8 +97,21 @@ def _loaded(og: Any, config: ExperimentConfig, folder: str, described: dict[str,
         positions=settings["context_length"],
         threads=threads,
         name=config.model,
-        described=described,
+        described={**described, "effective": {"intra_op_num_threads": threads}},
     )
+
+
+def _session_options(options: OnnxOptions) -> dict[str, Any]:
+    """What the library is told, as in a model's ``genai_config.json``.
+
+    Raises:
+        ConfigError: ``extra`` repeats what has an option.
+    """
+    given = options.given()
+    for name in options.extra:
+        if name in OnnxOptions.model_fields:
+            raise ConfigError(f"onnx.extra[{name!r}] has an option of its own: set onnx.{name}.")
+    return {"intra_op_num_threads": _threads(), **given, **options.extra}
 
 
 def _threads() -> int:

@@ -22,13 +22,13 @@ Text = Annotated[str, Field(min_length=1)]
 class Section(Model):
     """Options of one engine; ``None`` leaves a choice to the engine."""
 
-    ENGINE: ClassVar[str]
+    ENGINE: ClassVar[str] = ""
     """Name of the engine."""
-    OWN: ClassVar[frozenset[str]]
+    OWN: ClassVar[frozenset[str]] = frozenset()
     """Fields that are no parameters of the engine, at least not under this name."""
-    GROUPS: ClassVar[dict[str, frozenset[str]]]
+    GROUPS: ClassVar[dict[str, frozenset[str]]] = {}
     """All other fields but ``extra``, by the function or class of the engine that takes them."""
-    ELSEWHERE: ClassVar[dict[str, str]]
+    ELSEWHERE: ClassVar[dict[str, str]] = {}
     """Fields of the experiment that set parameters of the engine, by ``group.name`` of those."""
 
     extra: dict[str, Any] = Field(default_factory=dict)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.estimator.surroundings import Sample
+    from pytest_llem.energy.estimator.sample import Sample
 
 LOWER_QUARTILE = 0.319
 """Of the absolute value of a standard normal variable."""

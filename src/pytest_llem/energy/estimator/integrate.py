@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.estimator.refresh import Refreshes, observe
-from pytest_llem.energy.estimator.surroundings import Sample
+from pytest_llem.energy.estimator.sample import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

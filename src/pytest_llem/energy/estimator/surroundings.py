@@ -7,10 +7,11 @@ from bisect import bisect_left
 from functools import cached_property
 from operator import mul
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_llem.energy.estimator.hidden import hidden_variance_j2
 from pytest_llem.energy.estimator.levels import levels_of
+from pytest_llem.energy.estimator.sample import Sample
 from pytest_llem.energy.estimator.shape import Box
 from pytest_llem.energy.estimator.steps import Noise, Window
 
@@ -65,15 +66,6 @@ class Nodes(Protocol):
     def last_before(self, t_ns: float) -> int:
         """Number of the last node at or before an instant; -1 if there is none."""
         ...
-
-
-class Sample(NamedTuple):
-    """A power reading and the instant at which it was refreshed."""
-
-    time_ns: float
-    power_w: float
-    half_ns: float = 0.0
-    """The instant is known to so much either way."""
 
 
 class Surroundings:

@@ -66,6 +66,12 @@ def ask(engine: str, python: str, limit_s: float = LIMIT_S) -> Installed:
             f"{engine} could not be asked for its parameters in {python}: "
             f"{said[-1].strip() if said else f'exit status {done.returncode}'}"
         )
-    told = json.loads(done.stdout)
+    try:
+        told = json.loads(done.stdout)
+    except ValueError:
+        raise EngineError(
+            f"{engine} could not be asked for its parameters: {python} is no Python, or one that "
+            "does not run what it is given."
+        ) from None
     names = {f"{group}.{name}" for group, names in told["parameters"].items() for name in names}
     return Installed(told["version"], frozenset(names))

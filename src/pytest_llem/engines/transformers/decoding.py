@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_llem.config.engines import TransformersOptions
     from pytest_llem.config.experiment import ExperimentConfig
@@ -19,18 +19,32 @@ if TYPE_CHECKING:
 SAMPLING = "do_sample=True"
 BEAMS = "num_beams of at least 2"
 DRAFTS = "assistant_model"
+DRAFTER = "a model that drafts"
+DRAFTERS = ("assistant_model", "assistant_early_exit", "use_mtp")
+COMPILED = "torch_compile=True"
+QUANTIZED = "cache_implementation='quantized'"
+PLACED = "device_map"
+REMOTE = "trust_remote_code=True"
+STATIC = "a static cache_implementation"
+SELF_COMPILED = f"{STATIC} and {COMPILED}, which let generate compile"
 NEEDS = {
+    **dict.fromkeys(("max_memory", "offload_folder", "offload_buffers"), PLACED),
+    **dict.fromkeys(("torch_compile_backend", "torch_compile_mode"), COMPILED),
+    **dict.fromkeys(("torch_compile_dynamic", "torch_compile_fullgraph"), COMPILED),
+    "code_revision": REMOTE,
+    "cache_config": QUANTIZED,
+    "compile_config": SELF_COMPILED,
     **dict.fromkeys(("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p"), SAMPLING),
     **dict.fromkeys(("epsilon_cutoff", "eta_cutoff"), SAMPLING),
     **dict.fromkeys(("length_penalty", "early_stopping"), BEAMS),
     **dict.fromkeys(("num_assistant_tokens_schedule", "assistant_ensemble_weight"), DRAFTS),
     **dict.fromkeys(("speculation_type", "assistant_lookbehind", "target_lookbehind"), DRAFTS),
     "max_matching_ngram_size": "prompt_lookup_num_tokens",
-    "num_assistant_tokens": "a model that drafts",
-    "assistant_confidence_threshold": "a model that drafts",
-    "max_cache_len": "a static cache_implementation",
+    "num_assistant_tokens": DRAFTER,
+    "assistant_confidence_threshold": DRAFTER,
+    "max_cache_len": STATIC,
 }
-"""Options that transformers ignores unless another is set."""
+"""Options that transformers, or the engine around it, ignores unless another is set."""
 SPECULATING = ("assistant_model", "prompt_lookup_num_tokens", "assistant_early_exit", "use_mtp")
 OF_ASSISTANT = (
     "num_assistant_tokens",
@@ -64,6 +78,11 @@ def check_decoding(config: ExperimentConfig) -> None:
                 f"transformers.{name}={given[name]!r} has no effect without {NEEDS[name]}. "
                 "Set both, or neither."
             )
+    if given.get("use_cache") is False and "cache_implementation" in given:
+        raise ConfigError(
+            f"transformers.cache_implementation={given['cache_implementation']!r} has no effect with "
+            "use_cache=False. Leave one of them unset."
+        )
     if not speculates(options):
         return
     how = next(name for name in SPECULATING if given.get(name))
@@ -80,17 +99,30 @@ def check_decoding(config: ExperimentConfig) -> None:
 
 
 def _met(need: str, given: Mapping[str, Any]) -> bool:
-    if need == SAMPLING:
-        return bool(given.get("do_sample"))
-    if need == BEAMS:
-        return bool(given.get("num_beams", 1) > 1)
-    if need == NEEDS["max_cache_len"]:
-        return "static" in str(given.get("cache_implementation"))
-    if need == NEEDS["num_assistant_tokens"]:
-        return any(
-            given.get(name) for name in ("assistant_model", "assistant_early_exit", "use_mtp")
-        )
-    return bool(given.get(need))
+    holds = _MET.get(need)
+    return holds(given) if holds else bool(given.get(need))
+
+
+def _static(given: Mapping[str, Any]) -> bool:
+    return "static" in str(given.get("cache_implementation"))
+
+
+def _compiles_itself(given: Mapping[str, Any]) -> bool:
+    disabled = given.get("disable_compile")
+    return _static(given) and not disabled and (disabled is False or "torch_compile" in given)
+
+
+_MET: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    SAMPLING: lambda given: bool(given.get("do_sample")),
+    BEAMS: lambda given: given.get("num_beams", 1) > 1,
+    DRAFTER: lambda given: any(given.get(name) for name in DRAFTERS),
+    STATIC: _static,
+    QUANTIZED: lambda given: given.get("cache_implementation") == "quantized",
+    COMPILED: lambda given: "torch_compile" in given,
+    SELF_COMPILED: _compiles_itself,
+    REMOTE: lambda given: "trust_remote_code" in given,
+}
+"""When a need is met; any other one is an option that must be set."""
 
 
 def generation_arguments(options: TransformersOptions, transformers: Any) -> dict[str, Any]:

@@ -68,6 +68,9 @@ class Loaded:
         """*steps* tokens, greedily unless asked otherwise, whatever the model's authors prefer."""
         asked = generation_arguments(self.config.transformers, self.transformers)
         arguments = {"do_sample": False, "disable_compile": not self.compiles_itself} | asked
+        if self.compiles_itself and "compile_config" not in arguments:
+            compiling = _compile_arguments(self.config.transformers)
+            arguments["compile_config"] = self.transformers.CompileConfig(**compiling)
         return self.transformers.GenerationConfig(
             max_new_tokens=steps, pad_token_id=self.pad_id, **arguments
         )
@@ -128,7 +131,7 @@ def compile_if_asked(model: Any, options: TransformersOptions) -> bool:
     if not options.torch_compile:
         return False
     static = options.cache_implementation in {"static", "offloaded_static"}
-    if static and model.device.type == "cuda":
+    if static and model.device.type == "cuda" and not options.given().get("disable_compile"):
         return True
     model.compile(**_compile_arguments(options))
     return False

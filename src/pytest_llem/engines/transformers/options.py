@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.engines.model_source import ResolvedModel
 
+RESERVED = frozenset({"output_loading_info"})
+"""Keyword arguments without whose values the engine does not know what it has loaded."""
 SHIPPED = ("fp8", "awq", "gptq")
 
 
@@ -29,6 +31,10 @@ def check_supported(config: ExperimentConfig) -> None:
                 "model with transformers.device_map='auto', or another backend such as vllm."
             )
     for key in config.transformers.extra:
+        if key in RESERVED:
+            raise ConfigError(
+                f"transformers.extra[{key!r}]: the engine itself sets it. Leave it out."
+            )
         if own := _field_of(key):
             raise ConfigError(
                 f"transformers.extra[{key!r}] has a field of its own: set {own} instead."
@@ -61,6 +67,11 @@ def check_device(config: ExperimentConfig, device: str) -> None:
         raise EngineError(
             f"transformers.cache_implementation={cache!r} moves the cache from a GPU to the host, and "
             "this experiment runs on cpu. Use 'dynamic' or 'static', or device='cuda'."
+        )
+    if device == "cpu" and "compile_config" in config.transformers.given():
+        raise EngineError(
+            "transformers.compile_config is of what generate compiles by itself, which it does on GPUs "
+            "only, and this experiment runs on cpu. Use torch_compile with its own options."
         )
 
 

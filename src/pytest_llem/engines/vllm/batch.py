@@ -50,20 +50,25 @@ def make_batch(  # noqa: PLR0913 - the limits of an engine, by name
         _check(request, limit, vocabulary)
     prompts = [{"prompt_token_ids": list(request.prompt_token_ids)} for request in requests]
     kinds = vllm.sampling_params.RequestOutputKind
+    kind = kinds.DELTA if stream else kinds.FINAL_ONLY
     parameters = [
-        vllm.SamplingParams(
-            **{
-                "temperature": 0.0,
+        parameters_of(
+            vllm,
+            {
                 **sampling,
                 "max_tokens": request.output_tokens,
                 "ignore_eos": request.ignore_eos,
-                "detokenize": False,
-                "output_kind": kinds.DELTA if stream else kinds.FINAL_ONLY,
-            }
+                "output_kind": kind,
+            },
         )
         for request in requests
     ]
     return Batch(requests, prompts, parameters)
+
+
+def parameters_of(vllm: Any, asked: Mapping[str, Any]) -> Any:
+    """``SamplingParams`` with what is *asked*; else greedy, and of ids only."""
+    return vllm.SamplingParams(**{"temperature": 0.0, "detokenize": False, **asked})
 
 
 def _check(request: Request, limit: int, vocabulary: int) -> None:

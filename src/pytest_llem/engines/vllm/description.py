@@ -7,8 +7,10 @@ from enum import Enum
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.engines.vllm import SAMPLING_FIELDS
 from pytest_llem.engines.config_shape import cache_shape, experts_of
 from pytest_llem.engines.effective import read_back
+from pytest_llem.engines.vllm.batch import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,7 +105,7 @@ def describe(  # noqa: PLR0913 - where each fact comes from, by name
             "sha256": source.sha256,
             "architecture": first.get("architecture"),
         },
-        "effective": _effective(config, vllm_config),
+        "effective": _effective(config, vllm_config, parameters_of(vllm, sampling)),
         "generation": {
             "batching": "continuous",
             "decoding": "sampled" if sampling.get("temperature") else "greedy",
@@ -129,15 +131,22 @@ PARTS = (
 )
 
 
-def _effective(config: ExperimentConfig, vllm_config: Any) -> dict[str, Any]:
-    """What became of the options that were set, read back from vLLM's configuration."""
+def _effective(config: ExperimentConfig, vllm_config: Any, parameters: Any) -> dict[str, Any]:
+    """What became of the options that were set, read back from vLLM's configuration.
+
+    Those of requests are read back from *parameters*, in which vLLM itself sets what has no effect
+    together, such as ``top_p`` without a temperature.
+    """
+    given = config.vllm.given()
+    of_requests = given.keys() & SAMPLING_FIELDS
     holders = [part for name in PARTS if (part := getattr(vllm_config, name, None)) is not None]
     parallel = vllm_config.parallel_config
     return {
         "dtype": _plain(vllm_config.model_config.dtype),
         "tensor_parallel_size": parallel.tensor_parallel_size,
         "pipeline_parallel_size": parallel.pipeline_parallel_size,
-        **read_back(config.vllm.given(), [*holders, vllm_config], RENAMED),
+        **read_back(given.keys() - of_requests, [*holders, vllm_config], RENAMED),
+        **read_back(of_requests, [parameters]),
     }
 
 

@@ -89,7 +89,7 @@ class VllmSession:
     def generate(self, requests: Sequence[Request]) -> Generation:
         """Serve *requests*, all at once or, when streaming, each at its arrival.
 
-        Stamps of tokens are the engine's own. Nothing is detokenized.
+        Stamps of tokens are the engine's own. Nothing is detokenized unless that is asked for.
 
         Raises:
             OutOfMemoryError: the batch does not fit.

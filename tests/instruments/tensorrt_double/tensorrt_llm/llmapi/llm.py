@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import json
 import queue
 import shutil
@@ -52,9 +53,12 @@ class RequestOutput:
             executor.expect(number, self._answers.put)
         else:
             self._arrived = arrived = asyncio.Queue()
-            executor.expect(
-                number, lambda answer: loop.call_soon_threadsafe(arrived.put_nowait, answer)
-            )
+
+            def take(answer: dict[str, Any]) -> None:
+                with contextlib.suppress(RuntimeError):  # nobody waits: the loop has ended
+                    loop.call_soon_threadsafe(arrived.put_nowait, answer)
+
+            executor.expect(number, take)
 
     def result(self, timeout: float | None = None) -> RequestOutput:
         del timeout  # which the real one does not heed either
