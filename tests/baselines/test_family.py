@@ -118,7 +118,7 @@ def test_a_clear_regression_is_final_at_once_and_a_close_one_waits(
     before = Side(sessions=((Sample((0.4,)),),))
     clear, close, fine = (
         make_comparison(before, Side(sessions=((Sample((0.4 * ratio,)),),)), experiment=str(ratio))
-        for ratio in (1.8, 1.17, 0.98)
+        for ratio in (1.8, 1.17, 0.93)
     )
     first = judge([clear, close, fine], family_size=100)
     assert [made.verdict for made in first] == ["regressed", "inconclusive", "pass"]

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.assessment import CONFIDENCE, reasons_against
-from pytest_llem.baselines.family import FAMILY_ALPHA
+from pytest_llem.baselines.assessment import reasons_against
+from pytest_llem.baselines.family import CONFIDENCE, FAMILY_ALPHA
 from pytest_llem.baselines.metrics import Metric, metric_named
 from pytest_llem.baselines.statistics import location
 
