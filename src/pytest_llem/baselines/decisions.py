@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EARLY_FAILURE, EARLY_PASS = 0.05, 0.1
 """Shares of the error that may be spent before the family is complete, while a variance can
 only be moderated by its profile; the rest is for when it is."""
-HOPELESS = 0.02
+HOPELESS = 0.01
 """Chance of a decision by the last look below which no more processes are spent on it."""
 _NEXT_TO_NOTHING = 1e-12
 

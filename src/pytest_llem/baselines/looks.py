@@ -21,7 +21,10 @@ GROWTH = 1.15
 SPENDING = 1.0
 """Exponent of the power family of error spending (Kim and DeMets 1987, "Design and analysis
 of group sequential tests based on the type I error spending rate function", Biometrika 74):
-at a share *t* of the information, the share ``t ** SPENDING`` of the error may be spent."""
+at a share *t* of the processes, the share ``t ** SPENDING`` of the error may be spent. Where a
+stored baseline's part of the variance stays, most of the information is there from the start;
+what is spent then is not by it (Lan, Reboussin and DeMets 1994, "Information and information
+fractions for design and sequential monitoring of clinical trials")."""
 _LEAST, _MOST = 1e-13, 0.5
 _LEVELS = 48
 _NODES = 80
@@ -127,13 +130,16 @@ def _table(processes: tuple[int, ...], shared: float) -> tuple[Floats, Floats]:
     levels = np.geomspace(_LEAST, _MOST, _LEVELS)
     most = processes[-1]
     information = [1 / (shared + (1 - shared) * most / count) for count in processes]
-    columns = np.log(_nominal(information, levels))
+    shares = np.array([(count / most) ** SPENDING for count in processes])
+    columns = np.log(_nominal(information, shares, levels))
     # Lower levels must never come with lower boundaries: the smaller share is taken.
     return np.log(levels), np.minimum.accumulate(columns[:, ::-1], axis=1)[:, ::-1]
 
 
-def _nominal(information: Sequence[float], levels: Floats) -> Floats:
+def _nominal(information: Sequence[float], shares: Floats, levels: Floats) -> Floats:
     """``(looks, levels)``: what each look has, so that crossing at any has the chance *levels*.
+
+    *shares* of it may be spent by each look.
 
     Recursion over looks with independent increments of information (Armitage, McPherson and
     Rowe 1969; Lan and DeMets 1983, "Discrete sequential boundaries for clinical trials";
@@ -143,7 +149,6 @@ def _nominal(information: Sequence[float], levels: Floats) -> Floats:
     import numpy as np
     from scipy.special import ndtr, ndtri
 
-    shares = np.array([one**SPENDING for one in information]) / information[-1] ** SPENDING
     found = [levels * shares[0]]
     points, weights = _nodes(-ndtri(found[0]))
     density = weights * np.exp(-(points**2) / 2) / math.sqrt(2 * math.pi)
