@@ -49,17 +49,22 @@ from pytest_llem.baselines.samples import Sample, Side
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
+    from pytest_llem.baselines.arrays import Bools, Floats, Ints, Words
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-    Bools = NDArray[np.bool_]
 
 GRID, TELLING = 200, 10
 WINDOWS = 5
 TOLERANCE = 0.02
 RULE = parse_rule(f"energy_per_output_token_j:{TOLERANCE:.0%}")
-PROCESS, WITHIN, SESSION, DRIFT, FIRST, OUTLIERS, OUTLIER = 0.01, 0.015, 0.005, 0.003, 0.004, 0.02, 0.1
+PROCESS, WITHIN, SESSION, DRIFT, FIRST, OUTLIERS, OUTLIER = (
+    0.01,
+    0.015,
+    0.005,
+    0.003,
+    0.004,
+    0.02,
+    0.1,
+)
 ANCHOR_ERROR = 0.002
 FIRST_LOOK = 4
 FIXED = 10
@@ -166,10 +171,10 @@ class Gate:
         )
         self.all = self._processes()
 
-    def run(self) -> tuple[NDArray[np.str_], Ints]:
+    def run(self) -> tuple[Words, Ints]:
         """Verdicts, and processes spent a side, experiment by experiment."""
         counts = np.full(self.size, self.looks.processes[0])
-        active = np.ones(self.size, dtype=bool)
+        active: Bools = np.ones(self.size, dtype=bool)
         tests = Tests(*np.ones((3, self.size)))
         for number, processes in enumerate(self.looks.processes):
             counts[active] = processes
@@ -193,7 +198,7 @@ class Gate:
         if not self.family:
             return tests.worse <= FAMILY_ALPHA
         some = [Hypothesis(str(one), p_value) for one, p_value in enumerate(tests.worse.tolist())]
-        certain = np.zeros(self.size, dtype=bool)
+        certain: Bools = np.zeros(self.size, dtype=bool)
         certain[list(decide(some, 0).certain)] = True
         return certain
 
@@ -215,12 +220,13 @@ class Gate:
         reduced = [trimmed(windows) for windows in self.drawn.windows]
         counts = [windows.shape[1] for windows in self.drawn.windows]
         everyone, size = np.arange(self.size), self.size
-        flat = [np.concatenate([one[part].ravel() for one in reduced]) for part in (0, 1)]
+        location = np.concatenate([one[0].ravel() for one in reduced])
+        squares = np.concatenate([one[1].ravel() for one in reduced])
         return Processes(
-            location=flat[0],
-            squares=flat[1],
-            kept=np.full(len(flat[0]), float(reduced[0][2])),
-            stated=np.zeros(len(flat[0])),
+            location=location,
+            squares=squares,
+            kept=np.full(len(location), float(reduced[0][2])),
+            stated=np.zeros(len(location)),
             number=np.concatenate([np.tile(np.arange(count), size) for count in counts]),
             session=np.concatenate(
                 [np.repeat(place * size + everyone, count) for place, count in enumerate(counts)]
@@ -376,9 +382,7 @@ def tally_rule(rule: Rule, replications: int, grids: int, seed: int) -> Tally:
         for rise in (0.05, 0.1)
     ]
     spent = (float(rule.processes),) * 4
-    return Tally(
-        rule.name, float(singles.mean()), same, at, (powers[0], powers[1]), spent=spent
-    )
+    return Tally(rule.name, float(singles.mean()), same, at, (powers[0], powers[1]), spent=spent)
 
 
 HEAD = (
@@ -449,7 +453,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         judge_many(asked.judge_only)
         return
     print(describe_machine())
-    print(f"{asked.replications} single experiments, {asked.grids} grids of {GRID}, seed {asked.seed}\n")
+    print(
+        f"{asked.replications} single experiments, {asked.grids} grids of {GRID}, seed {asked.seed}\n"
+    )
     print(HEAD)
     began = time.perf_counter()
     for rule in RULES:

@@ -7,21 +7,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.family import FAMILY_ALPHA
+from pytest_llem.baselines.family import ALPHA, FAMILY_ALPHA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from pytest_llem.baselines.arrays import Bools
     from pytest_llem.baselines.comparison import Comparison
     from pytest_llem.baselines.evaluation import Evaluation, Tests
     from pytest_llem.baselines.looks import Looks
     from pytest_llem.baselines.prior import Prior, Profile
     from pytest_llem.baselines.samples import Side
 
-    Bools = NDArray[np.bool_]
 
 POWER = 0.8
 """Chance of finding the minimum detectable change."""
@@ -105,7 +102,7 @@ def assess(
 
     from pytest_llem.baselines import decisions
     from pytest_llem.baselines.evaluation import Setting, evaluate, quantile
-    from pytest_llem.baselines.looks import Looks
+    from pytest_llem.baselines.looks import Looks, nominal_levels
     from pytest_llem.baselines.processes import processes_of
 
     processes = processes_of(comparisons)
@@ -126,13 +123,13 @@ def assess(
         seen = decisions.spent_tests(_believed(found, grouped, among), looks, number, shared)
         tests = seen if tests is None else decisions.least(tests, seen)
     assert tests is not None  # noqa: S101 - there is always a first look
-    levels = decisions.nominal_levels(
-        np.full(len(counts), decisions.ALPHA), looks, number, shared
-    )
+    levels = nominal_levels(np.full(len(counts), ALPHA), looks, number, shared)
     reach = quantile(1 - levels, found.df) * found.error
-    given_up = np.zeros(len(counts), bool)
+    given_up: Bools = np.zeros(len(counts), bool)
     if looks.after(int(counts.max())) is not None:
-        given_up = decisions.hopeless(found, looks, now, np.full(len(counts), FAMILY_ALPHA / max(1, experiments)))
+        given_up = decisions.hopeless(
+            found, looks, now, np.full(len(counts), FAMILY_ALPHA / max(1, experiments))
+        )
     return [
         Assessment(
             change=relative(float(found.change[one])),

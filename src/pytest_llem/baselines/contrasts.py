@@ -12,16 +12,9 @@ from pytest_llem.baselines.processes import total
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from pytest_llem.baselines.arrays import Bools, Floats
     from pytest_llem.baselines.prior import Prior
     from pytest_llem.baselines.processes import Processes
-
-    Floats = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
-
-EXACT = 1e9
-"""Degrees of freedom of what has no share."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,9 +144,7 @@ class Family:
             scale=scale,
         )
 
-    def contrasts(
-        self, noise: Noise, prior: tuple[Floats, Floats], same_cards: Bools
-    ) -> Contrasts:
+    def contrasts(self, noise: Noise, prior: tuple[Floats, Floats], same_cards: Bools) -> Contrasts:
         """Locations and variance components, given the expected variance of a process.
 
         Args:
@@ -164,52 +155,38 @@ class Family:
         """
         process = moderated(*prior, noise.squares, noise.df)
         assumed = np.where(noise.df > 0, np.nan, np.sqrt(noise.between))
-        terms = [self._term("processes", process, self.share, prior[1] + noise.df, assumed)]
-        plain = self._between_sessions(self.means, np.zeros_like(self.means), process, noise)
-        anchor, errors = self._anchors()
-        held = self._between_sessions(self.means - anchor, errors, process, noise, anchored=True)
+        processes = _Variance(process, prior[1] + noise.df, assumed)
+        plain, held = self._sessions(process, noise)
         chosen = self._anchors_explain(noise)
         session = _Sessions.either(chosen, held, plain)
         apart = ~self.processes.same_session
-        per_side = np.where(np.repeat(apart, 2), 1 / self.sessions, 0.0)
-        terms += [
-            self._term("sessions", session.left, per_side, session.df, session.assumed, apart),
-            self._anchor_term(session.error, per_side),
+        shares = np.where(np.repeat(apart, 2), 1 / self.sessions, 0.0)
+        terms = [
+            _term("processes", processes, self.share),
+            _term("sessions", session.left, shares),
+            _term("anchors", session.error, shares),
         ]
         if not same_cards.all():
             cards = self.priors.card_sd**2 * noise.scale
-            one = np.repeat(np.where(same_cards, 0.0, 1.0), 2)
-            sd = np.sqrt(cards)
-            terms.append(self._term("cards", cards, one, self.priors.card_df, sd, ~same_cards))
+            variance = _Variance(cards, self.priors.card_df, np.sqrt(cards))
+            terms.append(_term("cards", variance, np.repeat(np.where(same_cards, 0.0, 1.0), 2)))
         baseline, candidate = plain.locations.T
         moved = np.where(chosen & apart, np.nan_to_num(_moved(plain, held)), 0.0)
         return Contrasts(baseline, candidate - moved, moved, tuple(terms))
 
+    def _sessions(self, process: Floats, noise: Noise) -> tuple[_Sessions, _Sessions]:
+        """Sessions as they are, and with their anchors taken off."""
+        anchor, errors = self._anchors()
+        return (
+            self._between_sessions(self.means, np.zeros_like(self.means), process, noise),
+            self._between_sessions(self.means - anchor, errors, process, noise, anchored=True),
+        )
+
     def _anchors_explain(self, noise: Noise) -> Bools:
         """Whether sessions vary less with the anchors taken off; the family has no say in it."""
         process = moderated(noise.expected, noise.expected_df, noise.squares, noise.df)
-        plain = self._between_sessions(self.means, np.zeros_like(self.means), process, noise)
-        anchor, errors = self._anchors()
-        held = self._between_sessions(self.means - anchor, errors, process, noise, anchored=True)
+        plain, held = self._sessions(process, noise)
         return np.asarray(held.variance < plain.variance)  # False where an anchor is missing
-
-    def _term(  # noqa: PLR0913 - what a term is made of
-        self,
-        source: str,
-        variance: Floats,
-        shares: Floats,
-        df: Floats,
-        assumed: Floats,
-        present: Bools | None = None,
-    ) -> Term:
-        baseline, candidate = shares.reshape(-1, 2).T
-        if present is not None:
-            assumed = np.where(present, assumed, np.nan)
-        return Term(source, variance * baseline, variance * candidate, df, assumed)
-
-    def _anchor_term(self, error: Floats, per_side: Floats) -> Term:
-        nothing = np.full(len(error), np.nan)
-        return self._term("anchors", error, per_side, self.priors.session_df, nothing)
 
     def _anchors(self) -> tuple[Floats, Floats]:
         """Anchors of sessions, less that of the comparison's first; NaN unless all have one."""
@@ -218,7 +195,7 @@ class Family:
         first[processes.comparison[::-1]] = processes.anchor[::-1]
         return processes.anchor - first[processes.comparison], processes.anchor_error
 
-    def _between_sessions(  # noqa: PLR0913 - one estimate, with or without anchors
+    def _between_sessions(
         self,
         means: Floats,
         errors: Floats,
@@ -241,20 +218,47 @@ class Family:
         explained = np.repeat(process, 2) * per + error
         free = self.sessions - 1
         sd = self.priors.anchored_sd if anchored else self.priors.session_sd
-        expected = np.repeat(sd**2 * noise.scale, 2)
+        expected: Floats = np.repeat(sd**2 * noise.scale, 2)
         beyond = np.maximum(own - explained * free, -expected * free)
         likely = np.maximum(expected, beyond / np.maximum(free, 1))
         worth = (likely / (likely + explained)) ** 2
-        squares, df = ((one * worth).reshape(-1, 2).sum(axis=1) for one in (beyond, free))
-        expected = expected[::2]
-        left = moderated(expected, self.priors.session_df, squares, df)
+        squares, df = _of_both(beyond * worth), _of_both(free * worth)
+        allowed, allowed_df = expected[::2], self.priors.session_df
+        sd_assumed = np.where(df > 0, np.nan, np.sqrt(allowed))
+        left = moderated(allowed, allowed_df, squares, df)
+        nothing = np.full(len(left), np.nan)
         return _Sessions(
             locations=locations.reshape(-1, 2),
-            left=left,
-            error=error.reshape(-1, 2).mean(axis=1),
-            df=self.priors.session_df + df,
-            assumed=np.where(df > 0, np.nan, np.sqrt(expected)),
+            left=_Variance(left, allowed_df + df, sd_assumed),
+            error=_Variance(_of_both(error) / 2, allowed_df, nothing),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Variance:
+    """A variance component as estimated."""
+
+    value: Floats
+    df: Floats
+    assumed: Floats
+    """Its standard deviation where the samples do not speak; else NaN."""
+
+    @classmethod
+    def either(cls, first: Bools, one: _Variance, other: _Variance) -> _Variance:
+        return cls(
+            *(np.where(first, getattr(one, name), getattr(other, name)) for name in cls.__slots__)
+        )
+
+
+def _term(source: str, variance: _Variance, shares: Floats) -> Term:
+    baseline, candidate = shares.reshape(-1, 2).T
+    assumed = np.where(candidate > 0, variance.assumed, np.nan)
+    return Term(source, variance.value * baseline, variance.value * candidate, variance.df, assumed)
+
+
+def _of_both(sides: Floats) -> Floats:
+    """Sums over the two sides of each comparison."""
+    return np.asarray(sides.reshape(-1, 2).sum(axis=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,25 +266,21 @@ class _Sessions:
     """Locations of sides ``(comparisons, 2)`` and the variance between sessions."""
 
     locations: Floats
-    left: Floats
+    left: _Variance
     """Beyond the error of anchors."""
-    error: Floats
-    """Squared error of the anchors of one session."""
-    df: Floats
-    assumed: Floats
+    error: _Variance
+    """That of the anchors of one session."""
 
     @property
     def variance(self) -> Floats:
-        return self.left + self.error
+        return self.left.value + self.error.value
 
     @classmethod
     def either(cls, first: Bools, one: _Sessions, other: _Sessions) -> _Sessions:
         return cls(
             np.where(first[:, None], one.locations, other.locations),
-            *(
-                np.where(first, getattr(one, name), getattr(other, name))
-                for name in ("left", "error", "df", "assumed")
-            ),
+            _Variance.either(first, one.left, other.left),
+            _Variance.either(first, one.error, other.error),
         )
 
 

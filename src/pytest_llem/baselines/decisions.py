@@ -11,13 +11,9 @@ from pytest_llem.baselines.family import ALPHA
 from pytest_llem.baselines.looks import nominal_levels, spent
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from pytest_llem.baselines.arrays import Bools, Floats, Ints, Words
     from pytest_llem.baselines.looks import Looks
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-    Bools = NDArray[np.bool_]
 
 EARLY_FAILURE, EARLY_PASS = 0.05, 0.1
 """Shares of the error that may be spent before the family is complete, while a variance can
@@ -81,7 +77,7 @@ def least(one: Tests, other: Tests) -> Tests:
     )
 
 
-def verdicts(tests: Tests, certain: Bools) -> NDArray[np.str_]:
+def verdicts(tests: Tests, certain: Bools) -> Words:
     """The verdict on each comparison; *certain* are those that the family's procedure rejects."""
     return np.select(
         [certain, tests.better <= ALPHA, tests.within <= ALPHA],

@@ -16,16 +16,11 @@ from pytest_llem.baselines.tolerance import bounds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from pytest_llem.baselines.arrays import Bools, Floats, Ints
     from pytest_llem.baselines.contrasts import Contrasts
     from pytest_llem.baselines.prior import Prior
     from pytest_llem.baselines.processes import Processes
     from pytest_llem.baselines.rules import Rule
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-    Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +155,9 @@ def _growing(found: Contrasts, processes: Processes) -> Floats:
 
 def _limits(rules: Sequence[Rule], baselines: Floats, falls: Sequence[bool]) -> _Limits:
     rows = np.full((8, len(rules)), math.nan)
-    for position, (rule, baseline, fall) in enumerate(zip(rules, baselines.tolist(), falls, strict=True)):
+    for position, (rule, baseline, fall) in enumerate(
+        zip(rules, baselines.tolist(), falls, strict=True)
+    ):
         found = bounds(rule, baseline, higher_is_better=fall)
         for first, some in ((0, found.worse), (4, found.better)):
             for place, bound in enumerate(some):

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from pytest_llem.baselines.arrays import Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 GROWTH = 1.15
 """From one look to the next, so that little is added after the evidence suffices; a look costs next to nothing."""
@@ -154,7 +151,7 @@ def _nominal(information: Sequence[float], shares: Floats, levels: Floats) -> Fl
     density = weights * np.exp(-(points**2) / 2) / math.sqrt(2 * math.pi)
     steps = zip(information, information[1:], np.diff(shares), strict=False)
     for before, now, share in steps:
-        # Z_now = (sqrt(before) * Z_before + sqrt(now - before) * e) / sqrt(now)
+        # Deviates of two looks correlate by the root of the ratio of their information.
         centres, step = points * math.sqrt(before / now), math.sqrt(1 - before / now)
         bound = _crossing(centres, density, step, levels * share)
         found.append(ndtr(-bound))

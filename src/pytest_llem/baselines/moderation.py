@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from pytest_llem.baselines.arrays import Floats, Ints
     from pytest_llem.baselines.contrasts import Noise
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 PROFILE_WEIGHT = 5.0
 """Experiments that the profile's prior counts as when a family says how noisy it is: a few

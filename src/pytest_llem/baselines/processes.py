@@ -13,14 +13,9 @@ from pytest_llem.baselines.statistics import cut
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
+    from pytest_llem.baselines.arrays import Bools, Floats, Ints
     from pytest_llem.baselines.comparison import Comparison
     from pytest_llem.baselines.samples import Sample
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-    Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,12 +124,12 @@ class _Session:
 
 def _sessions(comparisons: Sequence[Comparison]) -> Iterator[_Session]:
     for position, comparison in enumerate(comparisons):
-        for side in (comparison.baseline, comparison.candidate):
+        for is_candidate, side in enumerate((comparison.baseline, comparison.candidate)):
             assert side is not None  # noqa: S101 - such comparisons are not given
             for number, samples in enumerate(side.sessions):
                 anchor = side.anchors[number] if side.anchors else None
                 offset, error = (math.nan, 0.0) if anchor is None else (anchor.log, anchor.error)
-                yield _Session(samples, position, side is comparison.candidate, offset, error)
+                yield _Session(samples, position, bool(is_candidate), offset, error)
 
 
 def _reduced(samples: Sequence[Sample]) -> tuple[Floats, Floats, Floats]:
