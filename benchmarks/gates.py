@@ -40,7 +40,7 @@ from pytest_llem.baselines.decisions import (
 from pytest_llem.baselines.evaluation import Setting, Tests, evaluate
 from pytest_llem.baselines.family import FAMILY_ALPHA, Hypothesis, decide
 from pytest_llem.baselines.helper import judge_in_helper
-from pytest_llem.baselines.looks import plan_looks
+from pytest_llem.baselines.looks import FIRST_LOOK, plan_looks
 from pytest_llem.baselines.prior import MEASURED
 from pytest_llem.baselines.processes import Processes, trimmed
 from pytest_llem.baselines.rules import parse_rule
@@ -66,7 +66,6 @@ PROCESS, WITHIN, SESSION, DRIFT, FIRST, OUTLIERS, OUTLIER = (
     0.1,
 )
 ANCHOR_ERROR = 0.002
-FIRST_LOOK = 4
 FIXED = 10
 """Processes a side that the rules beside ours have."""
 

@@ -50,8 +50,8 @@ class Assessment:
     """Sources of variance of which only the prior is known, with standard deviations."""
     anchors_moved: float = 0.0
     """Relative change of the anchors, that was taken off; 0 where they played no part."""
-    hopeless: bool = False
-    """Whether more processes would hardly decide it."""
+    hopeless: bool = True
+    """Whether more processes would hardly decide it, or are not to be had."""
 
     def detectable(self, level: float) -> float | None:
         """Smallest relative change that is found at *level* in 80 % of cases."""
@@ -125,7 +125,7 @@ def assess(
     assert tests is not None  # noqa: S101 - there is always a first look
     levels = nominal_levels(np.full(len(counts), ALPHA), looks, number, shared)
     reach = quantile(1 - levels, found.df) * found.error
-    given_up: Bools = np.zeros(len(counts), bool)
+    given_up: Bools = np.ones(len(counts), bool)
     if looks.after(int(counts.max())) is not None:
         given_up = decisions.hopeless(
             found, looks, now, np.full(len(counts), FAMILY_ALPHA / max(1, experiments))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.arrays import Floats, Ints
 
 
+FIRST_LOOK = 4
+"""Processes of the first look where nobody says otherwise."""
 GROWTH = 1.15
 """From one look to the next, so that little is added after the evidence suffices; a look costs next to nothing."""
 SPENDING = 1.0

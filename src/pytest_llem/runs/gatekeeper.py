@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.comparison import compare
 from pytest_llem.baselines.helper import judge_in_helper
+from pytest_llem.baselines.looks import plan_looks
 from pytest_llem.baselines.rules import parse_rules
 from pytest_llem.baselines.store import BaselineStore
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_llem.baselines.comparison import Comparison
+    from pytest_llem.baselines.looks import Looks
     from pytest_llem.baselines.rules import Rule
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.results.environment import Environment
@@ -29,13 +31,25 @@ class Gatekeeper:
     and are made in one go when the run is over.
     """
 
-    def __init__(self, settings: RunSettings, environment: Environment, experiments: int) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        environment: Environment,
+        experiments: int,
+        *,
+        may_wait: bool = True,
+    ) -> None:
         gated = settings.gates and not settings.update_baselines
         self._rules = parse_rules(settings.gates) if gated else ()
         self._environment = environment.model_dump(mode="json")
         self._baselines = BaselineStore(settings.baselines)
         self._family_size = experiments
+        self._alone = not may_wait
         self._family: dict[str, list[Comparison]] = {}
+        self.looks: Looks | None = None
+        """At how many processes undecided experiments are looked at; ``None`` if only once."""
+        if settings.max_repeats is not None:
+            self.looks = plan_looks(settings.repeats, settings.max_repeats)
 
     def judge(self, results: Sequence[ExperimentResult]) -> list[Judgement]:
         """What can be said of one experiment, by all its processes, while others are to come.
@@ -43,20 +57,34 @@ class Gatekeeper:
         Raises:
             BaselineError: a baseline cannot be read, or judging failed.
         """
+        comparisons = self.take(results)
+        if not comparisons:
+            return []
+        return judge_in_helper(comparisons, family_size=self._family_size, alone=self._alone)
+
+    def take(self, results: Sequence[ExperimentResult]) -> list[Comparison]:
+        """Make an experiment, by all its processes, a member of the family; nothing is judged.
+
+        Raises:
+            BaselineError: a baseline cannot be read.
+        """
         shown = any(result.measurements or result.outcome == "passed" for result in results)
         if not self._rules or not shown:
             return []
         comparisons = _compared(results, self._baselines, self._rules, self._environment)
         self._family[results[0].experiment_id] = comparisons
-        return judge_in_helper(comparisons, family_size=self._family_size)
+        return comparisons
 
     def settle(self) -> By:
-        """What the complete family says, by experiment.
+        """What the family says that there is, by experiment; no more of it will come.
+
+        Where others have the rest of it, as workers of pytest-xdist do, they count.
 
         Raises:
             BaselineError: judging failed.
         """
-        return _judged(self._family, self._family_size)
+        size = self._family_size if self._alone else None
+        return _judged(self._family, size, alone=self._alone, looks=self.looks)
 
 
 def compare_for_information(
@@ -90,7 +118,14 @@ def _compared(
     return compare(results, baselines.find(measured, environment), rules, environment)
 
 
-def _judged(family: Mapping[str, list[Comparison]], family_size: int | None) -> By:
+def _judged(
+    family: Mapping[str, list[Comparison]],
+    family_size: int | None,
+    *,
+    alone: bool = False,
+    looks: Looks | None = None,
+) -> By:
     flat = [comparison for comparisons in family.values() for comparison in comparisons]
-    judgements = iter(judge_in_helper(flat, family_size=family_size))
+    judged = judge_in_helper(flat, family_size=family_size, alone=alone, looks=looks)
+    judgements = iter(judged)
     return {name: [next(judgements) for _ in members] for name, members in family.items()}
