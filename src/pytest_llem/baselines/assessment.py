@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 POWER = 0.8
 """Chance of finding the minimum detectable change."""
+WORTH_SAYING = 0.7
+"""Share of the error beyond which its lasting part is the limit, not the number of processes."""
 _LARGEST_LOG = 700.0
 
 
@@ -46,6 +48,8 @@ class Assessment:
     error: float
     """Standard error of the distance to the tolerance."""
     df: float
+    lasting_error: float
+    """What would be left of it with any number of processes now."""
     assumed: tuple[tuple[str, float], ...]
     """Sources of variance of which only the prior is known, with standard deviations."""
     anchors_moved: float = 0.0
@@ -59,8 +63,17 @@ class Assessment:
 
         if math.isinf(self.margin):
             return None
-        reach = float(quantile(1 - level, self.df) + quantile(POWER, self.df)) * self.error
-        return relative(self.sign * (self.margin + reach))
+        reach = float(quantile(1 - level, self.df) + quantile(POWER, self.df))
+        return relative(self.sign * (self.margin + reach * self.error))
+
+    def limit(self, level: float) -> float | None:
+        """The same with any number of processes: what only sessions can bring down."""
+        from pytest_llem.baselines.evaluation import quantile
+
+        if math.isinf(self.margin) or self.lasting_error < WORTH_SAYING * self.error:
+            return None
+        reach = float(quantile(1 - level, self.df) + quantile(POWER, self.df))
+        return relative(self.sign * (self.margin + reach * self.lasting_error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,7 @@ def assess(
             margin=float(found.margin[one]),
             error=float(found.bound_error[one]),
             df=float(found.bound_df[one]),
+            lasting_error=float(found.lasting_error[one]),
             assumed=tuple(
                 (source, float(sd[one])) for source, sd in found.assumed if sd[one] == sd[one]
             ),

@@ -65,6 +65,8 @@ class Evaluation:
     """With variances moderated by the family."""
     alone: Tests
     """With those of the profile only, as if there were no family."""
+    lasting_error: Floats
+    """What would be left of the error to the tolerance with any number of processes."""
     growing: Floats
     """The part of the variance that falls as processes are added, times their number."""
     moved: Floats
@@ -104,6 +106,7 @@ def evaluate(processes: Processes, setting: Setting) -> Evaluation:
     bound, gain = limits.worse[loosest, everyone], limits.worse_gain[loosest, everyone]
     error, df = found.error()
     bound_error, bound_df = found.error(gain)
+    growing = _growing(found, processes)
     return Evaluation(
         change=found.candidate - found.baseline,
         error=error,
@@ -114,7 +117,8 @@ def evaluate(processes: Processes, setting: Setting) -> Evaluation:
         signs=signs,
         tests=_tests(found, limits, bound, gain, signs),
         alone=_tests(alone, limits, bound, gain, signs),
-        growing=_growing(found, processes),
+        lasting_error=np.sqrt(np.maximum(bound_error**2 - growing / processes.counts(), 0.0)),
+        growing=growing,
         moved=found.anchored,
         assumed=tuple((term.source, term.assumed_sd) for term in found.terms),
     )

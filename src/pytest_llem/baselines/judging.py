@@ -99,6 +99,7 @@ def _judgement(comparison: Comparison, found: Assessment | None, place: _Place) 
     else:
         verdict = _verdict(found, certain=place.rejects(found.p_worse))
     detectable = None if found is None else found.detectable(place.level)
+    limit = None if found is None or comparison.same_session else found.limit(place.level)
     looks = place.among.looks
     straddles = verdict == "inconclusive" and looks is not None
     return Judgement(
@@ -111,7 +112,7 @@ def _judgement(comparison: Comparison, found: Assessment | None, place: _Place) 
         interval=None if found is None else found.interval,
         tolerance=comparison.rule.tolerance,
         minimum_detectable_change=detectable,
-        explanation=explain(comparison, Finding(verdict, found, detectable)),
+        explanation=explain(comparison, Finding(verdict, found, detectable, limit)),
         final=place.is_final(verdict),
         gated=not comparison.rule.informational,
         undecided=straddles and found is not None and not found.hopeless,
