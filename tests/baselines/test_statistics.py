@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,24 +12,64 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pytest_llem.baselines.comparison import Comparison
+from pytest_llem.baselines.contrasts import Family, Priors
+from pytest_llem.baselines.evaluation import above, quantile
 from pytest_llem.baselines.judging import judge
 from pytest_llem.baselines.prior import ESTIMATED, MEASURED
+from pytest_llem.baselines.processes import processes_of, trimmed
 from pytest_llem.baselines.rules import parse_rule
-from pytest_llem.baselines.samples import Sample, Side
-from pytest_llem.baselines.statistics import above, contrast, location, quantile, windows
+from pytest_llem.baselines.samples import Anchor, Sample, Side
+from pytest_llem.baselines.statistics import location, windows
 from pytest_llem.baselines.tolerance import bounds
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from pytest_llem.baselines.comparison import Comparison
+    from pytest_llem.baselines.prior import Prior
 
 VALUES = st.lists(st.floats(0.01, 100), min_size=1, max_size=20)
 SESSIONS = st.lists(st.lists(VALUES, min_size=1, max_size=3), min_size=1, max_size=3)
 NO_PRIOR = MEASURED.model_copy(
     update={"process_df": 1e-9, "window_df": 1e-9, "process_sd": 1e-9, "window_sd": 1e-9}
 )
+
+
+class Part(NamedTuple):
+    source: str
+    baseline: float
+    candidate: float
+    assumed_sd: float | None
+
+
+class One:
+    """The contrast of a single comparison that has no family."""
+
+    def __init__(self, before: Side, after: Side, prior: Prior, **known: bool) -> None:
+        rule = parse_rule("energy_j:5%")
+        comparison = Comparison("one", "workload", rule, "measured", before, after, **known)
+        family = Family(processes_of([comparison]), Priors.of([prior]))
+        noise = family.noise()
+        own = (noise.expected, noise.expected_df)
+        self._found = family.contrasts(noise, own, np.array([known["same_cards"]]))
+        self.baseline, self.candidate = (
+            float(self._found.baseline[0]),
+            float(self._found.candidate[0]),
+        )
+        self.moved = float(self._found.anchored[0])
+        parts = [
+            Part(one.source, one.baseline[0], one.candidate[0], one.assumed_sd[0])
+            for one in self._found.terms
+        ]
+        self.terms = tuple(part for part in parts if part.candidate > 0)
+
+    def error(self, gain: float = 1.0) -> tuple[float, float]:
+        error, df = self._found.error(gain)
+        return float(error[0]), float(df[0])
+
+
+contrast = One
 
 
 def side(sessions: list[list[list[float]]], factor: float = 1.0) -> Side:
@@ -46,6 +86,15 @@ def test_a_process_lies_at_its_trimmed_mean(values: list[float]) -> None:
     found = windows(values)
     logs = [math.log(value) for value in values]
     assert found.location == pytest.approx(stats.trim_mean(logs, 0.2), abs=1e-9)
+
+
+@given(VALUES)
+def test_many_processes_are_reduced_as_one_is(values: list[float]) -> None:
+    found = windows(values)
+    location, squares, kept = trimmed(np.log(np.array([values, values])))
+    assert location.tolist() == pytest.approx([found.location] * 2, abs=1e-9)
+    assert squares.tolist() == pytest.approx([found.squares] * 2, abs=1e-9)
+    assert kept == found.kept
 
 
 @given(VALUES)
@@ -236,3 +285,47 @@ def test_probabilities_are_those_of_students_t(df: float) -> None:
     assert quantile(0.95, df) == pytest.approx(stats.t.ppf(0.95, df))
     assert above(0.2, 0.01, df) == pytest.approx(stats.t.sf(20, df), rel=1e-9)
     assert above(-math.inf, 0.01, df) == 1
+
+
+def anchored(logs: list[float], anchors: list[float], error: float = 0.002) -> Side:
+    """One session a value, of ten processes that all lie there."""
+    some = tuple(tuple(Sample((math.exp(log),) * 5) for _ in range(10)) for log in logs)
+    return Side(some, tuple(Anchor(log, error) for log in anchors))
+
+
+def test_anchors_take_off_what_the_session_moved() -> None:
+    before, now = anchored([0.0], [1.0]), anchored([0.03], [1.02])
+    found = contrast(before, now, MEASURED, same_session=False, same_cards=True)
+    assert found.candidate - found.baseline == pytest.approx(0.01)
+    assert found.moved == pytest.approx(0.02)
+    sources = {part.source: part for part in found.terms}
+    assert sources["anchors"].candidate == pytest.approx(0.002**2)
+    assert sources["sessions"].candidate == pytest.approx(MEASURED.anchored_sd**2)
+
+
+def test_without_anchors_on_both_sides_none_are_used() -> None:
+    bare = Side(anchored([0.0], [1.0]).sessions)
+    found = contrast(bare, anchored([0.03], [1.02]), MEASURED, same_session=False, same_cards=True)
+    assert found.candidate - found.baseline == pytest.approx(0.03)
+    assert found.terms[1].candidate == pytest.approx(MEASURED.session_sd**2)
+
+
+def test_anchors_that_do_not_explain_the_history_are_left_out() -> None:
+    still = [0.0, 0.001, -0.001, 0.0005] * 5
+    wild = [0.05 * (-1) ** number for number in range(20)]
+    found = contrast(
+        anchored(still, wild),
+        anchored([0.0], [0.05]),
+        MEASURED,
+        same_session=False,
+        same_cards=True,
+    )
+    assert found.moved == 0
+    assert found.candidate - found.baseline == pytest.approx(0.0, abs=0.001)
+
+
+def test_interleaved_sides_need_no_anchors() -> None:
+    before, now = anchored([0.0], [1.0]), anchored([0.03], [1.02])
+    found = contrast(before, now, MEASURED, same_session=True, same_cards=True)
+    assert [part.source for part in found.terms] == ["processes"]
+    assert found.candidate - found.baseline == pytest.approx(0.03)

@@ -260,3 +260,77 @@ def test_what_waits_for_its_family_is_released_with_the_familys_verdict(
     result = run(MEASURING, f"--llem-repeats={repeats}", "--llem-gate=duration_s:5%")
     result.assert_outcomes(failed=2)
     assert "energy gate not passed" in result.stdout.str()
+
+
+LOOKS = """
+from dataclasses import replace
+from pytest_llem.runs.gatekeeper import Gatekeeper
+
+settle = Gatekeeper.settle
+
+def by_count(self):
+    return {
+        name: [told(name, len(self._family[name][0].candidate.samples), one) for one in judgements]
+        for name, judgements in settle(self).items()
+    }
+
+def told(name, processes, judgement):
+    if processes < NEEDED[name]:
+        return replace(judgement, verdict="inconclusive", undecided=True)
+    return replace(judgement, verdict="regressed" if NEEDED[name] == 3 else "pass", undecided=False)
+
+class Needed(dict):
+    def __missing__(self, name):
+        self[name] = len(self) + 2
+        return self[name]
+
+NEEDED = Needed()
+Gatekeeper.settle = by_count
+"""
+
+
+def test_processes_are_added_until_the_gate_is_decided(
+    run: Run, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    run(MEASURING, "--llem-repeats=2", "--llem-update-baselines").assert_outcomes(passed=2)
+    pytester.makeconftest(LOOKS)
+    gate = "--llem-gate=duration_s:5%"
+    result = run(MEASURING, "--llem-repeats=2", "--llem-max-repeats=5", gate)
+    result.assert_outcomes(passed=1, failed=1)
+    latest = max(str(one["run_id"]) for one in stored())
+    ran = Counter(one["label"] for one in stored() if one["run_id"] == latest)
+    assert ran == {"a": 2, "b": 3}
+    result.stdout.fnmatch_lines(
+        [
+            "llem: up to 5 processes each, as their gates need them",
+            "*b (3 processes)*",
+            "llem: 5 processes for 2 experiments, 5 fewer than 5 each*",
+        ]
+    )
+
+
+def test_a_clear_pass_has_no_more_processes_than_the_first_look(run: Run) -> None:
+    run(MEASURING, "--llem-repeats=2", "--llem-update-baselines").assert_outcomes(passed=2)
+    gate = "--llem-gate=energy_per_output_token_j:900%"
+    result = run(MEASURING, "--llem-repeats=2", "--llem-max-repeats=4", gate)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["llem: 4 processes for 2 experiments, 4 fewer than 4 each*"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--llem-max-repeats=3"], "Add a --llem-gate"),
+        (["--llem-max-repeats=2", "--llem-repeats=3"], "is less than --llem-repeats=3"),
+        (["--llem-max-repeats=2", "--llem-gate=energy_j:5%", "--llem-isolation=none"], "none"),
+        (
+            ["--llem-max-repeats=2", "--llem-gate=energy_j:5%", "--llem-update-baselines"],
+            "needs a verdict",
+        ),
+    ],
+)
+def test_looks_without_anything_to_see_are_refused(run: Run, options: list[str], said: str) -> None:
+    result = run(NOTED, *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stdout.str() + result.stderr.str()
+    assert not Path("order").exists()

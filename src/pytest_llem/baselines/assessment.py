@@ -1,31 +1,29 @@
-"""What the samples of one comparison say, apart from all other comparisons."""
+"""What the samples of comparisons say, in numbers that do not depend on arrays."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.statistics import above, contrast, quantile
-from pytest_llem.baselines.tolerance import bounds
+from pytest_llem.baselines.family import ALPHA, FAMILY_ALPHA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_llem.baselines.arrays import Bools
     from pytest_llem.baselines.comparison import Comparison
-    from pytest_llem.baselines.prior import Prior
+    from pytest_llem.baselines.evaluation import Evaluation, Tests
+    from pytest_llem.baselines.looks import Looks
+    from pytest_llem.baselines.prior import Prior, Profile
     from pytest_llem.baselines.samples import Side
-    from pytest_llem.baselines.statistics import Contrast
-    from pytest_llem.baselines.tolerance import Bound
 
-ALPHA = 0.05
-"""Chance, per comparison and one-sided, of a wrong ``pass`` or ``improved``. The interval
-shown is the two-sided one of the same two tests, with 90 % confidence, so that ``pass``
-is an interval within the tolerance (Schuirmann 1987, "A comparison of the two one-sided
-tests procedure and the power approach")."""
-CONFIDENCE = 1 - 2 * ALPHA
+
 POWER = 0.8
 """Chance of finding the minimum detectable change."""
+WORTH_SAYING = 0.7
+"""Share of the error beyond which its lasting part is the limit, not the number of processes."""
 _LARGEST_LOG = 700.0
 
 
@@ -34,9 +32,9 @@ class Assessment:
     """Change, interval and the three one-sided tests of one comparison."""
 
     change: float
-    """Relative change of the metric."""
+    """Relative change of the metric, with what the anchors moved taken off."""
     interval: tuple[float, float]
-    """Two-sided, with 90 % confidence."""
+    """Two-sided, with 90 % confidence over all looks."""
     p_worse: float
     """P value for being worse than tolerated."""
     p_within: float
@@ -50,15 +48,45 @@ class Assessment:
     error: float
     """Standard error of the distance to the tolerance."""
     df: float
+    lasting_error: float
+    """What would be left of it with any number of processes now."""
     assumed: tuple[tuple[str, float], ...]
     """Sources of variance of which only the prior is known, with standard deviations."""
+    anchors_moved: float = 0.0
+    """Relative change of the anchors, that was taken off; 0 where they played no part."""
+    hopeless: bool = True
+    """Whether more processes would hardly decide it, or are not to be had."""
 
-    def detectable(self, alpha: float) -> float | None:
-        """Smallest relative change that is found at level *alpha* in 80 % of cases."""
+    def detectable(self, level: float) -> float | None:
+        """Smallest relative change that is found at *level* in 80 % of cases."""
+        from pytest_llem.baselines.evaluation import quantile
+
         if math.isinf(self.margin):
             return None
-        reach = (quantile(1 - alpha, self.df) + quantile(POWER, self.df)) * self.error
-        return relative(self.sign * (self.margin + reach))
+        reach = float(quantile(1 - level, self.df) + quantile(POWER, self.df))
+        return relative(self.sign * (self.margin + reach * self.error))
+
+    def limit(self, level: float) -> float | None:
+        """The same with any number of processes: what only sessions can bring down."""
+        from pytest_llem.baselines.evaluation import quantile
+
+        if math.isinf(self.margin) or self.lasting_error < WORTH_SAYING * self.error:
+            return None
+        reach = float(quantile(1 - level, self.df) + quantile(POWER, self.df))
+        return relative(self.sign * (self.margin + reach * self.lasting_error))
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the comparisons of one family have in common."""
+
+    priors: Mapping[Profile, Prior]
+    complete: bool
+    """Whether everything that is gated together is there, so that it tells how noisy it is."""
+    alone: bool
+    """Whether it never will be, and the whole error may be spent without it."""
+    looks: Looks | None
+    """How often is looked; ``None`` is once."""
 
 
 def reasons_against(comparison: Comparison) -> tuple[str, ...]:
@@ -76,45 +104,93 @@ def testable(comparison: Comparison) -> bool:
     return comparison.baseline is not None and not reasons_against(comparison)
 
 
-def assess(comparison: Comparison, prior: Prior) -> Assessment | None:
-    """The tests of a comparison; ``None`` if there is nothing to compare.
+def assess(
+    comparisons: Sequence[Comparison], among: Circumstances, experiments: int
+) -> list[Assessment]:
+    """The tests of *comparisons*, of which each is :func:`testable`; *experiments* are gated.
 
-    A regression has to exceed every tolerance of the rule, and so has an improvement:
-    an intersection-union test, whose p value is the largest of its parts (Berger 1982,
-    "Multiparameter hypothesis testing and acceptance sampling").
+    With several looks the evidence of each counts as it stood then, whatever came later.
     """
-    if comparison.baseline is None or not testable(comparison):
-        return None
-    found = contrast(
-        comparison.baseline,
-        comparison.candidate,
-        prior,
-        same_session=comparison.same_session,
-        same_cards=comparison.same_cards,
+    import numpy as np
+
+    from pytest_llem.baselines import decisions
+    from pytest_llem.baselines.evaluation import Setting, evaluate, quantile
+    from pytest_llem.baselines.looks import Looks, nominal_levels
+    from pytest_llem.baselines.processes import processes_of
+
+    processes = processes_of(comparisons)
+    counts = processes.counts()
+    setting = Setting(
+        rules=[one.rule for one in comparisons],
+        priors=[among.priors[one.profile] for one in comparisons],
+        same_cards=np.array([one.same_cards for one in comparisons]),
+        groups=np.array(_groups(comparisons, among)),
     )
-    return _assessed(found, comparison)
+    looks = among.looks or Looks((int(counts.max()),))
+    grouped = np.array(_sizes(setting.groups.tolist())) > 1
+    tests: Tests | None = None
+    for number, limit in enumerate(looks.until(int(counts.max()))):
+        now = np.minimum(counts, limit) if among.looks else counts
+        found = evaluate(processes.first(now), setting)
+        shared = decisions.shared_by_looks(found, now, looks.most)
+        seen = decisions.spent_tests(_believed(found, grouped, among), looks, number, shared)
+        tests = seen if tests is None else decisions.least(tests, seen)
+    assert tests is not None  # noqa: S101 - there is always a first look
+    levels = nominal_levels(np.full(len(counts), ALPHA), looks, number, shared)
+    reach = quantile(1 - levels, found.df) * found.error
+    given_up: Bools = np.ones(len(counts), bool)
+    if looks.after(int(counts.max())) is not None:
+        given_up = decisions.hopeless(
+            found, looks, now, np.full(len(counts), FAMILY_ALPHA / max(1, experiments))
+        )
+    return [
+        Assessment(
+            change=relative(float(found.change[one])),
+            interval=(
+                relative(float(found.change[one] - reach[one])),
+                relative(float(found.change[one] + reach[one])),
+            ),
+            p_worse=float(tests.worse[one]),
+            p_within=float(tests.within[one]),
+            p_better=float(tests.better[one]),
+            sign=int(found.signs[one]),
+            margin=float(found.margin[one]),
+            error=float(found.bound_error[one]),
+            df=float(found.bound_df[one]),
+            lasting_error=float(found.lasting_error[one]),
+            assumed=tuple(
+                (source, float(sd[one])) for source, sd in found.assumed if sd[one] == sd[one]
+            ),
+            anchors_moved=relative(float(found.moved[one])),
+            hopeless=bool(given_up[one]),
+        )
+        for one in range(len(comparisons))
+    ]
 
 
-def _assessed(found: Contrast, comparison: Comparison) -> Assessment:
-    falls = comparison.rule.higher_is_better
-    limits = bounds(comparison.rule, found.baseline, higher_is_better=falls)
-    sign = -1 if falls else 1
-    loosest = max(limits.worse, key=lambda bound: sign * bound.log)
-    error, df = found.error(loosest.gain)
-    return Assessment(
-        change=relative(found.candidate - found.baseline),
-        interval=_interval(found),
-        p_worse=max(_beyond(found, bound, sign) for bound in limits.worse),
-        p_within=_beyond(found, loosest, -sign),
-        p_better=max(_beyond(found, bound, -sign) for bound in limits.better),
-        sign=sign,
-        margin=sign * (loosest.log - found.baseline),
-        error=error,
-        df=df,
-        assumed=tuple(
-            (term.source, term.assumed_sd) for term in found.terms if term.assumed_sd is not None
-        ),
-    )
+def _believed(found: Evaluation, grouped: Bools, among: Circumstances) -> Tests:
+    from pytest_llem.baselines import decisions
+
+    if among.complete or among.alone:
+        return decisions.combined_tests(found, grouped)
+    return decisions.early_tests(found)
+
+
+def _groups(comparisons: Sequence[Comparison], among: Circumstances) -> list[int]:
+    """Gated comparisons of one metric and kind of meter share their noise, once all are there."""
+    numbers: dict[tuple[str, str], int] = {}
+    return [
+        numbers.setdefault((one.rule.metric, one.profile), len(numbers))
+        if among.complete and not one.rule.informational
+        else -1
+        for one in comparisons
+    ]
+
+
+def _sizes(groups: Sequence[int]) -> list[int]:
+    """Size of the group that each comparison is in; 1 if in none."""
+    sizes = Counter(groups)
+    return [sizes[group] if group >= 0 else 1 for group in groups]
 
 
 def relative(log_change: float) -> float:
@@ -129,15 +205,3 @@ def _unusable(whose: str, side: Side) -> Iterator[str]:
         yield f"{whose} has no value"
     elif bad:
         yield f"{bad} of {len(values)} values of {whose} are zero or less: no ratio can be taken"
-
-
-def _beyond(found: Contrast, bound: Bound, sign: int) -> float:
-    """P value for the candidate being beyond *bound*, upwards if *sign* is 1."""
-    return above(sign * (found.candidate - bound.log), *found.error(bound.gain))
-
-
-def _interval(found: Contrast) -> tuple[float, float]:
-    error, df = found.error()
-    change = found.candidate - found.baseline
-    reach = quantile(1 - ALPHA, df) * error
-    return relative(change - reach), relative(change + reach)

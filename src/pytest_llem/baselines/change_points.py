@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SIGNIFICANCE = 0.05
 PERMUTATIONS = 199
 """As many as the paper uses: the smallest p value is 1/200."""
+ROUNDING = 1e-9
+"""Relative: what permuted values reach but for rounding, they reach."""
 LEAST = 2
 """Values on either side of a change point; one alone has no spread of its own."""
 
@@ -65,9 +67,8 @@ def change_points(
         if not candidates:
             return sorted(found, key=lambda one: one.position)
         largest = max(candidates, key=lambda one: (one.divergence, -one.position))
-        exceeding = sum(
-            _permuted(values, segments, rng) >= largest.divergence for _ in range(permutations)
-        )
+        reached = largest.divergence - ROUNDING * abs(largest.divergence)
+        exceeding = sum(_permuted(values, segments, rng) >= reached for _ in range(permutations))
         p_value = (1 + exceeding) / (1 + permutations)
         if largest.divergence <= 0 or p_value > significance:
             return sorted(found, key=lambda one: one.position)

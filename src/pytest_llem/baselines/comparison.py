@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.baselines.anchors import anchor_of
 from pytest_llem.baselines.differences import Differences, compare_fingerprints
 from pytest_llem.baselines.matching import DEFAULT, Policy
 from pytest_llem.baselines.metrics import EXPLAINING, HEADLINE
@@ -19,6 +20,7 @@ from pytest_llem.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pytest_llem.baselines.anchors import AnchorReading
     from pytest_llem.baselines.file import BaselineSession, Entry
     from pytest_llem.results.schema import ExperimentResult
 
@@ -52,18 +54,20 @@ class Comparison:
     """What may explain a change, by name: in the baseline, now."""
 
 
-def compare(
+def compare(  # noqa: PLR0913 - what a comparison is made of
     results: Sequence[ExperimentResult],
     entry: Entry | None,
     rules: Iterable[Rule],
     environment: Mapping[str, Any],
+    *,
     policy: Policy = DEFAULT,
+    anchors: Sequence[AnchorReading] = (),
 ) -> list[Comparison]:
     """The comparisons of one experiment with its baseline.
 
     *results* are its processes in this run, *environment* the snapshot they were
     made in, *entry* its baseline or ``None``, *policy* says what becomes of what differs
-    between the two. Every rule gives a comparison for the
+    between the two, *anchors* what they took in this run. Every rule gives a comparison for the
     headline, and one for each further measurement in which its metric is known.
 
     Raises:
@@ -75,7 +79,7 @@ def compare(
     experiment = experiments.pop()
     if (reason := refusal(results, environment)) is not None:
         return [_refused(experiment, results[0], rule, reason) for rule in rules]
-    session = session_of(results, environment)
+    session = session_of(results, environment, anchors)
     return [
         _compared(experiment, session, entry, name, rule, policy)
         for position, name in enumerate(session.measurements)
@@ -114,7 +118,7 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
     policy: Policy,
 ) -> Comparison:
     before, differences = _comparable(entry, now, measurement, policy)
-    sides = [_side(sessions, measurement, rule.metric) for sessions in (before, [now])]
+    sides = [_anchored(sessions, measurement, rule.metric) for sessions in (before, [now])]
     unknown = _unknown(rule.metric, *sides) if before else _unknown(rule.metric, sides[1])
     return Comparison(
         experiment=experiment,
@@ -157,6 +161,13 @@ def _differences(
 def _side(sessions: Sequence[BaselineSession], measurement: str, metric: str) -> Side:
     samples = (session.samples(measurement, metric) for session in sessions)
     return Side(sessions=tuple(known for known in samples if known))
+
+
+def _anchored(sessions: Sequence[BaselineSession], measurement: str, metric: str) -> Side:
+    """The same with what the anchors of each session say of the metric."""
+    known = [session for session in sessions if session.samples(measurement, metric)]
+    anchors = tuple(anchor_of(session.anchors, metric) for session in known)
+    return Side(_side(known, measurement, metric).sessions, anchors if any(anchors) else ())
 
 
 def _unknown(metric: str, *sides: Side) -> Iterator[str]:

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.assessment import CONFIDENCE, reasons_against
-from pytest_llem.baselines.family import FAMILY_ALPHA
+from pytest_llem.baselines.assessment import reasons_against
+from pytest_llem.baselines.family import CONFIDENCE, FAMILY_ALPHA
 from pytest_llem.baselines.metrics import Metric, metric_named
 from pytest_llem.baselines.statistics import location
 
@@ -38,6 +38,8 @@ class Finding:
     """``None`` if nothing was compared."""
     detectable: float | None
     """Minimum detectable change, relative."""
+    limit: float | None = None
+    """The same with any number of processes, where that is what is in the way."""
 
 
 def explain(comparison: Comparison, finding: Finding) -> str:
@@ -49,6 +51,7 @@ def explain(comparison: Comparison, finding: Finding) -> str:
         f"{_values(comparison)}, {_change(found)} at tolerance {_tolerance(comparison)}",
         _numbers(comparison),
         *_because(comparison),
+        *_anchors(found),
         *_verdict_note(finding),
         *_differing(comparison.differ),
         _assumed(found),
@@ -147,6 +150,11 @@ def _phases(metric: Metric, changes: dict[str, float]) -> str:
     return f" ({said})"
 
 
+def _anchors(found: Assessment) -> Iterator[str]:
+    if found.anchors_moved:
+        yield f"anchors moved {_percent(found.anchors_moved)}, taken off"
+
+
 def _verdict_note(finding: Finding) -> Iterator[str]:
     if finding.verdict == "improved":
         yield f"the baseline is behind, {UPDATE} refreshes it"
@@ -156,6 +164,11 @@ def _verdict_note(finding: Finding) -> Iterator[str]:
         yield "worse than tolerated taken alone, but not surely so among all experiments gated together"
     if finding.detectable is not None:
         yield f"could have shown {_percent(finding.detectable)}"
+    if finding.limit is not None:
+        yield (
+            f"no number of processes would show less than {_percent(finding.limit)}, since days "
+            "differ: measure both sides in one session, or the baseline in several"
+        )
 
 
 def _differing(differ: Sequence[str]) -> Iterator[str]:

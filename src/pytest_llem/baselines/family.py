@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 FAMILY_ALPHA = 0.01
 """Chance that anything in the family fails although nothing in it exceeds its tolerance."""
 
+ALPHA = 0.05
+"""Chance, per comparison and one-sided, of a wrong ``pass`` or ``improved``. The interval
+shown is the two-sided one of the same two tests, with 90 % confidence, so that ``pass``
+is an interval within the tolerance (Schuirmann 1987, "A comparison of the two one-sided
+tests procedure and the power approach")."""
+CONFIDENCE = 1 - 2 * ALPHA
+
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from pytest_llem.baselines.anchors import AnchorReading
 from pytest_llem.baselines.fingerprint import Fingerprint
 from pytest_llem.baselines.samples import ProcessSamples, Sample
 from pytest_llem.results.schema import Stored
@@ -37,6 +38,8 @@ class BaselineSession(Stored):
     compared with."""
     provenance: Provenance | None = None
     """``None`` for sessions of format 1, which did not keep it."""
+    anchors: tuple[AnchorReading, ...] = ()
+    """What the anchors took in that session; empty if none were measured."""
     measurements: dict[str, tuple[ProcessSamples, ...]] = Field(min_length=1)
     """Processes by the name of the measurement, in the order of their repeats."""
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pytest_llem.baselines.assessment import testable
 from pytest_llem.baselines.comparison import Comparison
 from pytest_llem.baselines.judging import judge
+from pytest_llem.baselines.looks import Looks
 from pytest_llem.baselines.prior import PRIORS, Prior, Profile
 from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.errors import IsolationError
@@ -32,6 +33,8 @@ class Request(Stored):
     comparisons: tuple[Comparison, ...]
     family_size: int | None
     priors: dict[Profile, Prior]
+    alone: bool = False
+    looks: Looks | None = None
 
 
 _JUDGEMENTS = TypeAdapter(list[Judgement])
@@ -42,6 +45,8 @@ def judge_in_helper(
     *,
     family_size: int | None = None,
     priors: Mapping[Profile, Prior] = PRIORS,
+    alone: bool = False,
+    looks: Looks | None = None,
 ) -> list[Judgement]:
     """As :func:`~pytest_llem.baselines.judging.judge`, in a process that ends afterwards.
 
@@ -52,7 +57,13 @@ def judge_in_helper(
     """
     if not any(map(testable, comparisons)):
         return judge(comparisons, family_size=family_size, priors=priors)
-    request = Request(comparisons=tuple(comparisons), family_size=family_size, priors=dict(priors))
+    request = Request(
+        comparisons=tuple(comparisons),
+        family_size=family_size,
+        priors=dict(priors),
+        alone=alone,
+        looks=looks,
+    )
     answer = _ask(request.model_dump_json().encode())
     try:
         return _JUDGEMENTS.validate_json(answer)
@@ -102,7 +113,13 @@ def _environment() -> dict[str, str]:
 def main() -> None:
     """Answer the request on standard input."""
     request = Request.model_validate_json(sys.stdin.buffer.read())
-    judgements = judge(request.comparisons, family_size=request.family_size, priors=request.priors)
+    judgements = judge(
+        request.comparisons,
+        family_size=request.family_size,
+        priors=request.priors,
+        alone=request.alone,
+        looks=request.looks,
+    )
     sys.stdout.buffer.write(_JUDGEMENTS.dump_json(judgements))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.assessment import ALPHA, assess, reasons_against
+from pytest_llem.baselines.assessment import Circumstances, assess, reasons_against, testable
 from pytest_llem.baselines.explaining import Finding, explain, typical
-from pytest_llem.baselines.family import FAMILY_ALPHA, Hypothesis, decide
+from pytest_llem.baselines.family import ALPHA, FAMILY_ALPHA, Hypothesis, decide
 from pytest_llem.baselines.prior import PRIORS
 from pytest_llem.baselines.verdict import Judgement, Verdict
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.assessment import Assessment
     from pytest_llem.baselines.comparison import Comparison
     from pytest_llem.baselines.family import Family
+    from pytest_llem.baselines.looks import Looks
     from pytest_llem.baselines.prior import Prior, Profile
 
 
@@ -24,6 +26,8 @@ def judge(
     *,
     family_size: int | None = None,
     priors: Mapping[Profile, Prior] = PRIORS,
+    alone: bool = False,
+    looks: Looks | None = None,
 ) -> list[Judgement]:
     """The verdict on every comparison, in the order given.
 
@@ -34,44 +38,70 @@ def judge(
     - ``inconclusive`` otherwise; ``incomparable`` and ``new`` as the comparison says.
 
     The process is the unit of replication and every variance has a prior, so that one
-    process a side is enough. Where the baseline is of another session, the variance
-    between sessions counts.
+    process a side is enough; that of processes is moderated by what the whole family shows.
+    Where the baseline is of another session, the variance between sessions counts.
 
     *family_size* is the number of experiments gated together. While some of them are
-    missing, a verdict that they could still change is not ``final``, and reads
-    ``inconclusive``. A final verdict stays whatever they bring, provided that all
-    comparisons of an experiment are given together and that there are no more
-    experiments than *family_size*. ``None`` says that the family is complete.
+    missing, only what is clear by the profile's prior is told, at a share of the error
+    rate; the rest is not ``final``, and reads ``inconclusive``. A final verdict stays
+    whatever they bring, but for a ``pass`` that may turn out ``improved``, provided that all
+    comparisons of an experiment are given together and that there are no more experiments
+    than *family_size*. ``None`` says that the family is complete. *alone* says that the
+    missing ones never will be known here; then the whole error rate is for the profile's prior.
+
+    *looks* are the numbers of processes at which is looked, if more than once: what the
+    candidates have up to a look counts there, and what is beyond the last full look does not.
     """
-    assessments = [assess(one, priors[one.profile]) for one in comparisons]
-    gated = {
-        position: Hypothesis(comparisons[position].experiment, found.p_worse)
-        for position, found in enumerate(assessments)
-        if found is not None and not comparisons[position].rule.informational
-    }
     known = len({comparison.experiment for comparison in comparisons})
-    family = decide(list(gated.values()), max(0, (family_size or 0) - known))
+    missing = max(0, (family_size or 0) - known)
+    among = Circumstances(priors, complete=not missing, alone=alone, looks=looks)
+    positions = [position for position, one in enumerate(comparisons) if testable(one)]
+    found: dict[int, Assessment] = {}
+    if positions:
+        tested = assess([comparisons[one] for one in positions], among, known + missing)
+        found = dict(zip(positions, tested, strict=True))
+    gated = [one for one in positions if not comparisons[one].rule.informational]
+    hypotheses = [Hypothesis(comparisons[one].experiment, found[one].p_worse) for one in gated]
+    family = decide(hypotheses, missing)
     places = {position: place for place, position in enumerate(gated)}
     return [
-        _judgement(comparison, found, family, places.get(position))
-        for position, (comparison, found) in enumerate(zip(comparisons, assessments, strict=True))
+        _judgement(comparison, found.get(position), _Place(family, places.get(position), among))
+        for position, comparison in enumerate(comparisons)
     ]
 
 
-def _judgement(
-    comparison: Comparison,
-    found: Assessment | None,
-    family: Family,
-    place: int | None,
-) -> Judgement:
-    """One verdict; *place* is that of the comparison in the family, ``None`` if not gated."""
-    level = FAMILY_ALPHA if place is None else family.levels[place]
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in its family a comparison stands."""
+
+    family: Family
+    place: int | None
+    """``None`` if it is not gated."""
+    among: Circumstances
+
+    @property
+    def level(self) -> float:
+        return FAMILY_ALPHA if self.place is None else self.family.levels[self.place]
+
+    def rejects(self, p_worse: float) -> bool:
+        if self.place is None:
+            return p_worse <= FAMILY_ALPHA
+        return self.place in self.family.certain
+
+    def is_final(self, verdict: Verdict) -> bool:
+        """Whether the rest of the family cannot change what becomes of it."""
+        return self.place is None or self.among.complete or verdict != "inconclusive"
+
+
+def _judgement(comparison: Comparison, found: Assessment | None, place: _Place) -> Judgement:
     if found is None:
         verdict: Verdict = "incomparable" if reasons_against(comparison) else "new"
     else:
-        certain = found.p_worse <= FAMILY_ALPHA if place is None else place in family.certain
-        verdict = _verdict(found, certain=certain)
-    detectable = None if found is None else found.detectable(level)
+        verdict = _verdict(found, certain=place.rejects(found.p_worse))
+    detectable = None if found is None else found.detectable(place.level)
+    limit = None if found is None or comparison.same_session else found.limit(place.level)
+    looks = place.among.looks
+    straddles = verdict == "inconclusive" and looks is not None
     return Judgement(
         verdict=verdict,
         metric=comparison.rule.metric,
@@ -82,9 +112,10 @@ def _judgement(
         interval=None if found is None else found.interval,
         tolerance=comparison.rule.tolerance,
         minimum_detectable_change=detectable,
-        explanation=explain(comparison, Finding(verdict, found, detectable)),
-        final=place is None or family.decided(place),
+        explanation=explain(comparison, Finding(verdict, found, detectable, limit)),
+        final=place.is_final(verdict),
         gated=not comparison.rule.informational,
+        undecided=straddles and found is not None and not found.hopeless,
     )
 
 

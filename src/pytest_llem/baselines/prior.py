@@ -30,6 +30,8 @@ class Prior(Stored):
     session_sd: float = Field(gt=0)
     """Between sessions on the same device."""
     session_df: float = Field(gt=0)
+    anchored_sd: float = Field(gt=0)
+    """Between sessions on the same device once anchors are taken off, beyond their own error."""
     card_sd: float = Field(gt=0)
     """Between devices of the same model."""
     card_df: float = Field(gt=0)
@@ -45,13 +47,15 @@ MEASURED = Prior(
     window_df=4,
     session_sd=0.01,
     session_df=30,
+    anchored_sd=0.0025,
     card_sd=0.035,
     card_df=10,
 )
 """For energy read from a device. Token-counted J/token varies by 1.5-1.9 % between runs
 and by 0.1-1.2 % over long windows: 1 % between processes, 1.5 % between short windows.
 Few degrees of freedom let a handful of repeats overrule both. Between sessions 1 % is
-an allowance, about twice what is usual, so it weighs much and has many. Cards: 8 %
+an allowance, about twice what is usual, so it weighs much and has many; anchors may leave
+half of what is usual. Cards: 8 %
 between the extremes of one model (Sinha et al., SC 2022, arXiv 2208.11035) is about
 2 % as a standard deviation; a sensor's gain of ±5 % (arXiv 2312.02741), which only
 cancels on the same card, adds 2.9 %."""
@@ -63,6 +67,7 @@ ESTIMATED = Prior(
     window_df=4,
     session_sd=0.08,
     session_df=10,
+    anchored_sd=0.02,
     card_sd=0.035,
     card_df=10,
     scales_with_windows=True,

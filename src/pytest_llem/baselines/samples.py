@@ -53,10 +53,22 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where the anchors of one session lie: loops that nothing under test touches."""
+
+    log: float
+    """Logarithm of what they took, in the unit of the metric that they correct."""
+    error: float
+    """Standard error of that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """One metric on one side of a comparison: sessions of processes of windows."""
 
     sessions: tuple[tuple[Sample, ...], ...]
+    anchors: tuple[Anchor | None, ...] = ()
+    """That of each session; empty if none has any."""
 
     @property
     def samples(self) -> tuple[Sample, ...]:

@@ -13,6 +13,7 @@ from pytest_llem.config.identity import identity_hash
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_llem.baselines.anchors import AnchorReading
     from pytest_llem.baselines.samples import ProcessSamples
     from pytest_llem.results.schema import ExperimentResult
 
@@ -23,9 +24,11 @@ def identity_of_result(result: ExperimentResult) -> str:
 
 
 def session_of(
-    repeats: Sequence[ExperimentResult], environment: Mapping[str, Any]
+    repeats: Sequence[ExperimentResult],
+    environment: Mapping[str, Any],
+    anchors: Sequence[AnchorReading] = (),
 ) -> BaselineSession:
-    """What the processes of one experiment measured in one run.
+    """What the processes of one experiment measured in one run, and its anchors.
 
     Raises:
         BaselineError: a process did not pass, or measured nothing valid.
@@ -41,6 +44,7 @@ def session_of(
         run_id=repeats[0].run_id,
         started_at=min(result.started_at for result in repeats),
         fingerprint=prints[0].model_copy(update={"device_uuids": tuple(uuids)}),
+        anchors=tuple(anchors),
         measurements=measurements,
     )
 

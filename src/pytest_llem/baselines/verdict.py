@@ -33,6 +33,8 @@ class Judgement:
     """One line: what was compared, interval, tolerance, numbers on each side, and why."""
     final: bool = True
     """Whether nothing that the rest of the family brings can change the verdict."""
+    undecided: bool = False
+    """Whether more processes may well decide it; only where they can be had."""
     gated: bool = True
     """Whether a rule asks for a verdict; if not, the comparison is shown and never fails."""
 

@@ -35,6 +35,7 @@ RESET_OPTIONS: dict[str, Any] = {
     "maxfail": 0,
     "llem_dry_run": False,
     "llem_repeats": 1,
+    "llem_max_repeats": None,
     "llem_shuffle": None,
 }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.comparison import compare
 from pytest_llem.baselines.helper import judge_in_helper
+from pytest_llem.baselines.looks import plan_looks
 from pytest_llem.baselines.rules import parse_rules
 from pytest_llem.runs.compared_with import compared_with, policy_of
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_llem.baselines.comparison import Comparison
+    from pytest_llem.baselines.looks import Looks
     from pytest_llem.baselines.matching import Policy
     from pytest_llem.baselines.rules import Rule
     from pytest_llem.baselines.store import Baselines
@@ -36,6 +38,8 @@ class Gatekeeper:
         settings: RunSettings,
         environment: Environment,
         rules: Mapping[str, tuple[Rule, ...]],
+        *,
+        may_wait: bool = True,
     ) -> None:
         """Judge the experiments that have *rules*, by node id.
 
@@ -49,7 +53,12 @@ class Gatekeeper:
         self._baselines = compared_with(settings)
         self._policy = policy_of(settings)
         self._family_size = len(self.rules)
+        self._alone = not may_wait
         self._family: dict[str, list[Comparison]] = {}
+        self.looks: Looks | None = None
+        """At how many processes undecided experiments are looked at; ``None`` if only once."""
+        if settings.max_repeats is not None:
+            self.looks = plan_looks(settings.repeats, settings.max_repeats)
 
     def judge(self, results: Sequence[ExperimentResult]) -> list[Judgement]:
         """What can be said of one experiment, by all its processes, while others are to come.
@@ -57,21 +66,35 @@ class Gatekeeper:
         Raises:
             BaselineError: a baseline cannot be read, or judging failed.
         """
+        comparisons = self.take(results)
+        if not comparisons:
+            return []
+        return judge_in_helper(comparisons, family_size=self._family_size, alone=self._alone)
+
+    def take(self, results: Sequence[ExperimentResult]) -> list[Comparison]:
+        """Make an experiment, by all its processes, a member of the family; nothing is judged.
+
+        Raises:
+            BaselineError: a baseline cannot be read.
+        """
         shown = any(result.measurements or result.outcome == "passed" for result in results)
         rules = self.rules.get(results[0].node_id or "", ())
         if not (self._gates and rules and shown):
             return []
         comparisons = _compared(results, self._baselines, rules, self._environment, self._policy)
         self._family[results[0].experiment_id] = comparisons
-        return judge_in_helper(comparisons, family_size=self._family_size)
+        return comparisons
 
     def settle(self) -> By:
-        """What the complete family says, by experiment.
+        """What the family says that there is, by experiment; no more of it will come.
+
+        Where others have the rest of it, as workers of pytest-xdist do, they count.
 
         Raises:
             BaselineError: judging failed.
         """
-        return _judged(self._family, self._family_size)
+        size = self._family_size if self._alone else None
+        return _judged(self._family, size, alone=self._alone, looks=self.looks)
 
 
 def compare_for_information(
@@ -107,10 +130,17 @@ def _compared(
 ) -> list[Comparison]:
     measured = next((result for result in results if result.measurements), results[0])
     entry = baselines.find(measured, environment)
-    return compare(results, entry, rules, environment, policy)
+    return compare(results, entry, rules, environment, policy=policy)
 
 
-def _judged(family: Mapping[str, list[Comparison]], family_size: int | None) -> By:
+def _judged(
+    family: Mapping[str, list[Comparison]],
+    family_size: int | None,
+    *,
+    alone: bool = False,
+    looks: Looks | None = None,
+) -> By:
     flat = [comparison for comparisons in family.values() for comparison in comparisons]
-    judgements = iter(judge_in_helper(flat, family_size=family_size))
+    judged = judge_in_helper(flat, family_size=family_size, alone=alone, looks=looks)
+    judgements = iter(judged)
     return {name: [next(judgements) for _ in members] for name, members in family.items()}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llem.baselines.looks import FIRST_LOOK
 from pytest_llem.baselines.rulebook import Rulebook
 from pytest_llem.config.gates import read_baseline_table, read_gates
 from pytest_llem.devices.selection import MeterRequest
@@ -45,6 +46,9 @@ def settings_of(config: pytest.Config) -> RunSettings:
             f"--llem-repeats={repeats} is about fresh processes, of which --llem-isolation=none "
             "starts none. Leave one of the two out."
         )
+    max_repeats = config.getoption("llem_max_repeats")
+    if max_repeats is not None:
+        repeats = _first_look(config, repeats, max_repeats)
     limit = config.getoption("llem_memory_limit")
     return RunSettings(
         project=config.rootpath,
@@ -74,9 +78,34 @@ def settings_of(config: pytest.Config) -> RunSettings:
         lock_timeout_s=lock_timeout_s,
         parallel=worker.get("workercount", 1) > 1,
         repeats=repeats,
+        max_repeats=max_repeats,
         shuffle_seed=config.getoption("llem_shuffle"),
         run_id=worker.get(RUN_ID),
     )
+
+
+def _first_look(config: pytest.Config, repeats: int, most: int) -> int:
+    """Processes that each experiment has before its gate is looked at.
+
+    Raises:
+        ConfigError: there is nothing to decide by more of them, or they cannot be had.
+    """
+    option = f"--llem-max-repeats={most}"
+    if most < repeats:
+        raise ConfigError(f"{option} is less than --llem-repeats={repeats}, which is the start.")
+    if config.getoption("llem_isolation") == "none":
+        raise ConfigError(
+            f"{option} is about fresh processes, of which --llem-isolation=none starts none. "
+            "Leave one of the two out."
+        )
+    if not config.getoption("llem_gate"):
+        raise ConfigError(f"{option} adds processes until a gate is decided. Add a --llem-gate.")
+    if config.getoption("llem_update_baselines"):
+        raise ConfigError(
+            f"{option} needs a verdict, which --llem-update-baselines does not give. Say with "
+            "--llem-repeats how many processes the baseline is to have."
+        )
+    return repeats if repeats > 1 else min(FIRST_LOOK, most)
 
 
 def _directory(config: pytest.Config, option: str, default: str) -> Path:

@@ -60,8 +60,12 @@ class Repeated:
         return self.ran < self.planned and bool(self.kept.results) and not skipped
 
     @property
+    def is_broken(self) -> bool:
+        """Whether it has failed already, whatever comes."""
+        assert self.ended is not None  # noqa: S101 - asked of what has run
+        return bool(self.kept.problem) or any(report.failed for report in self.ended.reports)
+
+    @property
     def is_decided(self) -> bool:
         """Whether it can be reported: nothing is to come, or it has failed whatever comes."""
-        assert self.ended is not None  # noqa: S101 - asked of what has run
-        broken = self.kept.problem or any(report.failed for report in self.ended.reports)
-        return bool(broken) or not self.may_go_on
+        return self.is_broken or not self.may_go_on

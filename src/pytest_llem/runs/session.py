@@ -53,7 +53,9 @@ class ExperimentSession:
         tell_of_waiting = teller(config, lambda: self.conductor.store.run_id)
         self.conductor = Conductor(settings, self._tell, tell_of_waiting)
         self._items = ItemConductor(config, self.conductor)
-        self._gatekeeper = Gatekeeper(settings, self.conductor.environment, rules)
+        self._gatekeeper = Gatekeeper(
+            settings, self.conductor.environment, rules, may_wait=may_wait
+        )
         self._may_wait = may_wait
         self._experiments: list[Repeated] = []
         self._held: list[Repeated] = []
@@ -89,6 +91,7 @@ class ExperimentSession:
             result = yield
             for number in range(1, self._settings.repeats):
                 self._repeat(session, number)
+            self._go_on(session)
         finally:
             self._settle()
         return result
@@ -122,10 +125,51 @@ class ExperimentSession:
         except LlemError as error:
             pytest.exit(f"{type(error).__name__}: {error}", pytest.ExitCode.USAGE_ERROR)
 
+    def _go_on(self, session: pytest.Session) -> None:
+        """Add processes to undecided experiments, look by look, and release what is decided."""
+        looks = self._gatekeeper.looks
+        if looks is None:
+            return
+        for before, until in zip(looks.processes, looks.processes[1:], strict=False):
+            undecided = self._look()
+            _stop_if_told(session)
+            if not undecided:
+                return
+            for experiment in undecided:
+                experiment.planned = until
+            for number in range(before, until):
+                self._repeat(session, number)
+
+    def _look(self) -> list[Repeated]:
+        """Judge all experiments by what they have; those that more processes may decide."""
+        waiting = [one for one in self._experiments if not one.released and one.ended is not None]
+        for experiment in waiting:
+            self._add_to_family(experiment)
+        settled = self._settled()
+        for experiment in waiting:
+            kept = experiment.kept
+            kept.judgements = settled.get(kept.results[0].experiment_id, []) if kept.results else []
+            gated = [one for one in kept.judgements if one.gated]
+            if kept.problem or all(one.verdict != "inconclusive" for one in gated):
+                experiment.released = True
+                self._release(experiment)
+        return [
+            one
+            for one in waiting
+            if not one.released and any(judgement.undecided for judgement in one.kept.judgements)
+        ]
+
+    def _add_to_family(self, experiment: Repeated) -> None:
+        try:
+            self._gatekeeper.take(experiment.kept.results)
+        except LlemError as error:
+            experiment.kept.problem = error
+
     def _repeat(self, session: pytest.Session, number: int) -> None:
         going_on = [one for one in self._experiments if one.may_go_on]
         if going_on:
-            self.say(f"llem: round {number} of {self._settings.repeats} is done", 0)
+            most = max(one.planned for one in going_on)
+            self.say(f"llem: round {number} of {most} is done", 0)
         for experiment in ordered(going_on, self._settings.shuffle_seed, number):
             _stop_if_told(session)
             self._conduct(experiment, None)
@@ -141,7 +185,8 @@ class ExperimentSession:
         if experiment.planned > 1:
             process = f"process {experiment.ran} of {experiment.planned}"
             self.say(f"llem: {experiment.item.nodeid}, {process}: {ended.account.outcome}", 1)
-        if experiment.is_decided and not experiment.released:
+        waits_for_a_look = self._gatekeeper.looks is not None and not experiment.is_broken
+        if experiment.is_decided and not experiment.released and not waits_for_a_look:
             self._judge(experiment)
 
     def _report_unfinished(self, experiment: Repeated, ended: ConductedItem) -> None:
@@ -187,13 +232,21 @@ class ExperimentSession:
     def _settle(self) -> None:
         """Release what waited: for processes that will not come, or for the family."""
         for experiment in self._experiments:
-            if experiment.ended is not None and not experiment.released:
+            if experiment.ended is None or experiment.released:
+                continue
+            if self._gatekeeper.looks is None:
                 self._judge(experiment)
+                continue
+            experiment.released = True
+            self._add_to_family(experiment)
+            self._held.append(experiment)
         held, self._held = self._held, []
         settled = self._settled() if held else {}
         for experiment in held:
             kept = experiment.kept
-            kept.judgements = settled.get(kept.results[0].experiment_id, kept.judgements)
+            if kept.results:
+                found = settled.get(kept.results[0].experiment_id, kept.judgements)
+                kept.judgements = found
             self._release(experiment)
 
     def _settled(self) -> dict[str, Any]:

@@ -60,7 +60,9 @@ class RunSettings:
     """Whether other processes of this run measure at the same time, so that each experiment
     takes GPUs that are free rather than the first ones."""
     repeats: int = 1
-    """Fresh processes per experiment, interleaved."""
+    """Fresh processes per experiment, interleaved; with *max_repeats* those of the first look."""
+    max_repeats: int | None = None
+    """Processes that an experiment may have until its gate is decided; ``None`` adds none."""
     shuffle_seed: int | None = None
     """Seed of the order of experiments within a round; ``None`` keeps them as collected."""
     run_id: str | None = None

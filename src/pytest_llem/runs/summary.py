@@ -18,7 +18,7 @@ from pytest_llem.runs.gatekeeper import compare_for_information
 from pytest_llem.runs.pooling import by_experiment, key_of, pooled_result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_llem.results.manifest import State
     from pytest_llem.results.schema import ExperimentResult
@@ -69,7 +69,7 @@ class Summary:
     def lines(self, *, width: int, colour: bool, unicode: bool, verbosity: int) -> list[str]:
         """What the terminal says at the end of the run."""
         rows = [
-            SummaryRow(pooled_result(results), told.judgements, results, self.settings.repeats)
+            SummaryRow(pooled_result(results), told.judgements, results, self._planned(results))
             for told, results in self._read()
         ]
         self.results = [row.result for row in rows]
@@ -121,7 +121,8 @@ class Summary:
 
     def _readable(self) -> Iterator[tuple[Told, list[ExperimentResult]]]:
         assert self.store is not None  # noqa: S101 - checked by the callers
-        repeated = by_experiment(self.store.results()) if self.settings.repeats > 1 else {}
+        several = self.settings.repeats > 1 or self.settings.max_repeats is not None
+        repeated = by_experiment(self.store.results()) if several else {}
         for told in self.told:
             try:
                 result = load_result(self.store.path / "results" / f"{told.name}.json")
@@ -130,12 +131,30 @@ class Summary:
             else:
                 yield told, repeated.get(key_of(result), [result])
 
+    def _planned(self, results: Sequence[ExperimentResult]) -> int:
+        """How many processes an experiment was to have; as many as it needed, if that was open."""
+        if self.settings.max_repeats is None:
+            return self.settings.repeats
+        return max(len(results), min(self.settings.repeats, self.settings.max_repeats))
+
+    def _spent(self) -> Iterator[str]:
+        """What deciding took, where experiments had as many processes as their gates needed."""
+        most = self.settings.max_repeats
+        counts = [len(results) for _, results in self._read()]
+        if most is not None and counts:
+            spent, possible = sum(counts), most * len(counts)
+            yield (
+                f"llem: {spent} processes for {len(counts)} experiments, {possible - spent} fewer "
+                f"than {most} each (--llem-max-repeats)"
+            )
+
     def _closing_lines(self) -> Iterator[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller
         if self.settings.update_baselines:
             yield f"baselines: {self.closing.updated} written to {self.settings.baselines}"
             for experiment, reason in self.closing.refused.items():
                 yield f"baselines: {experiment} not written: {reason}"
+        yield from self._spent()
         yield from (f"llem: {problem}" for problem in self.closing.problems)
         yield f"results: {self.store.path}"
 
