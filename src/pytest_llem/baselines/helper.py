@@ -28,15 +28,15 @@ _NOT_INHERITED = ("PYTHONINSPECT", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTHONHOM
 
 
 class Request(Stored):
-    """What the helper is asked."""
+    """What the helper is asked; the comparisons follow, one a line."""
 
-    comparisons: tuple[Comparison, ...]
     family_size: int | None
     priors: dict[Profile, Prior]
     alone: bool = False
     looks: Looks | None = None
 
 
+_COMPARISON = TypeAdapter(Comparison)
 _JUDGEMENTS = TypeAdapter(list[Judgement])
 
 
@@ -57,14 +57,9 @@ def judge_in_helper(
     """
     if not any(map(testable, comparisons)):
         return judge(comparisons, family_size=family_size, priors=priors)
-    request = Request(
-        comparisons=tuple(comparisons),
-        family_size=family_size,
-        priors=dict(priors),
-        alone=alone,
-        looks=looks,
-    )
-    answer = _ask(request.model_dump_json().encode())
+    request = Request(family_size=family_size, priors=dict(priors), alone=alone, looks=looks)
+    lines = [request.model_dump_json().encode(), *map(_COMPARISON.dump_json, comparisons)]
+    answer = _ask(b"\n".join(lines))
     try:
         return _JUDGEMENTS.validate_json(answer)
     except ValidationError as error:
@@ -111,10 +106,10 @@ def _environment() -> dict[str, str]:
 
 
 def main() -> None:
-    """Answer the request on standard input."""
-    request = Request.model_validate_json(sys.stdin.buffer.read())
+    """Answer the request on standard input, which is read line by line to save memory."""
+    request = Request.model_validate_json(sys.stdin.buffer.readline())
     judgements = judge(
-        request.comparisons,
+        [_COMPARISON.validate_json(line) for line in sys.stdin.buffer],
         family_size=request.family_size,
         priors=request.priors,
         alone=request.alone,
