@@ -51,8 +51,7 @@ from pytest_llem.baselines.samples import Sample, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from typing_extensions import Self
+    from typing import Self
 
     from pytest_llem.baselines.arrays import Bools, Floats, Ints, Words
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile, gettempdir
+from typing import IO, TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -58,8 +59,9 @@ def judge_in_helper(
     if not any(map(testable, comparisons)):
         return judge(comparisons, family_size=family_size, priors=priors)
     request = Request(family_size=family_size, priors=dict(priors), alone=alone, looks=looks)
-    lines = [request.model_dump_json().encode(), *map(_COMPARISON.dump_json, comparisons)]
-    answer = _ask(b"\n".join(lines))
+    with TemporaryFile() as file:
+        _write(file, request, comparisons)
+        answer = _ask(file)
     try:
         return _JUDGEMENTS.validate_json(answer)
     except ValidationError as error:
@@ -69,17 +71,30 @@ def judge_in_helper(
         ) from error
 
 
+def _write(file: IO[bytes], request: Request, comparisons: Sequence[Comparison]) -> None:
+    try:
+        file.write(request.model_dump_json().encode())
+        for comparison in comparisons:
+            file.write(b"\n" + _COMPARISON.dump_json(comparison))
+        file.seek(0)
+    except OSError as error:
+        raise IsolationError(
+            f"what is to be judged could not be handed over: {error}. Make room in {gettempdir()}, "
+            "or set TMPDIR."
+        ) from error
+
+
 def _ends(answer: bytes) -> str:
     """Both ends: what Python prints first may come out last."""
     return repr(answer) if len(answer) <= _SHOWN else f"{answer[:_SHOWN]!r} … {answer[-_SHOWN:]!r}"
 
 
-def _ask(request: bytes) -> bytes:
+def _ask(request: IO[bytes]) -> bytes:
     command = [sys.executable, "-P", "-m", __name__]
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter, this module
             command,
-            input=request,
+            stdin=request,
             capture_output=True,
             timeout=TIMEOUT_S,
             env=_environment(),
