@@ -6,7 +6,8 @@ first windows of a process draw up to 0.4 % more, and of 2 % of windows an outli
 by 10 % on average. Each experiment has sessions of its own, which is the hardest for a family;
 where the anchors do not cancel all, also with sessions that all experiments share. Every gate
 tolerates 2 %. Ours looks at 4, 5, 6, ... processes a side up to the most it may have, and
-judges the whole grid each time, as a run with --llem-max-repeats does.
+judges the whole grid each time, as a run with --llem-max-repeats does. In the last row the
+processes of some experiments differ by more than twice as much as those of others.
 
     python benchmarks/gates.py [--replications N] [--grids N] [--seed N] [--only TEXT]
 
@@ -85,6 +86,9 @@ class Case(NamedTuple):
     shared: bool = False
     """Whether all experiments share their sessions, and what the anchors err by."""
     most: int = 20
+    session: float = SESSION
+    uneven: float = 0.0
+    """Standard deviation of the logarithm by which processes of experiments vary more or less."""
 
 
 CASES = (
@@ -98,6 +102,8 @@ CASES = (
     Case("4 sessions, anchors cancel half", (5,) * 4, 0.5, most=30),
     Case("1 session, anchors cancel half", (20,), 0.5, most=30),
     Case("20 processes of 1 session, no anchors", (20,)),
+    Case("no anchors, sessions differ by 1 %", (20,), session=0.01),
+    Case("interleaved A/B, uneven noise", uneven=0.4),
 )
 
 
@@ -118,18 +124,20 @@ class Simulation:
 
     def __init__(self, case: Case, chance: np.random.Generator) -> None:
         self.case, self.chance = case, chance
+        self.noise: Floats = np.full(1, PROCESS)
 
     def draw(self, changes: Floats) -> Drawn:
         """Both sides of one experiment for each of *changes*, all processes they may have."""
         drawn = Drawn()
         size, case = len(changes), self.case
+        self.noise = PROCESS * np.exp(self.chance.normal(0, case.uneven, size))
         if not case.baseline:
-            offset, slope = self._common(SESSION, size), self._common(DRIFT / 20, size)
+            offset, slope = self._common(case.session, size), self._common(DRIFT / 20, size)
             for is_candidate, change in ((False, np.zeros(size)), (True, changes)):
                 self._session(drawn, change + offset, slope, case.most, is_candidate=is_candidate)
             return drawn
         for count, is_candidate in (*((n, False) for n in case.baseline), (case.most, True)):
-            offset, slope = self._common(SESSION, size), self._common(DRIFT / 20, size)
+            offset, slope = self._common(case.session, size), self._common(DRIFT / 20, size)
             moved = offset + (changes if is_candidate else 0.0)
             self._session(drawn, moved, slope, count, is_candidate=is_candidate)
             if case.cancelled is not None:
@@ -146,7 +154,7 @@ class Simulation:
     ) -> None:
         size, chance = len(location), self.chance
         process = location[:, None] + slope[:, None] * np.arange(count)
-        process = process + chance.normal(0, PROCESS, (size, count))
+        process = process + self.noise[:, None] * chance.normal(0, 1, (size, count))
         shape = (size, count, WINDOWS)
         windows = process[:, :, None] + chance.normal(0, WITHIN, shape)
         windows += FIRST * np.exp(-np.arange(WINDOWS) / 1.5)
