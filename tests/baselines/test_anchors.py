@@ -94,7 +94,7 @@ def test_a_day_that_moves_all_alike_is_no_regression(
         ]
         entry = Entry(label="", config={}, own_arguments={}, sessions=(sessions[0],))
         rules = parse_rules(["energy_per_output_token_j:3%"])
-        made = compare(repeats[1], entry, rules, environment, sessions[1].anchors)
+        made = compare(repeats[1], entry, rules, environment, anchors=sessions[1].anchors)
         (verdicts[anchored],) = judge(made)
     assert verdicts[False].verdict != "pass"
     assert verdicts[True].verdict == "pass"

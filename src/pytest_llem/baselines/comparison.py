@@ -58,6 +58,7 @@ def compare(
     entry: Entry | None,
     rules: Iterable[Rule],
     environment: Mapping[str, Any],
+    *,
     anchors: Sequence[AnchorReading] = (),
 ) -> list[Comparison]:
     """The comparisons of one experiment with its baseline.
