@@ -284,3 +284,13 @@ def test_results_of_two_experiments_are_not_one_comparison(
     results = [make_result(), make_result(config={"batch_size": 2})]
     with pytest.raises(ConfigError, match="not about 2"):
         compare(results, None, parse_rules([GATE]), make_environment())
+
+
+def test_what_only_other_days_could_tell_is_said(
+    verdict: Callable[..., list[Judgement]], make_result: MakeResult
+) -> None:
+    before, now = ([make_result([value] * 5, repeat=n) for n in range(30)] for value in (0.4, 0.41))
+    (made,) = verdict(before, now, "energy_per_output_token_j:2%")
+    assert made.verdict == "inconclusive"
+    assert "no number of processes would show less than +" in made.explanation
+    assert "since days differ: measure both sides in one session" in made.explanation

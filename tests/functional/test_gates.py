@@ -249,3 +249,28 @@ def test_a_damaged_baseline_fails_the_gate_and_stays_as_it_is(
     updated.assert_outcomes(passed=1)
     assert said in updated.stdout.str()
     assert file.read_text(encoding="utf-8") == damage
+
+
+def test_experiments_without_a_gate_have_the_first_look_only(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    """With looks, those that a gate leaves undecided go on; the others have the first look."""
+    pytester.makefile(
+        ".toml", pyproject='[tool.llem.gates.experiments."*long*"]\nduration_s = "0%"'
+    )
+    quick = [*QUICK[:-1], "--llem-repeats=2"]
+    run(PLAIN, *quick, "--llem-update-baselines").assert_outcomes(passed=2)
+    result = run(PLAIN, *quick, "--llem-max-repeats=3")
+    result.assert_outcomes(passed=2)
+    found = pytester.path.glob(".llem/runs/*/results/*.json")
+    stored = [json.loads(file.read_text(encoding="utf-8")) for file in found]
+    latest = max(one["run_id"] for one in stored)
+    labels = [one["label"] for one in stored if one["run_id"] == latest]
+    assert labels.count("short") == 2
+    assert labels.count("long") in {2, 3}  # another process may be no use
+
+
+def test_looks_need_a_gate_from_anywhere(run: Run) -> None:
+    result = run(PLAIN, *QUICK[:-1], "--llem-max-repeats=3")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "Add a --llem-gate" in result.stderr.str()

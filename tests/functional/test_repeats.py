@@ -309,10 +309,13 @@ def test_processes_are_added_until_the_gate_is_decided(
     )
 
 
-def test_a_clear_pass_has_no_more_processes_than_the_first_look(run: Run) -> None:
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_a_clear_pass_has_no_more_processes_than_the_first_look(
+    run: Run, workers: tuple[str, ...]
+) -> None:
     run(MEASURING, "--llem-repeats=2", "--llem-update-baselines").assert_outcomes(passed=2)
     gate = "--llem-gate=energy_per_output_token_j:900%"
-    result = run(MEASURING, "--llem-repeats=2", "--llem-max-repeats=4", gate)
+    result = run(MEASURING, "--llem-repeats=2", "--llem-max-repeats=4", gate, *workers)
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["llem: 4 processes for 2 experiments, 4 fewer than 4 each*"])
 

@@ -31,6 +31,10 @@ _LARGEST_LOG = 700.0
 class Assessment:
     """Change, interval and the three one-sided tests of one comparison."""
 
+    baseline: float
+    """The metric in the baseline, in its unit."""
+    candidate: float
+    """The metric now, in its unit, as it was measured."""
     change: float
     """Relative change of the metric, with what the anchors moved taken off."""
     interval: tuple[float, float]
@@ -145,6 +149,8 @@ def assess(
         )
     return [
         Assessment(
+            baseline=math.exp(found.baseline[one]),
+            candidate=math.exp(found.candidate[one]),
             change=relative(float(found.change[one])),
             interval=(
                 relative(float(found.change[one] - reach[one])),

@@ -88,9 +88,16 @@ class Priors:
     @classmethod
     def of(cls, priors: Sequence[Prior]) -> Priors:
         """Those of *priors*, one a comparison."""
+        distinct = {id(one): one for one in priors}
+        places = {key: place for place, key in enumerate(distinct)}
+        which = np.array([places[id(one)] for one in priors])
         names = [name for name in cls.__slots__ if name != "scales"]
-        fields = {name: np.array([getattr(one, name) for one in priors]) for name in names}
-        return cls(**fields, scales=np.array([one.scales_with_windows for one in priors]))
+        fields = {
+            name: np.array([getattr(one, name) for one in distinct.values()])[which]
+            for name in names
+        }
+        scales = np.array([one.scales_with_windows for one in distinct.values()])
+        return cls(**fields, scales=scales[which])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,8 +49,12 @@ class Tests:
 class Evaluation:
     """Change, uncertainty and tests of each comparison."""
 
+    baseline: Floats
+    """Logarithm of the metric in the baseline."""
+    candidate: Floats
+    """The same now, as it was measured."""
     change: Floats
-    """Difference of the logarithms."""
+    """Difference of the logarithms, with what the anchors moved taken off."""
     error: Floats
     """Its standard error, and that of the distance to the tolerance."""
     df: Floats
@@ -107,6 +111,8 @@ def evaluate(processes: Processes, setting: Setting) -> Evaluation:
     bound_error, bound_df = found.error(gain)
     growing = _growing(found, processes)
     return Evaluation(
+        baseline=found.baseline,
+        candidate=found.candidate + found.anchored,
         change=found.candidate - found.baseline,
         error=error,
         df=df,

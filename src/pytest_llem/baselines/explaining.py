@@ -48,7 +48,7 @@ def explain(comparison: Comparison, finding: Finding) -> str:
     if found is None:
         return _without_comparison(comparison)
     parts = [
-        f"{_values(comparison)}, {_change(found)} at tolerance {_tolerance(comparison)}",
+        f"{_values(comparison, found)}, {_change(found)} at tolerance {_tolerance(comparison)}",
         _numbers(comparison),
         *_because(comparison),
         *_anchors(found),
@@ -75,12 +75,10 @@ def _without_comparison(comparison: Comparison) -> str:
     return f"{said}no baseline yet, {UPDATE} stores one"
 
 
-def _values(comparison: Comparison) -> str:
-    sides = (typical(comparison.baseline), typical(comparison.candidate))
-    known = [value for value in sides if value is not None]
+def _values(comparison: Comparison, found: Assessment) -> str:
     metric = metric_named(comparison.rule.metric)
     phase = "" if metric.phase == "whole" else f"{metric.phase} "
-    return phase + amounts(known, metric)
+    return phase + amounts([found.baseline, found.candidate], metric)
 
 
 def amounts(values: Sequence[float], metric: Metric) -> str:

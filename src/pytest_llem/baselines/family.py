@@ -54,30 +54,31 @@ def decide(hypotheses: Sequence[Hypothesis], unknown: int) -> Family:
     been rejected before, the most. So neither ``certain`` nor ``possible`` can be
     overturned.
     """
-    shares = Counter(hypothesis.experiment for hypothesis in hypotheses)
-    weights = [Fraction(1, shares[hypothesis.experiment]) for hypothesis in hypotheses]
+    sizes = Counter(hypothesis.experiment for hypothesis in hypotheses)
+    parts = [sizes[hypothesis.experiment] for hypothesis in hypotheses]
     p_values = [hypothesis.p_value for hypothesis in hypotheses]
-    total = sum(weights, Fraction(unknown))
+    total = len(sizes) + unknown
     return Family(
-        certain=_rejected(p_values, weights, total),
-        possible=_rejected(p_values, weights, total - unknown),
-        levels=tuple(FAMILY_ALPHA * float(weight / total) for weight in weights),
+        certain=_rejected(p_values, parts, total),
+        possible=_rejected(p_values, parts, total - unknown),
+        levels=tuple(FAMILY_ALPHA / (part * total) for part in parts),
     )
 
 
-def _rejected(
-    p_values: Sequence[float], weights: Sequence[Fraction], total: Fraction
-) -> frozenset[int]:
+def _rejected(p_values: Sequence[float], parts: Sequence[int], experiments: int) -> frozenset[int]:
     """Weighted Holm procedure: the hypotheses of one experiment share its weight of 1.
+
+    *parts* says by how many; *experiments* is the weight of all.
 
     Source: Holm (1979), "A simple sequentially rejective multiple test procedure",
     Scandinavian Journal of Statistics 6, section 4. Weights are exact, so that the
     order of summation never matters.
     """
     found = set()
-    for index in sorted(range(len(p_values)), key=lambda index: p_values[index] / weights[index]):
-        if p_values[index] * float(total) > FAMILY_ALPHA * float(weights[index]):
+    total = Fraction(experiments)
+    for index in sorted(range(len(p_values)), key=lambda index: p_values[index] * parts[index]):
+        if p_values[index] * float(total) > FAMILY_ALPHA / parts[index]:
             break
         found.add(index)
-        total -= weights[index]
+        total -= Fraction(1, parts[index])
     return frozenset(found)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile, gettempdir
+from typing import IO, TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -28,15 +29,15 @@ _NOT_INHERITED = ("PYTHONINSPECT", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTHONHOM
 
 
 class Request(Stored):
-    """What the helper is asked."""
+    """What the helper is asked; the comparisons follow, one a line."""
 
-    comparisons: tuple[Comparison, ...]
     family_size: int | None
     priors: dict[Profile, Prior]
     alone: bool = False
     looks: Looks | None = None
 
 
+_COMPARISON = TypeAdapter(Comparison)
 _JUDGEMENTS = TypeAdapter(list[Judgement])
 
 
@@ -57,14 +58,10 @@ def judge_in_helper(
     """
     if not any(map(testable, comparisons)):
         return judge(comparisons, family_size=family_size, priors=priors)
-    request = Request(
-        comparisons=tuple(comparisons),
-        family_size=family_size,
-        priors=dict(priors),
-        alone=alone,
-        looks=looks,
-    )
-    answer = _ask(request.model_dump_json().encode())
+    request = Request(family_size=family_size, priors=dict(priors), alone=alone, looks=looks)
+    with TemporaryFile() as file:
+        _write(file, request, comparisons)
+        answer = _ask(file)
     try:
         return _JUDGEMENTS.validate_json(answer)
     except ValidationError as error:
@@ -74,17 +71,30 @@ def judge_in_helper(
         ) from error
 
 
+def _write(file: IO[bytes], request: Request, comparisons: Sequence[Comparison]) -> None:
+    try:
+        file.write(request.model_dump_json().encode())
+        for comparison in comparisons:
+            file.write(b"\n" + _COMPARISON.dump_json(comparison))
+        file.seek(0)
+    except OSError as error:
+        raise IsolationError(
+            f"what is to be judged could not be handed over: {error}. Make room in {gettempdir()}, "
+            "or set TMPDIR."
+        ) from error
+
+
 def _ends(answer: bytes) -> str:
     """Both ends: what Python prints first may come out last."""
     return repr(answer) if len(answer) <= _SHOWN else f"{answer[:_SHOWN]!r} … {answer[-_SHOWN:]!r}"
 
 
-def _ask(request: bytes) -> bytes:
+def _ask(request: IO[bytes]) -> bytes:
     command = [sys.executable, "-P", "-m", __name__]
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter, this module
             command,
-            input=request,
+            stdin=request,
             capture_output=True,
             timeout=TIMEOUT_S,
             env=_environment(),
@@ -111,10 +121,10 @@ def _environment() -> dict[str, str]:
 
 
 def main() -> None:
-    """Answer the request on standard input."""
-    request = Request.model_validate_json(sys.stdin.buffer.read())
+    """Answer the request on standard input, which is read line by line to save memory."""
+    request = Request.model_validate_json(sys.stdin.buffer.readline())
     judgements = judge(
-        request.comparisons,
+        [_COMPARISON.validate_json(line) for line in sys.stdin.buffer],
         family_size=request.family_size,
         priors=request.priors,
         alone=request.alone,

@@ -98,11 +98,10 @@ def _first_look(config: pytest.Config, repeats: int, most: int) -> int:
             f"{option} is about fresh processes, of which --llem-isolation=none starts none. "
             "Leave one of the two out."
         )
-    if not config.getoption("llem_gate"):
-        raise ConfigError(f"{option} adds processes until a gate is decided. Add a --llem-gate.")
-    if config.getoption("llem_update_baselines"):
+    writing = [name for name in ("update", "extend") if config.getoption(f"llem_{name}_baselines")]
+    if writing:
         raise ConfigError(
-            f"{option} needs a verdict, which --llem-update-baselines does not give. Say with "
+            f"{option} needs a verdict, which --llem-{writing[0]}-baselines does not give. Say with "
             "--llem-repeats how many processes the baseline is to have."
         )
     return repeats if repeats > 1 else min(FIRST_LOOK, most)

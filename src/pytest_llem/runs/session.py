@@ -10,7 +10,7 @@ import pytest
 
 from pytest_llem._compat import speak_of
 from pytest_llem.baselines.rulebook import Rulebook
-from pytest_llem.errors import LlemError
+from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.reports import restore_warning
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.markers import gates_of
@@ -303,6 +303,11 @@ def rules_of(items: Sequence[pytest.Item], settings: RunSettings) -> dict[str, t
         point = item.stash.get(POINT_KEY, None)
         if point is not None and point.config is not None:
             rules[item.nodeid] = book.rules(item.nodeid, gates_of(item))
+    if settings.max_repeats is not None and not any(rules.values()):
+        raise ConfigError(
+            f"--llem-max-repeats={settings.max_repeats} adds processes until a gate is decided. "
+            "Add a --llem-gate."
+        )
     return rules
 
 
