@@ -63,7 +63,7 @@ def test_only_an_update_writes_baselines(run: Run, pytester: pytest.Pytester) ->
     run(SOURCE)
     run(SOURCE, "--llem-gate=energy_per_output_token_j:900%")
     assert file.read_bytes() == before
-    assert json.loads(before)["schema_version"] == 1
+    assert json.loads(before)["schema_version"] == 2
 
 
 def test_strict_fails_what_is_new(run: Run) -> None:
