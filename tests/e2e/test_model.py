@@ -149,7 +149,7 @@ def test_a_worse_engine_setting_fails_the_gate_and_the_file_stays(
     run(source, "--llem-update-baselines").assert_outcomes(passed=1)
     (baseline,) = pytester.path.glob("baselines/**/*.json")
     before = baseline.read_bytes()
-    assert json.loads(before)["schema_version"] == 1
+    assert json.loads(before)["schema_version"] == 2
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXTRA_WORK", "1")
         worse = run(source, "--llem-gate=energy_per_output_token_j:20%")

@@ -169,6 +169,21 @@ def test_measurement_is_an_axis_and_no_part_of_the_identity(inner: Inner) -> Non
     assert three.config.measurement.windows == 3
 
 
+def test_traffic_is_an_axis_of_every_engine(inner: Inner) -> None:
+    collected = inner.collect(
+        """
+        from pytest_llem import llem
+
+        @llem.grid(backend=["openai"], traffic={"rate_per_s": [2, 5]})
+        def test_it(energy): ...
+        """
+    )
+    rates = [
+        point.config.traffic.rate_per_s for point in map(collected.__getitem__, collected.names)
+    ]
+    assert rates == [2, 5]
+
+
 def test_ids_are_ascii_and_made_of_canonical_values(inner: Inner) -> None:
     collected = inner.collect(
         """

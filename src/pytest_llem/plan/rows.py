@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.experiment import ENGINE_SECTIONS
 from pytest_llem.config.problems import Problem
 from pytest_llem.plan.grid import values_of_axis
-from pytest_llem.plan.leaves import Leaf, leaf, unknown_path
+from pytest_llem.plan.leaves import SECTIONS, Leaf, leaf, unknown_path
 from pytest_llem.plan.tokens import distinct, raw_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-OF_ALL = frozenset({"measurement", "workload"})
+OF_ALL = frozenset(SECTIONS) - frozenset(ENGINE_SECTIONS)
 """Sections that are not one engine's."""
 
 
