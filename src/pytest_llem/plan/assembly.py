@@ -2,7 +2,7 @@
 
 Building and hashing each configuration by itself takes some thirty microseconds,
 which a grid of ten thousand points cannot afford. Here every value was
-validated once (:mod:`pytest_llem.plan.leaves`), and a point's configuration and
+validated once (:mod:`pytest_llem.config.leaves`), and a point's configuration and
 the canonical text of its identity are put together from those. The outcome is
 equal to full validation and to :func:`pytest_llem.config.identity.identity_hash`.
 """
@@ -26,14 +26,14 @@ from pytest_llem.config.identity import (
 )
 from pytest_llem.config.sections import ALWAYS, MODELS, default_of, sparse
 from pytest_llem.config.workload import pinned
-from pytest_llem.plan.leaves import FIELDS, SECTIONS
+from pytest_llem.config.leaves import FIELDS, SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pydantic import BaseModel
 
-    from pytest_llem.plan.leaves import Leaf
+    from pytest_llem.config.leaves import Leaf
 
 WORKLOAD = "workload"
 ADDED = "engine_options"

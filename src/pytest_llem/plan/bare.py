@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.experiment import ExperimentConfig
-from pytest_llem.plan.leaves import FIELDS
+from pytest_llem.config.leaves import FIELDS
 
 if TYPE_CHECKING:
     from pytest_llem.plan.overrides import Overrides

@@ -13,7 +13,7 @@ from pytest_llem.config.problems import Problem
 from pytest_llem.plan.detection import offers_model
 from pytest_llem.plan.duplicates import duplicates
 from pytest_llem.plan.interception import Interception
-from pytest_llem.plan.leaves import FIELDS, SECTIONS, Leaf
+from pytest_llem.config.leaves import FIELDS, SECTIONS, Leaf
 from pytest_llem.plan.markers import marked
 from pytest_llem.plan.only import begins, wanted_id
 from pytest_llem.plan.points import Points

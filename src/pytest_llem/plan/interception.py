@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem import _compat
-from pytest_llem.plan.leaves import FIELDS
+from pytest_llem.config.leaves import FIELDS
 from pytest_llem.plan.replacement import replaced_rows
 from pytest_llem.plan.table import Table
 from pytest_llem.plan.tokens import raw_tokens

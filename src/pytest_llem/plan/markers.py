@@ -11,7 +11,7 @@ import pytest
 from pytest_llem.config.problems import Problem
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.grid import Grid
-from pytest_llem.plan.leaves import Leaf, is_section, leaves_of
+from pytest_llem.config.leaves import Leaf, is_section, leaves_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ from pytest_llem.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_llem.plan.leaves import Leaf
+    from pytest_llem.config.leaves import Leaf
 
 FILE_OF_WORKLOAD = "workload.path"
 """Found from where the command was given, not from the test file."""
@@ -92,7 +92,7 @@ def _leaves_of_assignment(assignment: str) -> dict[str, Leaf]:
 
 def _set(path: str, value: Any) -> list[Leaf] | str:
     from pytest_llem.config.problems import Problem
-    from pytest_llem.plan.leaves import leaves_of
+    from pytest_llem.config.leaves import leaves_of
 
     leaves = leaves_of(path, value)
     for found in leaves:

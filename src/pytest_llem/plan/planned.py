@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_llem.plan.assembly import Assembly
-    from pytest_llem.plan.leaves import Leaf
+    from pytest_llem.config.leaves import Leaf
 
 
 class PlannedPoint(Point):

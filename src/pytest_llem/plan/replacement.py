@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
-from pytest_llem.plan.leaves import SECTIONS
+from pytest_llem.config.leaves import SECTIONS
 from pytest_llem.plan.tokens import token_of
 
 if TYPE_CHECKING:

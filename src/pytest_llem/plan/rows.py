@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.config.experiment import ENGINE_SECTIONS
 from pytest_llem.config.problems import Problem
 from pytest_llem.plan.grid import values_of_axis
-from pytest_llem.plan.leaves import SECTIONS, Leaf, leaf, unknown_path
-from pytest_llem.plan.tokens import distinct, raw_token
+from pytest_llem.config.leaves import SECTIONS, Leaf, leaf, unknown_path
+from pytest_llem.plan.tokens import distinct, raw_token, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -99,7 +99,7 @@ def _choices(path: str, values: Sequence[Any], replaced: Mapping[str, Leaf]) -> 
 
 
 def _token(path: str, found: Leaf | Problem, index: int) -> str:
-    return found.token if isinstance(found, Leaf) else raw_token(found.value, path, index)
+    return token_of(found.plain) if isinstance(found, Leaf) else raw_token(found.value, path, index)
 
 
 def rows_of(axes: Axes, backend: str | None, wanted: Callable[[str], bool] | None) -> list[Row]:

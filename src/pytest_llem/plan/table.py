@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llem import _compat
-from pytest_llem.plan.leaves import FIELDS, SECTIONS, Leaf, leaves_of
-from pytest_llem.plan.tokens import raw_token
+from pytest_llem.config.leaves import FIELDS, SECTIONS, Leaf, leaves_of
+from pytest_llem.plan.tokens import raw_token, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,8 +61,8 @@ def nested_token(name: str, value: Any, index: int) -> str:
     if len(leaves) < len(found):
         return raw_token(value, name, index)
     if name in SECTIONS:
-        return ",".join(f"{leaf.path}={leaf.token}" for leaf in leaves) or name
-    return f"{name}={leaves[0].token}"
+        return ",".join(f"{leaf.path}={token_of(leaf.plain)}" for leaf in leaves) or name
+    return f"{name}={token_of(leaves[0].plain)}"
 
 
 def _plain(name: str, value: Any) -> bool:

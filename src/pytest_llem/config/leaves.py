@@ -16,7 +16,6 @@ from pytest_llem.config.names import FIELD_NAMES
 from pytest_llem.config.problems import Problem, problems_of, unknown_field, unknown_part
 from pytest_llem.config.sections import MODELS, Untouched, model_of
 from pytest_llem.errors import ComponentError
-from pytest_llem.plan.tokens import token_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -50,11 +49,6 @@ class Leaf:
         object.__setattr__(self, "section", section)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "text", f'"{name}":{canonical_json(self.plain)}')
-
-    @property
-    def token(self) -> str:
-        """What stands for the value in an id: stable, printable ASCII."""
-        return token_of(self.plain)
 
 
 def leaves_of(name: str, raw: Any) -> list[Leaf | Problem]:

@@ -1,0 +1,1 @@
+"""Files of configuration as they were written: values, and where each stands."""
