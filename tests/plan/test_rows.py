@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.plan.grid import values_of_axis
 from pytest_llem.config.leaves import Leaf, leaf
+from pytest_llem.plan.axes import axes_of
+from pytest_llem.plan.grid import values_of_axis
 from pytest_llem.plan.only import begins
-from pytest_llem.plan.rows import Row, axes_of, rows_of
+from pytest_llem.plan.rows import Row, rows_of
 
 ENGINES = ["transformers", "vllm", "tensorrt_llm"]
 COUNTS = st.lists(st.integers(1, 99), min_size=1, max_size=3)

@@ -24,9 +24,9 @@ from pytest_llem.config.identity import (
     canonical_json,
     identity_of_section,
 )
+from pytest_llem.config.leaves import FIELDS, SECTIONS
 from pytest_llem.config.sections import ALWAYS, MODELS, default_of, sparse
 from pytest_llem.config.workload import pinned
-from pytest_llem.config.leaves import FIELDS, SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,15 +9,18 @@ import pytest
 
 from pytest_llem import _compat
 from pytest_llem.config.experiment import ExperimentConfig
-from pytest_llem.config.problems import Problem
+from pytest_llem.config.leaves import FIELDS, SECTIONS, Leaf
+from pytest_llem.config.problems import ABSENT, Problem
+from pytest_llem.plan.axes import Axes, axes_of
 from pytest_llem.plan.detection import offers_model
 from pytest_llem.plan.duplicates import duplicates
+from pytest_llem.plan.exclusions import Exclusions
 from pytest_llem.plan.interception import Interception
-from pytest_llem.config.leaves import FIELDS, SECTIONS, Leaf
 from pytest_llem.plan.markers import marked
 from pytest_llem.plan.only import begins, wanted_id
 from pytest_llem.plan.points import Points
-from pytest_llem.plan.rows import Axes, Row, axes_of, rows_of
+from pytest_llem.plan.rows import Row, rows_of
+from pytest_llem.plan.singles import singles_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,7 +55,7 @@ class FunctionPlan:
             pytest.Collector.CollectError: a marker, an axis or a value is impossible.
         """
         axes = axes_of(self._axes_given(), self._asked.overrides.leaves)
-        self._refuse([*self._marked.problems, *axes.problems, *self._conflicts()])
+        self._refuse([*self._marked.problems, *axes.problems, *self._conflicts(axes)])
         shared = self._marked.leaves | axes.fixed | dict(self._asked.overrides.leaves)
         self._add_rows(axes, shared)
         self._select(axes, shared)
@@ -67,12 +70,15 @@ class FunctionPlan:
         given["backend"] = list(backends)
         return given
 
-    def _conflicts(self) -> Iterable[Problem]:
-        for path in self._marked.axes:
-            if path.partition(".")[0] in self._seen.names:
-                yield Problem(
-                    path, self._marked.axes[path], "is in llem.grid and parametrized too."
-                )
+    def _conflicts(self, axes: Axes) -> Iterable[Problem]:
+        left = axes.names & self._seen.names
+        for path, raw in self._marked.axes.items():
+            name = path.partition(".")[0]
+            if name in left:
+                left.discard(name)
+                yield Problem(path, raw, "is in llem.grid and parametrized too.")
+        for name in sorted(left):  # set by a group, which has a name of its own
+            yield Problem(name, ABSENT, "is in llem.grid and parametrized too.")
 
     def _refuse(self, problems: Sequence[Problem]) -> None:
         if not problems:
@@ -86,9 +92,10 @@ class FunctionPlan:
     def _add_rows(self, axes: Axes, shared: Mapping[str, Leaf]) -> None:
         """Parametrize with the grid, and give arguments named like a field their value."""
         names = self._taken(axes)
-        if not (axes.common or axes.of_engine or names):
+        crosses = bool(axes.common or axes.of_engine)
+        if not (crosses or names or self._marked.experiments):
             return
-        rows = rows_of(axes, self._backend(shared), self._still_wanted())
+        rows = self._grid_rows(axes, shared, crosses=crosses)
         if not rows:
             return
         hidden = pytest.HIDDEN_PARAM
@@ -99,10 +106,23 @@ class FunctionPlan:
         calls = _compat.calls_of(self._metafunc)  # each earlier one crossed with all rows
         self._rows = {id(call): row for call, row in zip(calls, itertools.cycle(rows))}
 
+    def _grid_rows(self, axes: Axes, shared: Mapping[str, Leaf], *, crosses: bool) -> list[Row]:
+        """What the axes cross, less what is excluded, and the points written out one by one."""
+        marked, wanted, backend = self._marked, self._still_wanted(), self._backend(shared)
+        excluded = Exclusions.read(marked.exclude, shared)
+        singles, problems = singles_of(marked.experiments, self._asked.overrides, wanted)
+        crossed = rows_of(axes, backend, wanted) if crosses or not marked.experiments else []
+        kept = [row for row in crossed if not (excluded.of and excluded.hold(row, backend))]
+        if crossed and not kept and not singles:
+            problems.append(Problem("exclude", ABSENT, "leaves no point of the grid."))
+        taken = {row.id for row in kept} & {row.id for row in singles}
+        problems += [Problem(one, ABSENT, "names two points of the grid.") for one in taken]
+        self._refuse([*excluded.problems, *problems])
+        return [*kept, *singles]
+
     def _taken(self, axes: Axes) -> list[str]:
         """Fields that the function, or a fixture of it, takes as arguments and nobody gives."""
-        gridded = {path.partition(".")[0] for path in (*axes.common, *axes.fixed)}
-        gridded |= set(axes.of_engine)
+        gridded = axes.names
         return [
             name
             for name in self._metafunc.fixturenames

@@ -14,6 +14,12 @@ class Grid:
     """Axes as they were written, carried by a mark until the tests are generated."""
 
     axes: Mapping[str, Any]
+    """Values to cross by field; a list of mappings under a name of its own sets several fields
+    together."""
+    exclude: tuple[Mapping[str, Any], ...] = ()
+    """Combinations that are left out: values by field, a list meaning any of them."""
+    experiments: tuple[Mapping[str, Any], ...] = ()
+    """Further points, beside those that the axes make."""
 
 
 def grid(**axes: Any) -> pytest.MarkDecorator:

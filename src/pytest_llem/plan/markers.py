@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem.config.leaves import Leaf, is_section, leaves_of
 from pytest_llem.config.problems import Problem
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.grid import Grid
-from pytest_llem.config.leaves import Leaf, is_section, leaves_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +29,10 @@ class Marked:
     """Values by path."""
     axes: dict[str, Any] = field(default_factory=dict)
     """Axes of ``llem.grid`` as they were written; options of a section by dotted path."""
+    exclude: list[Mapping[str, Any]] = field(default_factory=list)
+    """Combinations of the axes that are left out."""
+    experiments: list[Mapping[str, Any]] = field(default_factory=list)
+    """Points beside those of the axes."""
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -42,6 +46,8 @@ def marked(node: pytest.Item) -> Marked:
         for grid in mark.args:
             if isinstance(grid, Grid):
                 merged.axes.update(_paths_of(grid.axes))
+                merged.exclude += grid.exclude
+                merged.experiments += grid.experiments
     return merged
 
 

@@ -91,8 +91,8 @@ def _leaves_of_assignment(assignment: str) -> dict[str, Leaf]:
 
 
 def _set(path: str, value: Any) -> list[Leaf] | str:
-    from pytest_llem.config.problems import Problem
     from pytest_llem.config.leaves import leaves_of
+    from pytest_llem.config.problems import Problem
 
     leaves = leaves_of(path, value)
     for found in leaves:

@@ -9,8 +9,8 @@ from pytest_llem.plan.point import Point
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_llem.plan.assembly import Assembly
     from pytest_llem.config.leaves import Leaf
+    from pytest_llem.plan.assembly import Assembly
 
 
 class PlannedPoint(Point):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.leaves import FIELDS, Leaf, leaves_of
 from pytest_llem.config.problems import Problem, shown_value
 from pytest_llem.plan.assembly import Assembly
-from pytest_llem.config.leaves import FIELDS, Leaf, leaves_of
 from pytest_llem.plan.markers import MARKER, leaves_of_mark
 from pytest_llem.plan.planned import PlannedPoint
 from pytest_llem.plan.point import Point

@@ -169,7 +169,9 @@ class _Reader:
             key = self._key(key_node)
             if key in seen:
                 first = seen[key].start_mark.line + 1
-                raise self.wrong(key_node, f"the key {key!r} is given twice, first in line {first}.")
+                raise self.wrong(
+                    key_node, f"the key {key!r} is given twice, first in line {first}."
+                )
             seen[key] = key_node
             self.places[*keys, key] = self.place(key_node)
             found[key] = self.value(value_node, (*keys, key))
@@ -178,12 +180,10 @@ class _Reader:
                 found[key] = value
         return found
 
-    def _elsewhere(
-        self, node: yaml.Node, keys: Keys, known: Any
-    ) -> Iterator[tuple[str, Any]]:
+    def _elsewhere(self, node: yaml.Node, keys: Keys, known: Any) -> Iterator[tuple[str, Any]]:
         taken = set(known)
         inner = _Reader(self._file)
-        for key, value in inner._mapping(node, keys).items():  # noqa: SLF001 - of this class
+        for key, value in inner._mapping(node, keys).items():
             if key not in taken:
                 length = len(keys) + 1
                 own = {p: at for p, at in inner.places.items() if p[:length] == (*keys, key)}
