@@ -14,6 +14,7 @@ from pytest_llem.plan.only import only_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable
+    from pathlib import Path
 
     from pytest_llem.config.problems import Problem
     from pytest_llem.plan.asked import Asked
@@ -27,6 +28,10 @@ MARKER_HELP = (
     "llem(**fields): values of an experiment's fields, such as batch_size=8 or "
     "vllm={'max_num_seqs': 64}, and gates={'ttft_s': '+20ms'}; on a function, a class or a module, the closest winning"
 )
+
+
+STUDIES = (".llem.yaml", ".llem.yml")
+YAML = (".yaml", ".yml")
 
 
 class DuplicatePointWarning(pytest.PytestWarning):
@@ -59,6 +64,18 @@ class ExperimentCollection:
         self._asked: Asked | None = None
         self._by_call: dict[int, tuple[_compat.Call, Point]] = {}
         self._by_node_id: dict[str, Point] = {}
+
+    def pytest_collect_file(
+        self, file_path: Path, parent: pytest.Collector
+    ) -> pytest.Collector | None:
+        """Collect study files; a file of another name where it is given by its path."""
+        if not file_path.name.endswith(STUDIES) and not (
+            file_path.suffix in YAML and parent.session.isinitpath(file_path)
+        ):
+            return None
+        from pytest_llem.plan.study import Study
+
+        return Study.from_parent(parent, path=file_path)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None]:

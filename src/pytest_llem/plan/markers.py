@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MARKER = "llem"
 GATES = "gates"
 """Keyword of the marker that is no field: gates, by metric or as on the command line."""
+REPEATS = "repeats"
+"""Another: fresh processes of each experiment."""
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ def marked(node: pytest.Item) -> Marked:
 
 def leaves_of_mark(mark: pytest.Mark) -> tuple[list[Leaf], list[Problem]]:
     """What the keywords of one marker set, and what of them cannot be set."""
-    given = {name: raw for name, raw in mark.kwargs.items() if name != GATES}
+    given = {name: raw for name, raw in mark.kwargs.items() if name not in {GATES, REPEATS}}
     found = [leaf for name, raw in given.items() for leaf in leaves_of(name, raw)]
     strange = [value for value in mark.args if not isinstance(value, Grid)]
     problems = [value for value in found if isinstance(value, Problem)]
@@ -74,6 +76,23 @@ def gates_of(node: pytest.Item) -> tuple[str, ...]:
     return tuple(
         text for mark in reversed(marks) for text in _gate_texts(mark.kwargs[GATES], node.nodeid)
     )
+
+
+def repeats_of(node: pytest.Item) -> int | None:
+    """Fresh processes that the closest marker around *node* asks for, if one does.
+
+    Raises:
+        ConfigError: it is no number of processes.
+    """
+    given = next((m.kwargs[REPEATS] for m in _closest_first(node) if REPEATS in m.kwargs), None)
+    if given is None:
+        return None
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise ConfigError(
+            f"{node.nodeid}: repeats={given!r} of its llem marker is no number of processes, "
+            "1 or more."
+        )
+    return given
 
 
 def _gate_texts(given: Any, node_id: str) -> list[str]:
