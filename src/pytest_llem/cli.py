@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
 
 import typer
 
@@ -15,11 +13,8 @@ from pytest_llem._version import __version__
 from pytest_llem.commands import baseline
 from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.history import history
+from pytest_llem.commands.run import run
 from pytest_llem.errors import ConfigError, LlemError
-from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
-
-if TYPE_CHECKING:
-    from pytest_llem.results.schema import ExperimentResult
 
 app = typer.Typer(
     name="llem",
@@ -31,6 +26,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(baseline.app, name="baseline")
+app.command()(run)
 app.command()(history)
 app.command()(ab)
 app.command()(aa)
@@ -58,58 +54,6 @@ def _options(
     ] = False,
 ) -> None:
     """Energy experiments on LLM inference."""
-
-
-@app.command()
-def run(  # noqa: PLR0913, PLR0917 - one parameter an option
-    model: Annotated[str, typer.Option(help="Built-in model, local folder or hub id.")],
-    backend: Annotated[str, typer.Option(help="Engine.")] = "transformers",
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Any field of an experiment."),
-    ] = None,
-    meter: Annotated[str, typer.Option(help="What reads the energy.")] = "auto",
-    require: Annotated[
-        str | None, typer.Option(metavar="measured", help="Refuse estimates.")
-    ] = None,
-    timeout: Annotated[float, typer.Option(help="Limit in seconds; 0 is none.")] = TIMEOUT_S,
-    lock_timeout: Annotated[
-        float, typer.Option(min=0, help="How long to wait for devices in use; 0 does not.")
-    ] = LOCK_TIMEOUT_S,
-    allow_shared: Annotated[
-        bool, typer.Option("--allow-shared", help="Measure also where others use the devices.")
-    ] = False,
-) -> None:
-    """Measure one experiment and keep its result under .llem/."""
-    from dataclasses import replace
-
-    from pytest_llem.config.experiment import ENGINE_SECTIONS
-    from pytest_llem.config.homes import read_homes
-    from pytest_llem.config.problems import unknown_value
-    from pytest_llem.config.sections import engine_called
-    from pytest_llem.engines import ENGINES
-    from pytest_llem.plan.bare import bare_experiment
-    from pytest_llem.plan.overrides import overrides_of
-    from pytest_llem.runs.library import default_settings, run_experiment
-
-    elsewhere = read_homes(Path.cwd(), os.environ, ()).engines
-    known = {*ENGINE_SECTIONS, *ENGINES.names(), *elsewhere}
-    backend = engine_called(backend)
-    if backend not in known:
-        raise ConfigError(str(unknown_value("backend", backend, known, "engine")))
-    config = bare_experiment(overrides_of([backend], model, overrides or []))
-    settings = replace(
-        default_settings(),
-        meter=meter,
-        require_measured=_required(require),
-        timeout_s=timeout or None,
-        lock_timeout_s=lock_timeout,
-        allow_shared=allow_shared,
-    )
-    result = run_experiment(config, settings=settings)
-    _show(result)
-    if result.outcome != "passed":
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -190,24 +134,3 @@ def components(
         typer.echo("\n".join(component_lines(listing)))
     if check and any(one.state in {"broken", "collides"} for one in listing):
         raise typer.Exit(1)
-
-
-def _required(require: str | None) -> bool:
-    if require not in {None, "measured"}:
-        raise typer.BadParameter(f"{require!r} is not known; the only value is 'measured'.")
-    return require == "measured"
-
-
-def _show(result: ExperimentResult) -> None:
-    from pytest_llem.reports.terminal import SummaryRow, summary_lines
-
-    size = shutil.get_terminal_size((80, 24))
-    lines = summary_lines(
-        [SummaryRow(result)],
-        width=size.columns,
-        colour=sys.stdout.isatty(),
-        unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
-        verbosity=0,
-    )
-    for line in (*lines, f"results: .llem/runs/{result.run_id}"):
-        typer.echo(line)

@@ -62,7 +62,9 @@ def is_study(path: Path) -> bool:
 
 def name_of_study(path: Path) -> str:
     """What a study is called that does not say: its file's name as far as it is its own."""
-    stem = next((path.name.removesuffix(end) for end in SUFFIXES if path.name.endswith(end)), path.stem)
+    stem = next(
+        (path.name.removesuffix(end) for end in SUFFIXES if path.name.endswith(end)), path.stem
+    )
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "study"
 
 
@@ -206,9 +208,7 @@ def _axes(given: Mapping[str, Any], keys: Keys) -> Iterator[Located]:
             yield from _values(name, raw, here)
 
 
-def _axes_of_section(
-    section: str, given: Mapping[str, Any], keys: Keys
-) -> Iterator[Located]:
+def _axes_of_section(section: str, given: Mapping[str, Any], keys: Keys) -> Iterator[Located]:
     for option, raw in given.items():
         path, here = f"{section}.{option}", (*keys, option)
         unknown = unknown_path(path, raw)

@@ -166,10 +166,16 @@ class FunctionPlan:
         planned = planned or [(None, points.point())]
         if not self._asked.list_problems:
             self._refuse(list(points.problems.values()))
-        if (self._seen.replaced or self._asked.overrides.backends) and self._only is None and calls:
+        if self._may_repeat() and self._only is None and calls:
             planned = _collapsed(planned)
             _compat.set_calls(self._metafunc, (call for call, _ in planned if call is not None))
         return planned
+
+    def _may_repeat(self) -> bool:
+        """Whether options may have made points equal that were written as different ones."""
+        overrides = self._asked.overrides
+        singles = bool(overrides.leaves and self._marked.experiments)
+        return self._seen.replaced or bool(overrides.backends) or singles
 
     def _prune(self) -> None:
         """Drop, in a child, what can no longer become its own item."""

@@ -28,19 +28,19 @@ def singles_of(
         overrides: what options set instead, several engines multiplying the rows.
         wanted: whether an id is still of interest; ``None`` wants all.
     """
-    replaced = overrides.leaves
-    items = [items_of(one) for one in given]
-    problems = [one for found in items for one in found.values() if isinstance(one, Problem)]
+    written = [items_of(one) for one in given]
+    problems = [one for found in written for one in found.values() if isinstance(one, Problem)]
+    items = [
+        found | {path: overrides.leaves[path] for path in found.keys() & overrides.leaves.keys()}
+        for found in written
+    ]
     tokens = distinct(
         [
             name_of(one) or token_of_items(found, index, named=True) or str(index)
             for index, (one, found) in enumerate(zip(given, items, strict=True))
         ]
     )
-    rows = [
-        Row(found | {path: replaced[path] for path in found.keys() & replaced.keys()}, token)
-        for found, token in zip(items, tokens, strict=True)
-    ]
+    rows = [Row(found, token) for found, token in zip(items, tokens, strict=True)]
     if len(overrides.backends) > 1:
         engines = [Choice({"backend": leaf("backend", one)}, one) for one in overrides.backends]
         rows = extended(rows, [engines], None)

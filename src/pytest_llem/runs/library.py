@@ -14,6 +14,7 @@ from pytest_llem.isolation.launcher import Command
 from pytest_llem.isolation.output import OutputLog
 from pytest_llem.isolation.reports import describe
 from pytest_llem.plan.point import Point
+from pytest_llem.plan.summary import summary
 from pytest_llem.runs.books import close_books
 from pytest_llem.runs.conductor import Account, Conductor, Task
 from pytest_llem.runs.limits import TIMEOUT_S
@@ -70,6 +71,14 @@ def run_experiment(
     """
     study = StudyConfig(name="experiment", experiments=(config,))
     return run_study(study, settings=settings, on_progress=on_progress).results[0]
+
+
+def preview_of(config: ExperimentConfig, width: int = 80) -> list[str]:
+    """What :func:`run_experiment` would measure, as the dry run of a test says it."""
+    return [
+        line.text
+        for line in summary({"experiment": [_point("experiment", config)]}, others=0, width=width)
+    ]
 
 
 def run_study(
