@@ -14,6 +14,7 @@ import typer
 from pytest_llem._version import __version__
 from pytest_llem.commands import baseline
 from pytest_llem.commands.ab import aa, ab
+from pytest_llem.commands.config import check, profiles, schema, show, template
 from pytest_llem.commands.history import history
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
@@ -30,6 +31,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+for _command in (show, schema, template, check, profiles):
+    config_app.command()(_command)
 app.add_typer(baseline.app, name="baseline")
 app.command()(history)
 app.command()(ab)
@@ -63,10 +66,15 @@ def _options(
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     model: Annotated[str, typer.Option(help="Built-in model, local folder or hub id.")],
-    backend: Annotated[str, typer.Option(help="Engine.")] = "transformers",
+    backend: Annotated[
+        str | None, typer.Option(help="Engine; by default as configured, else transformers.")
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Any field of an experiment."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME|PATH", help="System profile; else as detected.")
     ] = None,
     meter: Annotated[str, typer.Option(help="What reads the energy.")] = "auto",
     require: Annotated[
@@ -91,15 +99,18 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     from pytest_llem.plan.bare import bare_experiment
     from pytest_llem.plan.overrides import overrides_of
     from pytest_llem.runs.library import default_settings, run_experiment
+    from pytest_llem.runs.standing import standing_here
 
     elsewhere = read_homes(Path.cwd(), os.environ, ()).engines
     known = {*ENGINE_SECTIONS, *ENGINES.names(), *elsewhere}
-    backend = engine_called(backend)
-    if backend not in known:
-        raise ConfigError(str(unknown_value("backend", backend, known, "engine")))
-    config = bare_experiment(overrides_of([backend], model, overrides or []))
+    asked = [] if backend is None else [engine_called(backend)]
+    standing = standing_here(profile=profile)
+    config = bare_experiment(overrides_of(asked, model, overrides or []), standing.layers)
+    if config.backend not in known:
+        raise ConfigError(str(unknown_value("backend", config.backend, known, "engine")))
     settings = replace(
         default_settings(),
+        profile=standing.profile.name,
         meter=meter,
         require_measured=_required(require),
         timeout_s=timeout or None,

@@ -12,12 +12,12 @@ from instruments.distributions import install
 from pytest_llem.config import added
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.config.identity import config_hash, identity_hash, identity_of
+from pytest_llem.config.leaves import Leaf, leaf, leaves_of
 from pytest_llem.config.problems import Problem
 from pytest_llem.engines.effective import asked, differences
 from pytest_llem.errors import ComponentError, ConfigError
 from pytest_llem.plan.assembly import Assembly
 from pytest_llem.plan.bare import bare_experiment
-from pytest_llem.config.leaves import Leaf, leaf, leaves_of
 from pytest_llem.plan.overrides import overrides_of
 from pytest_llem.plan.rows import axes_of, rows_of
 from pytest_llem.registry import Registry

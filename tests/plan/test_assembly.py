@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.config.identity import identity_hash
-from pytest_llem.plan.assembly import Assembly
 from pytest_llem.config.leaves import FIELDS, SECTIONS, Leaf, leaf, leaves_of, options_of
+from pytest_llem.plan.assembly import Assembly
 from pytest_llem.plan.point import Point
 
 WORDS = st.text(min_size=1, max_size=8).filter(lambda text: bool(text.strip()))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.plan.grid import values_of_axis
 from pytest_llem.config.leaves import Leaf, leaf
+from pytest_llem.plan.grid import values_of_axis
 from pytest_llem.plan.only import begins
 from pytest_llem.plan.rows import Row, axes_of, rows_of
 

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem.config.documents.document import Place
+from pytest_llem.config.layers.layer import Origin, from_layer
+from pytest_llem.config.leaves import Leaf, is_section, leaves_of
 from pytest_llem.config.problems import Problem
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.grid import Grid
-from pytest_llem.config.leaves import Leaf, is_section, leaves_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pytest_llem.config.layers.layer import Given
 
 MARKER = "llem"
 GATES = "gates"
@@ -25,8 +29,8 @@ GATES = "gates"
 class Marked:
     """Markers of a test function, its class and its module, merged."""
 
-    leaves: dict[str, Leaf] = field(default_factory=dict)
-    """Values by path."""
+    given: list[Given] = field(default_factory=list)
+    """Values with where the marker stands, the outermost first."""
     axes: dict[str, Any] = field(default_factory=dict)
     """Axes of ``llem.grid`` as they were written; options of a section by dotted path."""
     problems: list[Problem] = field(default_factory=list)
@@ -35,9 +39,9 @@ class Marked:
 def marked(node: pytest.Item) -> Marked:
     """The markers of *node* and of everything around it; sections merge key by key."""
     merged = Marked()
-    for mark in reversed(list(_closest_first(node))):
+    for owner, mark in reversed(list(_closest_first(node))):
         leaves, problems = leaves_of_mark(mark)
-        merged.leaves.update((leaf.path, leaf) for leaf in leaves)
+        merged.given += from_layer(leaves, Origin("marker", _place(owner)))
         merged.problems += problems
         for grid in mark.args:
             if isinstance(grid, Grid):
@@ -64,7 +68,7 @@ def gates_of(node: pytest.Item) -> tuple[str, ...]:
     Raises:
         ConfigError: a marker's gates are neither a mapping nor texts.
     """
-    marks = [mark for mark in _closest_first(node) if GATES in mark.kwargs]
+    marks = [mark for _, mark in _closest_first(node) if GATES in mark.kwargs]
     return tuple(
         text for mark in reversed(marks) for text in _gate_texts(mark.kwargs[GATES], node.nodeid)
     )
@@ -96,14 +100,21 @@ def _paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             yield name, given
 
 
-def _closest_first(node: pytest.Item) -> Iterable[pytest.Mark]:
-    """Marks named ``llem`` from the innermost node outwards, a class before its bases."""
+def _place(owner: Any) -> Place:
+    """Where the marks of a function, a class or a module were written, about."""
+    code = getattr(getattr(owner, "obj", None), "__code__", None)
+    return Place(owner.nodeid.partition("::")[0], getattr(code, "co_firstlineno", None))
+
+
+def _closest_first(node: pytest.Item) -> Iterable[tuple[Any, pytest.Mark]]:
+    """Owners and marks named ``llem`` from the innermost node outwards, a class before its bases."""
     by_node: dict[int, tuple[Any, list[pytest.Mark]]] = {}
     for owner, mark in node.iter_markers_with_node(MARKER):
         by_node.setdefault(id(owner), (owner, []))[1].append(mark)
     for owner, marks in by_node.values():
         rank = _ranks(owner.obj) if isinstance(owner, pytest.Class) else {}
-        yield from sorted(marks, key=lambda mark, rank=rank: rank.get(id(mark), 0))  # type: ignore[misc]
+        nearest = sorted(marks, key=lambda mark, rank=rank: rank.get(id(mark), 0))  # type: ignore[misc]
+        yield from ((owner, mark) for mark in nearest)
 
 
 def _ranks(cls: type) -> dict[int, int]:

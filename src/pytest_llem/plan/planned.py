@@ -9,12 +9,12 @@ from pytest_llem.plan.point import Point
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_llem.plan.assembly import Assembly
     from pytest_llem.config.leaves import Leaf
+    from pytest_llem.plan.assembly import Assembly
 
 
 class PlannedPoint(Point):
-    """A valid point: like any other, but its ``config`` and ``axes`` exist from first use.
+    """A valid point: like any other, but its ``config``, ``axes`` and ``origins`` exist from first use.
 
     A dry run of ten thousand points needs their identities, and hardly any
     configuration.
@@ -52,6 +52,8 @@ class PlannedPoint(Point):
             value: Any = self._assembly.config(self._leaves)
         elif name == "axes":
             value = {leaf.path: leaf.plain for leaf in self._leaves}
+        elif name == "origins":
+            value = self._assembly.origins(self._leaves)
         else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         object.__setattr__(self, name, value)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.leaves import FIELDS, Leaf, leaves_of
 from pytest_llem.config.problems import Problem, shown_value
 from pytest_llem.plan.assembly import Assembly
-from pytest_llem.config.leaves import FIELDS, Leaf, leaves_of
 from pytest_llem.plan.markers import MARKER, leaves_of_mark
 from pytest_llem.plan.planned import PlannedPoint
 from pytest_llem.plan.point import Point
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_llem._compat import Call
+    from pytest_llem.config.layers.layer import Layers
     from pytest_llem.plan.asked import Asked
     from pytest_llem.plan.interception import Interception
     from pytest_llem.plan.rows import Row
@@ -33,17 +34,17 @@ class Points:
     def __init__(
         self,
         group: str,
-        shared: Mapping[str, Leaf],
+        layers: Layers,
         seen: Interception,
         asked: Asked,
         directory: Path | None = None,
     ) -> None:
-        """Make points on top of the values that are *shared* by all, files beside *directory*."""
+        """Make points on top of the *layers* that all share, files beside *directory*."""
         self.problems: dict[str, Problem] = {}
         """Impossible values met so far, by what they say."""
         self._group = group
-        self._assembly = Assembly(group, shared, directory)
-        self._decided = not DECIDING.isdisjoint(shared)
+        self._assembly = Assembly(group, layers.leaves, directory, layers.origins)
+        self._decided = not DECIDING.isdisjoint(layers.given)
         self._overridden = asked.overrides.leaves.keys()
         self._own_tokens = seen.own_tokens
         self._ignored = seen.given | seen.empty

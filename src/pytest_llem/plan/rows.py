@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.experiment import ENGINE_SECTIONS
+from pytest_llem.config.leaves import SECTIONS, Leaf, leaf, unknown_path
 from pytest_llem.config.problems import Problem
 from pytest_llem.plan.grid import values_of_axis
-from pytest_llem.config.leaves import SECTIONS, Leaf, leaf, unknown_path
 from pytest_llem.plan.tokens import distinct, raw_token, token_of
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.exporting import Export
 from pytest_llem.runs.settings import RunSettings
+from pytest_llem.runs.standing import standing_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +55,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         project=config.rootpath,
         runs=_directory(config, "llem_dir", ".llem"),
         baselines=_directory(config, "llem_baselines", "baselines"),
+        profile=standing_of(config).profile.name,
         meter=config.getoption("llem_meter"),
         require_measured=config.getoption("llem_require") == "measured",
         cpu_watts=config.getoption("llem_cpu_watts"),

@@ -74,7 +74,9 @@ def text_of(path: Path) -> str:
     """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise ConfigError(f"{path} has more than {MOST_BYTES >> 20} MiB: it is no configuration.")
+            raise ConfigError(
+                f"{path} has more than {MOST_BYTES >> 20} MiB: it is no configuration."
+            )
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise

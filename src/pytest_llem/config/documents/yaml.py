@@ -16,7 +16,7 @@ from pytest_llem.config.documents.document import Document, Place, text_of
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
     from pytest_llem.config.documents.document import Keys
@@ -169,21 +169,21 @@ class _Reader:
             key = self._key(key_node)
             if key in seen:
                 first = seen[key].start_mark.line + 1
-                raise self.wrong(key_node, f"the key {key!r} is given twice, first in line {first}.")
+                raise self.wrong(
+                    key_node, f"the key {key!r} is given twice, first in line {first}."
+                )
             seen[key] = key_node
             self.places[*keys, key] = self.place(key_node)
             found[key] = self.value(value_node, (*keys, key))
         for other in merged:  # what is written here wins, then what is merged first
-            for key, value in self._elsewhere(other, keys, found.keys()):
-                found[key] = value
+            found |= dict(self._elsewhere(other, keys, found))
         return found
 
     def _elsewhere(
-        self, node: yaml.Node, keys: Keys, known: Any
+        self, node: yaml.Node, keys: Keys, taken: Container[str]
     ) -> Iterator[tuple[str, Any]]:
-        taken = set(known)
         inner = _Reader(self._file)
-        for key, value in inner._mapping(node, keys).items():  # noqa: SLF001 - of this class
+        for key, value in inner._mapping(node, keys).items():
             if key not in taken:
                 length = len(keys) + 1
                 own = {p: at for p, at in inner.places.items() if p[:length] == (*keys, key)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_llem.config.layers.layer import Given, Origin
 from pytest_llem.config.leaves import FIELDS, Leaf, is_section, leaf, leaves_of

@@ -35,10 +35,10 @@ class Origin:
     place: Place | None = None
     """File, line and column; ``None`` where no file said it."""
     by: str = ""
-    """What said it where no file did: a variable, an option, a marker."""
+    """What said it where no file did: a variable or an option."""
 
     def __str__(self) -> str:
-        where = self.by or (str(self.place) if self.place else "")
+        where = str(self.place) if self.place else self.by
         return f"{self.layer} ({where})" if where else self.layer
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.layers.fields import given_in
-from pytest_llem.config.layers.layer import Layers, Origin, layered
+from pytest_llem.config.layers.layer import BUILT_IN, Given, Layers, Origin, layered
 from pytest_llem.config.layers.project import (
     OTHER_TABLES,
     PROFILE,
@@ -18,14 +18,13 @@ from pytest_llem.config.layers.project import (
 from pytest_llem.config.layers.variables import PROFILE_VARIABLE, given_by
 from pytest_llem.config.leaves import Leaf, leaf
 from pytest_llem.config.profiles.finding import detected_profile, profile_called
+from pytest_llem.config.profiles.profile import Profile
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_llem.config.documents.document import Document
-    from pytest_llem.config.layers.layer import Given
-    from pytest_llem.config.profiles.profile import Profile
 
 OPTION = "--llem-profile"
 
@@ -34,9 +33,9 @@ OPTION = "--llem-profile"
 class Standing:
     """What holds before any study, test or option has spoken."""
 
-    layers: Layers
-    profile: Profile
-    profile_origin: Origin
+    layers: Layers = field(default_factory=Layers)
+    profile: Profile = field(default_factory=Profile)
+    profile_origin: Origin = BUILT_IN
     """Who chose the profile; a default one was detected."""
     files: tuple[str, ...] = ()
     """The files that were read, weakest first."""

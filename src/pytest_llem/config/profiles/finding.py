@@ -70,7 +70,9 @@ def detected_profile(
     if not devices:
         own = CI if environ.get(CI_VARIABLE, "").lower() not in {"", "0", "false"} else CPU
         return _read(_user_files(user)[own]) if own in _user_files(user) else built_in(own)
-    found = {profile.name: profile for profile in (of_device(d, user) for d in set(devices)) if profile}
+    found = {
+        profile.name: profile for profile in (of_device(d, user) for d in set(devices)) if profile
+    }
     known = all(of_device(device, user) for device in set(devices))
     return next(iter(found.values())) if known and len(found) == 1 else Profile()
 
