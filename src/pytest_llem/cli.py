@@ -12,6 +12,7 @@ import typer
 from pytest_llem._version import __version__
 from pytest_llem.commands import baseline
 from pytest_llem.commands.ab import aa, ab
+from pytest_llem.commands.config import check, profiles, schema, show, template
 from pytest_llem.commands.history import history
 from pytest_llem.commands.run import run
 from pytest_llem.errors import ConfigError, LlemError
@@ -25,6 +26,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+for _command in (show, schema, template, check, profiles):
+    config_app.command()(_command)
 app.add_typer(baseline.app, name="baseline")
 app.command()(run)
 app.command()(history)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llem.baselines.rulebook import Rulebook, matches, parse_gate
-from pytest_llem.config.gates import BaselineTable, read_baseline_table, read_gates
+from pytest_llem.config.gates import BaselineTable, gates_in, read_baseline_table
 from pytest_llem.errors import ConfigError
+from pytest_llem.pyproject import read_llem_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +102,10 @@ def test_any_text_is_a_gate_or_a_configuration_error(text: str) -> None:
 def project(path: Path, text: str) -> Path:
     (path / "pyproject.toml").write_text(text, encoding="utf-8")
     return path
+
+
+def read_gates(path: Path) -> tuple[str, ...]:
+    return gates_in(read_llem_table(path))
 
 
 def test_gates_are_read_from_the_projects_file(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def test_an_engine_may_be_spelt_as_its_distribution(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[tool.llem", "is no TOML"),
+        ("tool = 3", "must be a table"),
         ("[tool]\nllem = 3", "there is no such field"),
         ("[tool.llem]\nengines = 3", "engines must be a table"),
         ("[tool.llem.engines.vllm]\nimage = ''", "image"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_llem.devices.meter import Capability, Device
 from pytest_llem.energy.figures import UNKNOWN
-from pytest_llem.energy.floor.accelerators import ACCELERATORS, accelerator_named
+from pytest_llem.energy.floor.accelerators import accelerator_named, accelerators
 from pytest_llem.energy.floor.floor import Traffic, floor_of, floors, machine_of
 from pytest_llem.energy.measured import Floor, Phase
 from pytest_llem.energy.model_shape import ModelShape
@@ -221,7 +221,7 @@ def test_without_static_power_only_the_strict_bound_is_given() -> None:
 
 
 @given(
-    name=st.sampled_from([name for name, one in ACCELERATORS.items() if one.static_power_w]),
+    name=st.sampled_from([name for name, one in accelerators().items() if one.static_power_w]),
     count=st.sampled_from([1, 2, 8]),
     batch=st.integers(1, 4096),
     inputs=st.integers(1, 20_000),
@@ -254,7 +254,7 @@ def test_no_account_of_a_model_breaks_the_figures(data: st.DataObject) -> None:
 
 
 def test_the_table_is_one_of_physical_cards() -> None:
-    for name, card in ACCELERATORS.items():
+    for name, card in accelerators().items():
         picojoules = card.power_limit_w / card.flop_per_s["bfloat16"] * 1e12
         assert 0.3 < picojoules < 1.4, name
         busy_w = 8e-12 * card.memory_pj_per_bit * card.bandwidth_bytes_per_s

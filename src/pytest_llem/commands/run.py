@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.results.schema import ExperimentResult
+    from pytest_llem.runs.settings import RunSettings
 
 LATEST = "latest"
 """Value of ``--resume`` that stands for the latest run that did not end."""
@@ -40,6 +41,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Any field of every experiment."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME|PATH", help="System profile; else as detected.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be measured; load nothing.")
@@ -79,6 +83,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     common = {
         "--llem-model": model,
         "--llem-backend": backend,
+        "--llem-profile": profile,
         "--llem-meter": meter,
         "--llem-require": require,
         "--llem-timeout": timeout,
@@ -93,8 +98,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     }
     if not targets:
         _refuse_of_many(of_many)
+        config, settings = _single(model, backend, overrides or [], profile)
         _run_one(
-            _single(model, backend, overrides or []),
+            config,
+            settings,
             dry_run=dry_run,
             meter=meter,
             require_measured=require == "measured",
@@ -142,7 +149,11 @@ def _refuse_of_many(options: Mapping[str, object]) -> None:
         )
 
 
-def _single(model: str | None, backend: str | None, overrides: list[str]) -> ExperimentConfig:
+def _single(
+    model: str | None, backend: str | None, overrides: list[str], profile: str | None
+) -> tuple[ExperimentConfig, RunSettings]:
+    from dataclasses import replace
+
     from pytest_llem.config.experiment import ENGINE_SECTIONS
     from pytest_llem.config.homes import read_homes
     from pytest_llem.config.problems import unknown_value
@@ -150,6 +161,8 @@ def _single(model: str | None, backend: str | None, overrides: list[str]) -> Exp
     from pytest_llem.engines import ENGINES
     from pytest_llem.plan.bare import bare_experiment
     from pytest_llem.plan.overrides import overrides_of
+    from pytest_llem.runs.library import default_settings
+    from pytest_llem.runs.standing import standing_here
 
     if model is None:
         raise ConfigError(
@@ -158,22 +171,26 @@ def _single(model: str | None, backend: str | None, overrides: list[str]) -> Exp
         )
     elsewhere = read_homes(Path.cwd(), os.environ, ()).engines
     known = {*ENGINE_SECTIONS, *ENGINES.names(), *elsewhere}
-    name = engine_called(backend or "transformers")
-    if name not in known:
-        raise ConfigError(str(unknown_value("backend", name, known, "engine")))
-    return bare_experiment(overrides_of([name], model, overrides))
+    asked = [] if backend is None else [engine_called(backend)]
+    standing = standing_here(profile=profile)
+    config = bare_experiment(overrides_of(asked, model, overrides), standing.layers)
+    if config.backend not in known:
+        raise ConfigError(str(unknown_value("backend", config.backend, known, "engine")))
+    return config, replace(default_settings(), profile=standing.profile.name)
 
 
-def _run_one(config: ExperimentConfig, *, dry_run: bool, **settings: object) -> None:
+def _run_one(
+    config: ExperimentConfig, settings: RunSettings, *, dry_run: bool, **asked: object
+) -> None:
     from dataclasses import replace
 
-    from pytest_llem.runs.library import default_settings, preview_of, run_experiment
+    from pytest_llem.runs.library import preview_of, run_experiment
 
     if dry_run:
         for line in preview_of(config, width=shutil.get_terminal_size((80, 24)).columns):
             typer.echo(line)
         return
-    result = run_experiment(config, settings=replace(default_settings(), **settings))  # type: ignore[arg-type] # names and types are those of RunSettings
+    result = run_experiment(config, settings=replace(settings, **asked))  # type: ignore[arg-type] # names and types are those of RunSettings
     _show(result)
     if result.outcome != "passed":
         raise typer.Exit(1)

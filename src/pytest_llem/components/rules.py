@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.components.component import normalized
 from pytest_llem.errors import ConfigError
+from pytest_llem.pyproject import read_llem_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from pytest_llem.components.component import Component
 
-FILE = "pyproject.toml"
 TABLE = "tool.llem.components"
 ALLOW, DENY = "LLEM_COMPONENTS_ALLOW", "LLEM_COMPONENTS_DENY"
 _PROJECT: list[Path] = []
@@ -81,8 +81,10 @@ def read_rules(project: Path, environ: Mapping[str, str]) -> Rules:
     Raises:
         ConfigError: the file cannot be read, or says what cannot be.
     """
-    file = project / FILE
-    table = _table(file)
+    said = read_llem_table(project)
+    file, table = said.file, said.table.get("components", {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"[{TABLE}] in {file} must be a table with allow and deny.")
     if unknown := sorted(table.keys() - {"allow", "deny"}):
         raise ConfigError(
             f"[{TABLE}] in {file}: {unknown[0]} is not known. Known: allow and deny, both lists."
@@ -93,22 +95,6 @@ def read_rules(project: Path, environ: Mapping[str, str]) -> Rules:
     if (text := environ.get(DENY)) is not None:
         deny = _split(text)
     return Rules(allow, deny or ())
-
-
-def _table(file: Path) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
-    llem = tool.get("llem", {}) if isinstance(tool, dict) else {}
-    table = llem.get("components", {}) if isinstance(llem, dict) else {}
-    if not isinstance(table, dict):
-        raise ConfigError(f"[{TABLE}] in {file} must be a table with allow and deny.")
-    return table
 
 
 def _listed(table: dict[str, Any], key: str, file: Path) -> tuple[str, ...] | None:

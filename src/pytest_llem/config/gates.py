@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,12 +10,14 @@ from pydantic import Field, ValidationError
 from pytest_llem.config.model import Model
 from pytest_llem.config.problems import problems_of
 from pytest_llem.errors import ConfigError
+from pytest_llem.pyproject import read_llem_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILE = "pyproject.toml"
+    from pytest_llem.pyproject import LlemTable
+
 EXPERIMENTS = "experiments"
 """The table of gates that are for some experiments only."""
 SESSIONS = 20
@@ -33,15 +34,14 @@ class BaselineTable(Model):
     """What becomes of a difference, by field of the fingerprint; the rest has its default."""
 
 
-def read_gates(project: Path) -> tuple[str, ...]:
-    """The gates of *project* as ``METRIC:TOLERANCE`` or ``METRIC:TOLERANCE@GLOB``, weakest first.
+def gates_in(said: LlemTable) -> tuple[str, ...]:
+    """The project's gates as ``METRIC:TOLERANCE`` or ``METRIC:TOLERANCE@GLOB``, weakest first.
 
     Raises:
-        ConfigError: the file cannot be read, or a gate is no text.
+        ConfigError: a gate is no text.
     """
-    file = project / FILE
-    where = f"[tool.llem.gates] in {file}"
-    table = _table(file).get("gates", {})
+    where = f"[tool.llem.gates] in {said.file}"
+    table = said.table.get("gates", {})
     if not isinstance(table, Mapping):
         raise ConfigError(f'{where} must be a table, such as: energy_per_output_token_j = "5%"')
     globs = table.get(EXPERIMENTS, {})
@@ -50,7 +50,7 @@ def read_gates(project: Path) -> tuple[str, ...]:
     plain = {name: value for name, value in table.items() if name != EXPERIMENTS}
     found = [f"{metric}:{tolerance}" for metric, tolerance in _gates(plain, where)]
     for pattern, gates in globs.items():
-        found += [f"{metric}:{said}@{pattern}" for metric, said in _gates(gates, where)]
+        found += [f"{metric}:{tolerance}@{pattern}" for metric, tolerance in _gates(gates, where)]
     return tuple(found)
 
 
@@ -60,12 +60,20 @@ def read_baseline_table(project: Path) -> BaselineTable:
     Raises:
         ConfigError: the file cannot be read, or says what cannot be.
     """
-    file = project / FILE
+    return baseline_table_in(read_llem_table(project))
+
+
+def baseline_table_in(said: LlemTable) -> BaselineTable:
+    """As :func:`read_baseline_table` has it, of a file that has been read.
+
+    Raises:
+        ConfigError: it says what cannot be.
+    """
     try:
-        return BaselineTable.model_validate(_table(file).get("baselines", {}))
+        return BaselineTable.model_validate(said.table.get("baselines", {}))
     except ValidationError as error:
-        said = "; ".join(str(problem) for problem in problems_of(error, BaselineTable))
-        raise ConfigError(f"[tool.llem.baselines] in {file}: {said}") from None
+        problems = "; ".join(str(problem) for problem in problems_of(error, BaselineTable))
+        raise ConfigError(f"[tool.llem.baselines] in {said.file}: {problems}") from None
 
 
 def _gates(table: Mapping[str, Any], where: str, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -80,17 +88,3 @@ def _gates(table: Mapping[str, Any], where: str, prefix: str = "") -> Iterator[t
                 f'{where}: {prefix}{name} = {value!r} is no tolerance. Write it as a text: "5%", '
                 '"+20ms", "5%+2mJ" or "off".'
             )
-
-
-def _table(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
-    try:
-        found = tomllib.loads(text).get("tool", {}).get("llem", {})
-    except (tomllib.TOMLDecodeError, AttributeError) as error:
-        raise ConfigError(f"{file} is no TOML of a project: {error}") from error
-    return dict(found) if isinstance(found, dict) else {}

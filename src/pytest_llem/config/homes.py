@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
@@ -16,13 +15,17 @@ from pydantic import Field, ValidationError
 from pytest_llem.config.model import Model
 from pytest_llem.config.problems import problems_of
 from pytest_llem.errors import ConfigError
+from pytest_llem.pyproject import read_llem_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from pytest_llem.pyproject import LlemTable
+
 M = TypeVar("M", bound=Model)
-FILE = "pyproject.toml"
+ELSEWHERE = ("components", "gates", "baselines")
+"""Tables of ``[tool.llem]`` that are read by those who need them."""
 VARIABLE = re.compile(r"LLEM_([A-Z0-9_]+)_(?:PYTHON|IMAGE)")
 SIZE = r"^[1-9][0-9]*[bkmgBKMG]?$"
 
@@ -88,8 +91,7 @@ def read_homes(project: Path, environ: Mapping[str, str], engines: Iterable[str]
     Raises:
         ConfigError: the file cannot be read, or says what cannot be.
     """
-    file = project / FILE
-    homes = _parse(_table(file), file)
+    homes = _parse(read_llem_table(project))
     of_file = {name: _located(home, project) for name, home in homes.engines.items()}
     names = {*of_file, *map(_key, engines), *_named_by(environ)}
     known = {name: _with_variables(of_file.get(name, Home()), name, environ) for name in names}
@@ -112,31 +114,16 @@ def _named_by(environ: Mapping[str, str]) -> set[str]:
     return {match[1].lower() for match in found if match}
 
 
-def _table(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
-    try:
-        found = tomllib.loads(text).get("tool", {}).get("llem", {})
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file} is no TOML: {error}") from error
-    return dict(found) if isinstance(found, dict) else {"llem": found}
-
-
-def _parse(table: dict[str, Any], file: Path) -> Homes:
-    engines = table.pop("engines", {})
-    for other in ("components", "gates", "baselines"):  # read by those who need them
-        table.pop(other, None)
+def _parse(said: LlemTable) -> Homes:
+    engines = said.table.get("engines", {})
     if not isinstance(engines, dict):
-        raise ConfigError(f"[tool.llem] in {file}: engines must be a table with one for each.")
+        raise ConfigError(f"[tool.llem] in {said.file}: engines must be a table with one for each.")
     homes = {  # as distributions, so engines: either spelling
-        _key(name): _model(Home, table, f"[tool.llem.engines.{name}] in {file}")
+        _key(name): _model(Home, table, f"[tool.llem.engines.{name}] in {said.file}")
         for name, table in engines.items()
     }
-    return _model(Homes, {**table, "engines": homes}, f"[tool.llem] in {file}")
+    rest = {name: value for name, value in said.table.items() if name not in ELSEWHERE}
+    return _model(Homes, {**rest, "engines": homes}, f"[tool.llem] in {said.file}")
 
 
 def _model(model: type[M], values: Any, where: str) -> M:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.documents.document import Document
 from pytest_llem.config.documents.yaml import read_yaml
 from pytest_llem.config.leaves import leaves_of, unknown_path
 from pytest_llem.config.problems import ABSENT, Problem, shown_value, unknown_field
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_llem.config.documents.document import Document, Keys
+    from pytest_llem.config.documents.document import Keys, Place
 
 SUFFIXES = (".llem.yaml", ".llem.yml")
 """How the names of study files end."""
@@ -31,6 +32,7 @@ LISTED = "listed"
 MOST_REPEATS = 1000
 MOST_PROBLEMS = 20
 NAME = "name"
+NOWHERE = Document("", {})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 Located = tuple["Keys", Problem]
@@ -53,6 +55,13 @@ class StudyFile:
     """Shuffles the experiments within each round; ``None`` takes them as written."""
     gates: Mapping[str, str] = field(default_factory=dict)
     """Tolerances by metric."""
+    document: Document = field(default=NOWHERE, repr=False)
+
+    def place(self, path: str) -> Place:
+        """Where *base* says something of a field, by its path."""
+        name, dot, option = path.partition(".")
+        dotted = path in self.base
+        return self.document.place("base", *([path] if dotted or not dot else [name, option]))
 
 
 def is_study(path: Path) -> bool:
@@ -84,10 +93,11 @@ def read_study(path: Path) -> StudyFile:
         if len(problems) > MOST_PROBLEMS:
             lines.append(f"and {len(problems) - MOST_PROBLEMS} more")
         raise ConfigError("\n".join(lines))
-    return _study(document.value, name_of_study(path))
+    return _study(document, name_of_study(path))
 
 
-def _study(value: Mapping[str, Any], name: str) -> StudyFile:
+def _study(document: Document, name: str) -> StudyFile:
+    value = document.value
     order = value.get("order", LISTED)
     return StudyFile(
         name=value.get(NAME, name),
@@ -98,6 +108,7 @@ def _study(value: Mapping[str, Any], name: str) -> StudyFile:
         repeats=value.get("repeats"),
         shuffle_seed=None if order == LISTED else order["shuffle"],
         gates=value.get("gates") or {},
+        document=document,
     )
 
 

@@ -9,6 +9,8 @@ import uuid
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.plan.standing import worker_input_of
+
 if TYPE_CHECKING:
     import pytest
 
@@ -27,7 +29,7 @@ def worker_input(config: pytest.Config) -> dict[str, Any]:
     inherited = getattr(config, "workerinput", None)
     if inherited is None:
         inherited = {"testrunuid": uuid.uuid4().hex, **_given_by_plugins(config)}
-    return {**own, **inherited}
+    return {**own, **inherited, **worker_input_of(config)}
 
 
 def _given_by_plugins(config: pytest.Config) -> dict[str, Any]:

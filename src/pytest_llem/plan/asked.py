@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_llem.config.layers.layer import Layers
     from pytest_llem.config.problems import Problem
     from pytest_llem.plan.overrides import Overrides
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 class Asked:
     """Options of the session, as the planning of a function needs them."""
 
+    standing: Layers
+    """What holds below all that tests say."""
     overrides: Overrides
     check_backend: Callable[[str], Problem | None]
     """Why an engine cannot be meant, or ``None`` if it is known."""

@@ -24,6 +24,7 @@ from pytest_llem.config.identity import (
     canonical_json,
     identity_of_section,
 )
+from pytest_llem.config.layers.layer import BUILT_IN, Origin
 from pytest_llem.config.leaves import FIELDS, SECTIONS
 from pytest_llem.config.sections import ALWAYS, MODELS, default_of, sparse
 from pytest_llem.config.workload import pinned
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.config.leaves import Leaf
 
+PARAMETER = Origin("parameter")
 WORKLOAD = "workload"
 ADDED = "engine_options"
 FILE = ("path", "sha256")
@@ -44,13 +46,19 @@ class Assembly:
     """Puts points together on top of the values that all points of a function share."""
 
     def __init__(
-        self, group: str, shared: Mapping[str, Leaf], directory: Path | None = None
+        self,
+        group: str,
+        shared: Mapping[str, Leaf],
+        directory: Path | None = None,
+        origins: Mapping[str, Origin] | None = None,
     ) -> None:
         """Put points together on top of *shared*.
 
-        Files are found from *directory* (default: the current one).
+        Files are found from *directory* (default: the current one). *origins* says who gave
+        what is shared.
         """
         self.group = group
+        self._origins = origins or {}
         self._directory = directory or Path.cwd()
         self._options: dict[str, dict[str, Leaf]] = defaultdict(dict)
         for leaf in shared.values():
@@ -65,6 +73,15 @@ class Assembly:
     def config(self, leaves: Iterable[Leaf]) -> ExperimentConfig:
         """The configuration with *leaves* on top of what is shared."""
         return self._config.model_copy(update=self._values_of(leaves))
+
+    def origins(self, leaves: Iterable[Leaf]) -> dict[str, Origin]:
+        """Who gave each value that is not a default, with *leaves* as parameters.
+
+        Options have replaced parameters already.
+        """
+        shared = self._origins
+        own = (leaf.path for leaf in leaves if shared.get(leaf.path, BUILT_IN).layer != "option")
+        return {**shared, **dict.fromkeys(own, PARAMETER)}
 
     def backend(self, leaves: Mapping[str, object]) -> str:
         """The engine with *leaves*, by path, on top of what is shared."""

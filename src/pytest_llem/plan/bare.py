@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_llem.config.experiment import ExperimentConfig
-from pytest_llem.config.leaves import FIELDS
+from pytest_llem.config.layers.layer import Layers, layered
+from pytest_llem.errors import ConfigError
+from pytest_llem.plan.assembly import Assembly
+from pytest_llem.plan.possible import why_impossible
 
 if TYPE_CHECKING:
+    from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.plan.overrides import Overrides
 
-
-def bare_experiment(overrides: Overrides) -> ExperimentConfig:
-    """The defaults with *overrides* in place of some."""
-    values: dict[str, Any] = {}
-    sections: dict[str, dict[str, Any]] = {}
-    for path, leaf in overrides.leaves.items():
-        section, _, name = path.rpartition(".")
-        place = sections.setdefault(section, {}) if section else values
-        place[name] = leaf.plain
-    added = {name: _added(name, sections.pop(name)) for name in sections.keys() - FIELDS}
-    return ExperimentConfig.model_validate({**values, **sections, "engine_options": added})
+NONE = Layers()
 
 
-def _added(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    from pytest_llem.config.added import model_of_added
+def bare_experiment(overrides: Overrides, standing: Layers = NONE) -> ExperimentConfig:
+    """What holds anyway (*standing*), with *overrides* in place of some.
 
-    section = model_of_added(name).model_validate(options)
-    return section.sparse(section.model_dump(mode="json"))
+    Raises:
+        ConfigError: it cannot be carried out as asked.
+    """
+    return experiment_of(layered([*standing, *overrides.given()]))
+
+
+def experiment_of(layers: Layers) -> ExperimentConfig:
+    """The experiment that *layers* ask for.
+
+    Raises:
+        ConfigError: it cannot be carried out as asked, and who asked for it.
+    """
+    config = Assembly("", layers.leaves).config(())
+    reason = why_impossible(config)
+    if reason is None:
+        return config
+    who = {path: str(one.origin) for path, one in layers.given.items() if path in reason}
+    said = "; ".join(f"{path} by {origin}" for path, origin in who.items())
+    raise ConfigError(f"{reason}." + (f" ({said})" if said else ""))

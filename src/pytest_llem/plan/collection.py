@@ -11,11 +11,14 @@ from pytest_llem.config.names import FIELD_NAMES
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.detection import is_experiment
 from pytest_llem.plan.only import only_point
+from pytest_llem.plan.standing import standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable
     from pathlib import Path
 
+    from pytest_llem.config.layers.layer import Layers
+    from pytest_llem.config.layers.standing import Standing
     from pytest_llem.config.problems import Problem
     from pytest_llem.plan.asked import Asked
     from pytest_llem.plan.overrides import Overrides
@@ -46,11 +49,16 @@ class ExperimentCollection:
     """
 
     def __init__(
-        self, config: pytest.Config, *, known_backends: Callable[[], Collection[str]] = tuple
+        self,
+        config: pytest.Config,
+        *,
+        known_backends: Callable[[], Collection[str]] = tuple,
+        standing: Callable[[], Standing] | None = None,
     ) -> None:
         """Read the options.
 
-        *known_backends* names the engines that exist beside those with a section.
+        *known_backends* names the engines that exist beside those with a section; *standing*
+        reads what holds for all experiments, once there is one.
 
         Raises:
             pytest.UsageError: an option cannot be understood.
@@ -59,6 +67,7 @@ class ExperimentCollection:
         """Points by test function, in the order of planning, deselected ones too."""
         self._config = config
         self._known_backends = known_backends
+        self._read_standing = standing
         self._backend_problems: dict[str, Problem | None] = {}
         self._overrides = self._read_options()
         self._asked: Asked | None = None
@@ -125,6 +134,9 @@ class ExperimentCollection:
         """
         marks = metafunc.definition.iter_markers("parametrize")
         names = {name for mark in marks for name in _argnames(mark)}
+        names |= set(metafunc.fixturenames) - {
+            "model"
+        }  # which is a fixture where it is no parameter
         has_grid = any(mark.args for mark in metafunc.definition.iter_markers("llem"))
         return not (self._overrides or has_grid or names & FIELD_NAMES)
 
@@ -157,12 +169,28 @@ class ExperimentCollection:
             from pytest_llem.plan.overrides import Overrides
 
             self._asked = Asked(
+                standing=self._standing(),
                 overrides=self._overrides or Overrides(),
                 check_backend=self._backend_problem,
                 list_problems=self._config.option.llem_dry_run,
                 only=only_point(self._config),
             )
         return self._asked
+
+    def _standing(self) -> Layers:
+        from pytest_llem.config.layers.layer import Layers
+
+        if self._read_standing is None:
+            return Layers()
+        try:
+            layers = standing_of(self._config, self._read_standing).layers
+        except ConfigError as error:
+            raise pytest.Collector.CollectError(str(error)) from None
+        backend = layers.given.get("backend")
+        problem = backend and self._backend_problem(str(backend.leaf.value))
+        if backend and problem:
+            raise pytest.Collector.CollectError(f"{backend.origin}: {problem}")
+        return layers
 
     def _backend_problem(self, name: str) -> Problem | None:
         if name not in self._backend_problems:

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llem import _compat
 from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.config.layers.layer import Origin, from_layer, layered
 from pytest_llem.config.leaves import FIELDS, SECTIONS, Leaf
 from pytest_llem.config.problems import ABSENT, Problem
 from pytest_llem.plan.axes import Axes, axes_of
@@ -25,6 +26,7 @@ from pytest_llem.plan.singles import singles_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pytest_llem.config.layers.layer import Layers
     from pytest_llem.plan.asked import Asked
     from pytest_llem.plan.point import Point
 
@@ -56,10 +58,22 @@ class FunctionPlan:
         """
         axes = axes_of(self._axes_given(), self._asked.overrides.leaves)
         self._refuse([*self._marked.problems, *axes.problems, *self._conflicts(axes)])
-        shared = self._marked.leaves | axes.fixed | dict(self._asked.overrides.leaves)
+        layers = self._layers(axes)
+        shared = layers.leaves
         self._add_rows(axes, shared)
         self._select(axes, shared)
-        return self._points(shared)
+        return self._points(layers)
+
+    def _layers(self, axes: Axes) -> Layers:
+        """All that is the same for each point; what varies comes above it, point by point."""
+        return layered(
+            [
+                *self._asked.standing,
+                *self._marked.given,
+                *from_layer(axes.fixed.values(), Origin("parameter", by="llem.grid")),
+                *self._asked.overrides.given(),
+            ]
+        )
 
     def _axes_given(self) -> Mapping[str, Any]:
         backends = self._asked.overrides.backends
@@ -151,13 +165,14 @@ class FunctionPlan:
             calls = _compat.calls_of(self._metafunc)
             _compat.set_calls(self._metafunc, (call for call in calls if call.id == self._only))
 
-    def _points(self, shared: Mapping[str, Leaf]) -> list[Planned]:
+    def _points(self, layers: Layers) -> list[Planned]:
         points = Points(
             self._group,
-            shared,
+            layers,
             self._seen,
             self._asked,
             self._metafunc.definition.path.parent,
+            self._marked.repeats,
         )
         calls = _compat.calls_of(self._metafunc)
         row_of = self._rows.get

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem.config.documents.document import Place
+from pytest_llem.config.layers.layer import Given, Origin, from_layer
 from pytest_llem.config.leaves import Leaf, is_section, leaves_of
 from pytest_llem.config.problems import Problem
 from pytest_llem.errors import ConfigError
@@ -16,35 +18,45 @@ from pytest_llem.plan.grid import Grid
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+
 MARKER = "llem"
 GATES = "gates"
 """Keyword of the marker that is no field: gates, by metric or as on the command line."""
 REPEATS = "repeats"
 """Another: fresh processes of each experiment."""
+STUDY = pytest.StashKey["StudyFile"]()
+"""What a study file says, in the stash of its collector."""
 
 
 @dataclass(slots=True)
 class Marked:
     """Markers of a test function, its class and its module, merged."""
 
-    leaves: dict[str, Leaf] = field(default_factory=dict)
-    """Values by path."""
+    given: list[Given] = field(default_factory=list)
+    """Values with where the marker stands, the outermost first."""
     axes: dict[str, Any] = field(default_factory=dict)
     """Axes of ``llem.grid`` as they were written; options of a section by dotted path."""
     exclude: list[Mapping[str, Any]] = field(default_factory=list)
     """Combinations of the axes that are left out."""
     experiments: list[Mapping[str, Any]] = field(default_factory=list)
     """Points beside those of the axes."""
+    repeats: int | None = None
+    """Fresh processes of each experiment; ``None`` leaves it to the command line."""
     problems: list[Problem] = field(default_factory=list)
 
 
 def marked(node: pytest.Item) -> Marked:
     """The markers of *node* and of everything around it; sections merge key by key."""
     merged = Marked()
-    for mark in reversed(list(_closest_first(node))):
+    study = node.parent.stash.get(STUDY, None) if node.parent is not None else None
+    for owner, mark in reversed(list(_closest_first(node))):
         leaves, problems = leaves_of_mark(mark)
-        merged.leaves.update((leaf.path, leaf) for leaf in leaves)
+        if study is None:
+            merged.given += from_layer(leaves, Origin("marker", _place(owner)))
+        else:
+            merged.given += (Given(one, Origin("study", study.place(one.path))) for one in leaves)
         merged.problems += problems
+        merged.repeats = _repeats(mark, merged)
         for grid in mark.args:
             if isinstance(grid, Grid):
                 merged.axes.update(_paths_of(grid.axes))
@@ -72,27 +84,21 @@ def gates_of(node: pytest.Item) -> tuple[str, ...]:
     Raises:
         ConfigError: a marker's gates are neither a mapping nor texts.
     """
-    marks = [mark for mark in _closest_first(node) if GATES in mark.kwargs]
+    marks = [mark for _, mark in _closest_first(node) if GATES in mark.kwargs]
     return tuple(
         text for mark in reversed(marks) for text in _gate_texts(mark.kwargs[GATES], node.nodeid)
     )
 
 
-def repeats_of(node: pytest.Item) -> int | None:
-    """Fresh processes that the closest marker around *node* asks for, if one does.
-
-    Raises:
-        ConfigError: it is no number of processes.
-    """
-    given = next((m.kwargs[REPEATS] for m in _closest_first(node) if REPEATS in m.kwargs), None)
-    if given is None:
-        return None
-    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-        raise ConfigError(
-            f"{node.nodeid}: repeats={given!r} of its llem marker is no number of processes, "
-            "1 or more."
-        )
-    return given
+def _repeats(mark: pytest.Mark, merged: Marked) -> int | None:
+    """What *mark* says of repeats, else what was said before."""
+    if REPEATS not in mark.kwargs:
+        return merged.repeats
+    given = mark.kwargs[REPEATS]
+    if isinstance(given, int) and not isinstance(given, bool) and given >= 1:
+        return given
+    merged.problems.append(Problem(REPEATS, given, "must be a number of processes, 1 or more."))
+    return None
 
 
 def _gate_texts(given: Any, node_id: str) -> list[str]:
@@ -121,14 +127,21 @@ def _paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             yield name, given
 
 
-def _closest_first(node: pytest.Item) -> Iterable[pytest.Mark]:
-    """Marks named ``llem`` from the innermost node outwards, a class before its bases."""
+def _place(owner: Any) -> Place:
+    """Where the marks of a function, a class or a module were written, about."""
+    code = getattr(getattr(owner, "obj", None), "__code__", None)
+    return Place(owner.nodeid.partition("::")[0], getattr(code, "co_firstlineno", None))
+
+
+def _closest_first(node: pytest.Item) -> Iterable[tuple[Any, pytest.Mark]]:
+    """Owners and marks named ``llem`` from the innermost node outwards, a class before its bases."""
     by_node: dict[int, tuple[Any, list[pytest.Mark]]] = {}
     for owner, mark in node.iter_markers_with_node(MARKER):
         by_node.setdefault(id(owner), (owner, []))[1].append(mark)
     for owner, marks in by_node.values():
         rank = _ranks(owner.obj) if isinstance(owner, pytest.Class) else {}
-        yield from sorted(marks, key=lambda mark, rank=rank: rank.get(id(mark), 0))  # type: ignore[misc]
+        nearest = sorted(marks, key=lambda mark, rank=rank: rank.get(id(mark), 0))  # type: ignore[misc]
+        yield from ((owner, mark) for mark in nearest)
 
 
 def _ranks(cls: type) -> dict[int, int]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_llem.config.sections import engine_called
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pytest_llem.config.layers.layer import Given
     from pytest_llem.config.leaves import Leaf
 
 FILE_OF_WORKLOAD = "workload.path"
@@ -27,6 +27,12 @@ class Overrides:
     """Engines that every experiment runs on; empty leaves them to the tests."""
     leaves: Mapping[str, Leaf] = field(default_factory=dict)
     """Values by path; a single backend is among them."""
+
+    def given(self) -> Iterator[Given]:
+        """The strongest layer."""
+        from pytest_llem.config.layers.layer import Origin, from_layer
+
+        return from_layer(self.leaves.values(), Origin("option", by="command line"))
 
     def __bool__(self) -> bool:
         return bool(self.backends or self.leaves)
@@ -81,35 +87,20 @@ def _leaves_of_assignment(assignment: str) -> dict[str, Leaf]:
         text = str(Path(text).expanduser().absolute())
     if not (path and equals):
         raise ConfigError(f"--llem-set {assignment!r}: write FIELD=VALUE, such as batch_size=4.")
-    found = _set(path, _parsed(text))
-    if isinstance(found, str):  # 7e3 may be a number or a name; the field knows
-        as_text = _set(path, text)
-        found = found if isinstance(as_text, str) else as_text
-    if isinstance(found, str):
+    from pytest_llem.config.layers.assignment import leaves_of_text
+    from pytest_llem.config.problems import Problem
+
+    found = leaves_of_text(path, text)
+    if isinstance(found, Problem):
         raise ConfigError(f"--llem-set {found}")
     return {leaf.path: leaf for leaf in found}
 
 
-def _set(path: str, value: Any) -> list[Leaf] | str:
-    from pytest_llem.config.leaves import leaves_of
+def _checked(value: str, path: str, option: str) -> Leaf:
+    from pytest_llem.config.leaves import leaf
     from pytest_llem.config.problems import Problem
 
-    leaves = leaves_of(path, value)
-    for found in leaves:
-        if isinstance(found, Problem):
-            return str(found)
-    return [found for found in leaves if not isinstance(found, Problem)]
-
-
-def _checked(value: str, path: str, option: str) -> Leaf:
-    found = _set(path, value)
-    if isinstance(found, str):
+    found = leaf(path, value)
+    if isinstance(found, Problem):
         raise ConfigError(f"{option}: {found}")
-    return found[0]
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    return found

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PlannedPoint(Point):
-    """A valid point: like any other, but its ``config`` and ``axes`` exist from first use.
+    """A valid point: like any other, but its ``config``, ``axes`` and ``origins`` exist from first use.
 
     A dry run of ten thousand points needs their identities, and hardly any
     configuration.
@@ -33,6 +33,7 @@ class PlannedPoint(Point):
         identity: str,
         own_arguments: Mapping[str, str],
         leaves: Sequence[Leaf],
+        repeats: int | None = None,
     ) -> PlannedPoint:
         """The point with *leaves* on top of what *assembly* shares."""
         point = cls.__new__(cls)
@@ -42,6 +43,7 @@ class PlannedPoint(Point):
         set_field(point, "identity", identity)
         set_field(point, "own_arguments", own_arguments)
         set_field(point, "invalid", None)
+        set_field(point, "repeats", repeats)
         set_field(point, "_leaves", leaves)
         set_field(point, "_assembly", assembly)
         return point
@@ -52,6 +54,8 @@ class PlannedPoint(Point):
             value: Any = self._assembly.config(self._leaves)
         elif name == "axes":
             value = {leaf.path: leaf.plain for leaf in self._leaves}
+        elif name == "origins":
+            value = self._assembly.origins(self._leaves)
         else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         object.__setattr__(self, name, value)

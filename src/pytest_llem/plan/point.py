@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.config.layers.layer import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Point:
     """Values of the fields that the grid varies, engine options as ``vllm.max_num_seqs``."""
     invalid: str | None = None
     """Why the point cannot be run, or ``None`` if it can."""
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+    """Who gave each field that has no default value, by path; empty if it is not known."""
+
+    repeats: int | None = None
+    """Fresh processes that it asks for; ``None`` leaves that to the run."""
 
     @property
     def node_id(self) -> str:

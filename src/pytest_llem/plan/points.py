@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_llem._compat import Call
+    from pytest_llem.config.layers.layer import Layers
     from pytest_llem.plan.asked import Asked
     from pytest_llem.plan.interception import Interception
     from pytest_llem.plan.rows import Row
@@ -33,17 +34,21 @@ class Points:
     def __init__(
         self,
         group: str,
-        shared: Mapping[str, Leaf],
+        layers: Layers,
         seen: Interception,
         asked: Asked,
         directory: Path | None = None,
+        repeats: int | None = None,
     ) -> None:
-        """Make points on top of the values that are *shared* by all, files beside *directory*."""
+        """Make points on top of the *layers* that all share, files beside *directory*.
+
+        Each asks for *repeats* processes.
+        """
         self.problems: dict[str, Problem] = {}
         """Impossible values met so far, by what they say."""
-        self._group = group
-        self._assembly = Assembly(group, shared, directory)
-        self._decided = not DECIDING.isdisjoint(shared)
+        self._group, self._repeats = group, repeats
+        self._assembly = Assembly(group, layers.leaves, directory, layers.origins)
+        self._decided = not DECIDING.isdisjoint(layers.given)
         self._overridden = asked.overrides.leaves.keys()
         self._own_tokens = seen.own_tokens
         self._ignored = seen.given | seen.empty
@@ -70,7 +75,7 @@ class Points:
             axes = {path: _plain(item) for path, item in found.items()}
             return Point(self._group, label, None, "", own, axes, why)
         identity = self._assembly.identity(leaves, backend, own)
-        return PlannedPoint.of(self._assembly, label, identity, own, leaves)
+        return PlannedPoint.of(self._assembly, label, identity, own, leaves, self._repeats)
 
     def _why_invalid(
         self,

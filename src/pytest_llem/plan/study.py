@@ -11,6 +11,7 @@ import pytest
 from pytest_llem.config.study_file import read_study
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.grid import Grid
+from pytest_llem.plan.markers import STUDY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,6 +37,7 @@ class Study(pytest.Module):
             raise self.CollectError(str(error)) from None
         except FileNotFoundError:
             raise self.CollectError(f"{self.path} is gone.") from None
+        self.stash[STUDY] = study
         self._name = study.name
         self.obj = _module_of(study, str(self.path))
         items = list(super().collect())

@@ -38,7 +38,7 @@ def header_lines(  # noqa: PLR0913 -- every fact of the header by name
         meter_name: The meter that reads the energy.
         meter_why: Why this one, in a few words.
         measured: Whether it measures rather than estimates.
-        profile: How thoroughly the run measures.
+        profile: The system profile.
         isolation: How experiments are kept apart.
         unicode: Whether the terminal shows more than ASCII.
     """

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_llem.config.homes import FILE, read_homes, variable
+from pytest_llem.config.homes import read_homes, variable
 from pytest_llem.engines import ENGINES
 from pytest_llem.errors import ConfigError
 from pytest_llem.isolation.choice import choose_launcher
@@ -20,6 +20,7 @@ from pytest_llem.isolation.interpreter import (
     ask_interpreter,
     interpreter_environment,
 )
+from pytest_llem.pyproject import FILE
 from pytest_llem.results.environment import recorded
 from pytest_llem.results.schema import Elsewhere
 

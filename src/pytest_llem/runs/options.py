@@ -8,14 +8,16 @@ import pytest
 
 from pytest_llem.baselines.looks import FIRST_LOOK
 from pytest_llem.baselines.rulebook import Rulebook
-from pytest_llem.config.gates import read_baseline_table, read_gates
+from pytest_llem.config.gates import baseline_table_in, gates_in
 from pytest_llem.devices.selection import MeterRequest
 from pytest_llem.devices.several import choose_meters
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.memory import bytes_of
+from pytest_llem.pyproject import read_llem_table
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.exporting import Export
 from pytest_llem.runs.settings import RunSettings
+from pytest_llem.runs.standing import standing_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,10 +52,12 @@ def settings_of(config: pytest.Config) -> RunSettings:
     if max_repeats is not None:
         repeats = _first_look(config, repeats, max_repeats)
     limit = config.getoption("llem_memory_limit")
+    project = read_llem_table(config.rootpath)
     return RunSettings(
         project=config.rootpath,
         runs=_directory(config, "llem_dir", ".llem"),
         baselines=_directory(config, "llem_baselines", "baselines"),
+        profile=standing_of(config).profile.name,
         meter=config.getoption("llem_meter"),
         require_measured=config.getoption("llem_require") == "measured",
         cpu_watts=config.getoption("llem_cpu_watts"),
@@ -62,8 +66,8 @@ def settings_of(config: pytest.Config) -> RunSettings:
         timeout_s=timeout_s or None,
         memory_limit_bytes=None if limit is None else bytes_of(limit),
         gates=tuple(config.getoption("llem_gate")),
-        configured_gates=read_gates(config.rootpath),
-        baseline_table=read_baseline_table(config.rootpath),
+        configured_gates=gates_in(project),
+        baseline_table=baseline_table_in(project),
         baseline_from=config.getoption("llem_baseline_from"),
         invoked_from=config.invocation_params.dir,
         strict=config.getoption("llem_strict"),

@@ -25,6 +25,8 @@ class RunSettings:
     """Where runs are kept (``.llem``)."""
     baselines: Path
     """Where baselines live."""
+    profile: str = "default"
+    """Name of the system profile."""
     meter: str = "auto"
     require_measured: bool = False
     cpu_watts: float | None = None

@@ -41,7 +41,7 @@ def header(conductor: Conductor, config: pytest.Config) -> list[str]:
         meter_name=name,
         meter_why=why,
         measured=conductor.instruments.choice.measured,
-        profile="default",
+        profile=conductor.settings.profile,
         isolation=described_isolation(
             conductor.settings.isolation, debugging=config.getoption("usepdb")
         ),

@@ -16,7 +16,7 @@ from pytest_llem.config.documents.document import Document, Place, text_of
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
     from pytest_llem.config.documents.document import Keys
@@ -176,12 +176,12 @@ class _Reader:
             self.places[*keys, key] = self.place(key_node)
             found[key] = self.value(value_node, (*keys, key))
         for other in merged:  # what is written here wins, then what is merged first
-            for key, value in self._elsewhere(other, keys, found.keys()):
-                found[key] = value
+            found |= dict(self._elsewhere(other, keys, found))
         return found
 
-    def _elsewhere(self, node: yaml.Node, keys: Keys, known: Any) -> Iterator[tuple[str, Any]]:
-        taken = set(known)
+    def _elsewhere(
+        self, node: yaml.Node, keys: Keys, taken: Container[str]
+    ) -> Iterator[tuple[str, Any]]:
         inner = _Reader(self._file)
         for key, value in inner._mapping(node, keys).items():
             if key not in taken:

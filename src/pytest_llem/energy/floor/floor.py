@@ -12,7 +12,7 @@ expected to hit), K the bytes of key-value cache that one request's token reads 
 context of the generation, N the parameters that a token multiplies, BW and F bandwidth and
 peak arithmetic of a GPU. ``e_flop`` is the GPU's power limit over F (0.71 pJ in bfloat16 on an
 H100: 700 W over 989 TFLOP/s), so it has everything in it that a busy chip draws. Constants are
-in :mod:`pytest_llem.energy.floor.accelerators`, each with its source.
+in the system profiles (:mod:`pytest_llem.config.profiles`), each with its source.
 
 *reference* is that. Prefill is added to the whole: 2·N·e_flop for each input token, the
 weights once a batch, and static power for the longer of the two.
@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.floor.accelerators import Accelerator, accelerator_named
 from pytest_llem.energy.measured import Floor, FloorFigures, ratio
+from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,7 +145,10 @@ def machine_of(devices: Sequence[Device], model: ModelShape | None) -> Machine:
     names = sorted({device.name for device in devices})
     if len(names) > 1:
         raise NoFloorError(f"the GPUs are of different kinds: {', '.join(names)}")
-    gpu = accelerator_named(names[0])
+    try:
+        gpu = accelerator_named(names[0])
+    except ConfigError as error:  # a user's profile
+        raise NoFloorError(str(error)) from None
     if gpu is None:
         raise NoFloorError(f"no constants are known for {names[0]!r}")
     if model is None:

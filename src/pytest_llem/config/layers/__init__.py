@@ -1,0 +1,1 @@
+"""Layers of configuration: who may say what an experiment is, the later winning."""

@@ -1,0 +1,86 @@
+"""The layers that files make: the user's, and the project's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llem.config.documents.document import Document
+from pytest_llem.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PYPROJECT, FILE = "pyproject.toml", "llem.yaml"
+PROFILE = "profile"
+"""Key of files that is no field: the system profile to take."""
+OTHER_TABLES = frozenset({"engines", "container", "components", "gates", "baselines"})
+"""Tables of ``[tool.llem]`` that are not about fields."""
+
+
+def user_directory(environ: Mapping[str, str], platform: str = sys.platform) -> Path | None:
+    """Where a user's own configuration is; ``None`` for a user without a home.
+
+    ``llem`` in ``XDG_CONFIG_HOME`` (XDG Base Directory Specification), in ``~/.config``, or, on
+    macOS, in ``~/Library/Application Support``.
+    """
+    if (base := environ.get("XDG_CONFIG_HOME")) and Path(base).is_absolute():
+        return Path(base) / "llem"
+    if not (home := environ.get("HOME")):
+        return None
+    parts = ("Library", "Application Support") if platform == "darwin" else (".config",)
+    return Path(home, *parts, "llem")
+
+
+def read_user_file(environ: Mapping[str, str]) -> Document | None:
+    """``llem.yaml`` of the user, or ``None`` if there is none.
+
+    Raises:
+        ConfigError: it cannot be read or understood.
+    """
+    directory = user_directory(environ)
+    return None if directory is None else _yaml(directory / FILE)
+
+
+def read_project(project: Path) -> Document | None:
+    """What *project* says, in ``llem.yaml`` or in ``[tool.llem]`` of its ``pyproject.toml``.
+
+    Raises:
+        ConfigError: one of them cannot be understood, or both say something of fields.
+    """
+    table, own = read_table(project / PYPROJECT), _yaml(project / FILE)
+    if own is None or table is None:
+        return own or table
+    if said := sorted(table.value.keys() - OTHER_TABLES):
+        raise ConfigError(
+            f"{table.place(said[0])}: {said[0]} is said here, and there is {own.file}. A project "
+            "says what its experiments are in one of the two: move it."
+        )
+    return own
+
+
+def read_table(file: Path) -> Document | None:
+    """``[tool.llem]`` of a TOML file, or ``None`` if there is no such file.
+
+    Raises:
+        ConfigError: it cannot be understood, or ``tool.llem`` is no table.
+    """
+    try:
+        if "llem" not in file.read_text(encoding="utf-8", errors="replace"):
+            return Document(str(file), {})
+        from pytest_llem.config.documents.toml import read_toml
+
+        return read_toml(file).at("tool", "llem")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _yaml(file: Path) -> Document | None:
+    if not file.is_file():
+        return None
+    from pytest_llem.config.documents.yaml import read_yaml
+
+    return read_yaml(file)

@@ -1,0 +1,1 @@
+"""System profiles: what is known of machines beforehand, one file a machine."""
