@@ -11,9 +11,10 @@ from pytest_llem.baselines.store import BaselineStore, How
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.pooling import by_experiment
+from pytest_llem.runs.resuming.plan import settings_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -31,6 +32,7 @@ def open_or_create(
     command: Sequence[str],
     environment: Environment,
     planned: Sequence[PlannedExperiment],
+    sources: Mapping[str, str] | None = None,
 ) -> RunStore:
     """Begin a run, or join the one that another worker has begun under the same name.
 
@@ -45,6 +47,8 @@ def open_or_create(
         planned=planned,
         repeats=settings.repeats,
         shuffle_seed=settings.shuffle_seed,
+        settings=settings_kept(settings),
+        sources=sources,
     )
     run_id = settings.run_id
     if run_id is None:

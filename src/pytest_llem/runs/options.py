@@ -15,6 +15,7 @@ from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.exporting import Export
+from pytest_llem.runs.resuming.asked import CHOSEN, manifest_of, resume_of
 from pytest_llem.runs.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ def settings_of(config: pytest.Config) -> RunSettings:
     repeats = config.getoption("llem_repeats")
     if repeats < 1:
         raise ConfigError(f"--llem-repeats={repeats}: a number of processes, 1 or more.")
+    runs = _directory(config, "llem_dir", ".llem")
+    resume = resume_of(config, runs)
+    if resume is not None:  # what was planned is done, and more if more is asked for
+        repeats = max(repeats, manifest_of(resume).repeats)
     if repeats > 1 and config.getoption("llem_isolation") == "none":
         raise ConfigError(
             f"--llem-repeats={repeats} is about fresh processes, of which --llem-isolation=none "
@@ -52,7 +57,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
     limit = config.getoption("llem_memory_limit")
     return RunSettings(
         project=config.rootpath,
-        runs=_directory(config, "llem_dir", ".llem"),
+        runs=runs,
         baselines=_directory(config, "llem_baselines", "baselines"),
         meter=config.getoption("llem_meter"),
         require_measured=config.getoption("llem_require") == "measured",
@@ -81,6 +86,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         max_repeats=max_repeats,
         shuffle_seed=config.getoption("llem_shuffle"),
         run_id=worker.get(RUN_ID),
+        resume=resume,
     )
 
 
@@ -124,6 +130,29 @@ def check_options(config: pytest.Config) -> None:
         choose_meters(MeterRequest(settings.meter, settings.require_measured, settings.cpu_watts))
     except LlemError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def resume_run(config: pytest.Config) -> None:
+    """Get ready to go on with the run that is asked for.
+
+    Raises:
+        pytest.UsageError: there is no such run, or it is in use.
+    """
+    from pytest_llem.runs.resuming.session_part import resume_session
+
+    resume_session(config, _directory(config, "llem_dir", ".llem"))
+
+
+def told_to_workers(config: pytest.Config) -> dict[str, object]:
+    """What all workers of this session have in their ``workerinput``: which run is theirs.
+
+    Raises:
+        ConfigError, StoreError: a run is to be resumed, and there is no such run.
+    """
+    resume = resume_of(config, _directory(config, "llem_dir", ".llem"))
+    if resume is None:
+        return {RUN_ID: shared_run_id(config)}
+    return {RUN_ID: resume.path.name, CHOSEN: [str(resume.path), resume.session]}
 
 
 def shared_run_id(config: pytest.Config) -> str:
