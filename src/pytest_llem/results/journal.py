@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import StoreError
-from pytest_llem.isolation.process_identity import boot_id
+from pytest_llem.isolation.process_identity import boot_id, started, still_runs
 from pytest_llem.results.files import explained
 from pytest_llem.results.names import timestamp, utc_now
 from pytest_llem.results.transitions import Transition, read_journal
@@ -205,7 +205,8 @@ def in_use(path: Path) -> str:
                 joined[one.process] = one
             elif one.state == "left":
                 joined.pop(one.process, None)
-    who = ", ".join(f"process {one.process} (since {one.wall})" for one in joined.values())
+    alive = [one for pid, one in joined.items() if still_runs(pid, started(pid))]
+    who = ", ".join(f"process {one.process} (since {one.wall})" for one in alive)
     return (
         f"{path.parent} is in use by {who or 'another process'}: that run goes on. "
         "Wait for its end, or end it."

@@ -53,9 +53,7 @@ def reopen(  # noqa: PLR0913 - the clock can be given, so that tests need not wa
         session=session,
         drift=tuple(drift),
     )
-    known = {(one.experiment_id, one.node_id) for one in manifest.planned}
-    added = [one for one in planned if (one.experiment_id, one.node_id) not in known]
-    whole = (*manifest.planned, *added)
+    whole = _merged(manifest.planned, planned)
     manifest = manifest.model_copy(
         update={
             "state": "running",
@@ -72,6 +70,16 @@ def reopen(  # noqa: PLR0913 - the clock can be given, so that tests need not wa
     write_document(store.path / MANIFEST, manifest)
     _tidy(store)
     return manifest
+
+
+def _merged(
+    then: Sequence[PlannedExperiment], now: Sequence[PlannedExperiment]
+) -> tuple[PlannedExperiment, ...]:
+    """The plan of *then* with what is planned *now* in the place of what it replaces, or behind."""
+    fresh = {one.node_id or one.experiment_id: one for one in now}
+    kept = [fresh.pop(one.node_id or one.experiment_id, one) for one in then]
+    of_before = {one.experiment_id for one in then if one.node_id is None}
+    return (*kept, *(one for one in fresh.values() if one.experiment_id not in of_before))
 
 
 def _tidy(store: RunStore) -> None:

@@ -200,7 +200,11 @@ class RunStore:
         self._raw.compact()
 
     def finish(
-        self, state: State = "finished", *, now: Callable[[], datetime] = utc_now
+        self,
+        state: State = "finished",
+        *,
+        verdicts: Mapping[str, int] | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> Manifest:
         """Write into the manifest how the run ended and how many results came out how.
 
@@ -215,6 +219,7 @@ class RunStore:
                 "finished_at": timestamp(now()),
                 "counts": dict(sorted(outcomes.items())),
                 "unreadable": sum(isinstance(entry, StoreError) for entry in read),
+                "verdicts": None if verdicts is None else dict(sorted(verdicts.items())),
             }
         )
         write_document(self.path / _MANIFEST, manifest)

@@ -15,6 +15,7 @@ from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.exporting import Export
+from pytest_llem.runs.refusals import hear_refusals
 from pytest_llem.runs.resuming.asked import CHOSEN, manifest_of, resume_of
 from pytest_llem.runs.settings import RunSettings
 
@@ -149,6 +150,7 @@ def told_to_workers(config: pytest.Config) -> dict[str, object]:
     Raises:
         ConfigError, StoreError: a run is to be resumed, and there is no such run.
     """
+    hear_refusals(config)
     resume = resume_of(config, _directory(config, "llem_dir", ".llem"))
     if resume is None:
         return {RUN_ID: shared_run_id(config)}

@@ -19,6 +19,7 @@ from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.options import settings_of
 from pytest_llem.runs.order import ordered
+from pytest_llem.runs.refusals import refuse
 from pytest_llem.runs.release import release
 from pytest_llem.runs.repeats import Repeated
 from pytest_llem.runs.resuming.retelling import keep, retold
@@ -126,7 +127,7 @@ class ExperimentSession:
             return
         self._begun = True
         try:
-            self.conductor.begin(self._points, sys.argv)
+            self.conductor.begin(self._points, command_of(self._config))
         except LlemError as error:
             pytest.exit(f"{type(error).__name__}: {error}", pytest.ExitCode.USAGE_ERROR)
 
@@ -320,6 +321,12 @@ def _interrupt(said: dict[str, Any]) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def command_of(config: pytest.Config) -> list[str]:
+    """The command line that began the session, in workers of it, too."""
+    worker: dict[str, list[str]] = getattr(config, "workerinput", {})
+    return list(worker.get("mainargv", sys.argv))
+
+
 def engines_of(items: Sequence[pytest.Item]) -> tuple[set[str], set[str]]:
     """Engines that the experiments among *items* name, and those whose model is loaded."""
     named, loaded = set(), set()
@@ -356,7 +363,8 @@ def prepare(session: pytest.Session) -> None:
     """Register an :class:`ExperimentSession` for the experiments that *session* collected.
 
     Raises:
-        pytest.UsageError: what was asked for cannot be had, and what to do.
+        pytest.UsageError: what was asked for cannot be had, and what to do; a worker of
+            pytest-xdist tells its controller, and runs nothing.
     """
     config = session.config
     points = [item.stash[POINT_KEY] for item in session.items if POINT_KEY in item.stash]
@@ -366,10 +374,11 @@ def prepare(session: pytest.Session) -> None:
         rules = rules_of(session.items, settings)
         experiments = ExperimentSession(config, points, settings, rules, may_wait=not is_worker)
         if settings.resume is not None:
-            experiments.conductor.begin(points, sys.argv)
+            experiments.conductor.begin(points, command_of(config))
         experiments.conductor.launchers.prepare(*engines_of(session.items))
     except LlemError as error:
-        raise pytest.UsageError(str(error)) from None
+        refuse(session, error)
+        return
     if not is_worker:
         experiments.watch = watcher(experiments, config)
         experiments.say = sayer(config)

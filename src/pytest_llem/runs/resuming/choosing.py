@@ -82,9 +82,11 @@ def _latest_unfinished(root: Path) -> RunStore:
         if not is_in_use(path / JOURNAL):
             return store
         passed_over.append(in_use(path / JOURNAL))
-    said = f" Passed over: {' '.join(passed_over[:_SHOWN])}" if passed_over else ""
+    if passed_over:
+        said = " ".join(passed_over[:_SHOWN])
+        raise ConfigError(f"there is no run to resume in {root / RUNS}. Passed over: {said}")
     ended = f"all {len(runs)} have ended" if runs else "there are none"
     raise ConfigError(
         f"there is no run to resume in {root / RUNS}: {ended}. Leave --llem-resume out, or name a "
-        f"run that is to get more processes: --llem-resume=RUN --llem-repeats=K.{said}"
+        "run that is to get more processes: --llem-resume=RUN --llem-repeats=K."
     )

@@ -48,7 +48,9 @@ def retold(store: RunStore, entry: Entry, item: pytest.Item, point: Point) -> Co
         setattr(report, RESUMED, True)
         report.user_properties.append(PROPERTY)
         if report.failed:
-            report.sections.append(("llem", "resumed: that was before the run was taken up again"))
+            report.sections.append(
+                ("llem", "resumed: this is how it ended before the run was taken up again")
+            )
     account = Account(point, result.outcome, result.message, result.node_id, result.repeat)
     return ConductedItem(item, account, None, reports, None)
 

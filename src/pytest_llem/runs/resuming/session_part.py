@@ -46,10 +46,10 @@ class ResumingSession:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say how many there were."""
-        if terminalreporter.verbosity >= 0:
+        if self._resumed and terminalreporter.verbosity >= 0:
             terminalreporter.write_line(
-                f"llem: {len(self._resumed)} experiments had finished before the run was resumed, in "
-                "part or altogether"
+                f"llem: {len(self._resumed)} experiments were reported as they had ended before the "
+                "run was resumed"
             )
 
 
