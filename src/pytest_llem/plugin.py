@@ -13,6 +13,7 @@ from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
+from pytest_llem.runs.resuming.options import add_resume_options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -163,6 +164,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the run's results in another format, too (csv:results.csv)",
     )
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
+    add_resume_options(group)
 
 
 def _seed(text: str) -> int:
@@ -207,6 +209,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     set_project(config.rootpath)
+    is_told = hasattr(config, "workerinput") or config.stash.get(IS_CHILD, False)
+    if config.option.llem_resume is not None and not is_told:
+        from pytest_llem.runs.options import resume_run
+
+        resume_run(config)
     _configure_collection(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(RunSummary(config), "llem-summary")
@@ -312,9 +319,9 @@ class RunSummary:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Have all workers of xdist write into one run."""
-        from pytest_llem.runs.options import RUN_ID, shared_run_id
+        from pytest_llem.runs.options import told_to_workers
 
-        node.workerinput[RUN_ID] = shared_run_id(self._config)
+        node.workerinput.update(told_to_workers(self._config))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         told = getattr(report, "llem", None)

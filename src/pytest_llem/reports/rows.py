@@ -131,6 +131,11 @@ class Entry:
         return NOT_MEASURED if self.measured is None else MEASURED
 
 
+def word_of(result: ExperimentResult, judgements: Sequence[Judgement]) -> str:
+    """The word that sums an experiment up: its outcome if it broke, else its verdict."""
+    return Entry("", result.headline, judgements, result.outcome).word
+
+
 def worst(judgements: Sequence[Judgement]) -> Judgement | None:
     """The judgement that stands for all: of those that are gated the worst, the first of equals."""
     return min(

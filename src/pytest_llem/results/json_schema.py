@@ -12,8 +12,10 @@ from pydantic.json_schema import GenerateJsonSchema
 from pytest_llem.errors import StoreError
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.files import explained, replaced
+from pytest_llem.results.kept_reports import REPORTS_VERSION, KeptReports
 from pytest_llem.results.manifest import MANIFEST_VERSION, Manifest
 from pytest_llem.results.schema import SCHEMA_VERSION, ExperimentResult
+from pytest_llem.results.transitions import JOURNAL_VERSION, Transition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,8 @@ _DOCUMENTS: dict[str, tuple[type[Stored], int, str]] = {
     "result": (ExperimentResult, SCHEMA_VERSION, "Result of an experiment"),
     "manifest": (Manifest, MANIFEST_VERSION, "Manifest of a run"),
     "environment": (Environment, ENVIRONMENT_VERSION, "Environment of a run"),
+    "journal": (Transition, JOURNAL_VERSION, "Line of a run's journal"),
+    "reports": (KeptReports, REPORTS_VERSION, "Reports of an experiment's process"),
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

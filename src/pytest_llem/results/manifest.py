@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from pytest_llem.config.identity import digest
 from pytest_llem.results.schema import Outcome, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 MANIFEST_VERSION = 1
 State = Literal["running", "finished", "interrupted"]
@@ -20,6 +24,34 @@ class PlannedExperiment(Stored):
     """The experiment within its group, for people."""
     config_hash: str
     """Hash of what is measured; equal for the same experiment anywhere."""
+    node_id: str | None = None
+    """The pytest item; ``None`` for an experiment of the library, and in runs of before."""
+    fingerprint: str | None = None
+    """Hash of the whole configuration: how it is measured, and on what, too."""
+    config: dict[str, Any] | None = None
+    """What of the configuration differs from the defaults; ``None`` in runs of before."""
+
+
+class Drift(Stored):
+    """Something that is not any more as it was when a run began."""
+
+    field: str
+    """What it is, such as ``environment.driver_version`` or ``test_it[a]: measurement.windows``."""
+    before: Any
+    now: Any
+
+
+class Resumption(Stored):
+    """One time that the run was taken up again."""
+
+    at: str
+    """Wall clock, ISO 8601 with offset: a label, never used to compute."""
+    command: tuple[str, ...]
+    tool_version: str
+    session: str | None = None
+    """What the workers of the session that took it up had in common."""
+    drift: tuple[Drift, ...] = ()
+    """What had changed by then, and was accepted."""
 
 
 class Manifest(Stored):
@@ -47,3 +79,27 @@ class Manifest(Stored):
     """Stored results by outcome; ``None`` before the end."""
     unreadable: int | None = Field(default=None, ge=0)
     """Result files that could not be read at the end; ``None`` before the end."""
+    settings: dict[str, str | float | bool | None] | None = None
+    """What else decides on figures, such as the meter; ``None`` in runs of before."""
+    sources: dict[str, str] | None = None
+    """SHA-256 of the test files and of the ``conftest.py`` beside and above them, by path within
+    the project; ``None`` in runs of before."""
+    fingerprint: str | None = None
+    """Hash over the plan's configurations, ``settings`` and ``sources``: two runs that have the
+    same one set out to do the same. ``None`` in runs of before."""
+    resumptions: tuple[Resumption, ...] = ()
+    """When the run was taken up again after it had been killed or interrupted."""
+    verdicts: dict[str, int] | None = None
+    """Experiments by verdict, or by outcome where there is none; ``None`` before the end."""
+
+
+def fingerprint_of(
+    planned: Iterable[PlannedExperiment],
+    settings: Mapping[str, str | float | bool | None] | None,
+    sources: Mapping[str, str] | None,
+) -> str | None:
+    """Hash over all that a run sets out to do; ``None`` if that is not known in full."""
+    prints = [one.fingerprint for one in planned]
+    if settings is None or sources is None or None in prints:
+        return None
+    return digest([prints, dict(settings), dict(sources)])

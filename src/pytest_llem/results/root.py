@@ -64,4 +64,6 @@ def run_directories(root: Path) -> list[Path]:
     with explained("read", runs):
         if not runs.exists():
             return []
-        return sorted(path for path in runs.iterdir() if path.is_dir())
+        return sorted(
+            path for path in runs.iterdir() if path.is_dir() and not path.name.startswith(".")
+        )

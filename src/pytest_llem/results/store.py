@@ -12,14 +12,20 @@ from pytest_llem._version import __version__
 from pytest_llem.errors import StoreError
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.files import NewFile, explained, listed, replaced
+from pytest_llem.results.journal import JOURNAL, Journal
 from pytest_llem.results.load import load_document, load_result
-from pytest_llem.results.manifest import MANIFEST_VERSION, Manifest, PlannedExperiment
+from pytest_llem.results.manifest import (
+    MANIFEST_VERSION,
+    Manifest,
+    PlannedExperiment,
+    fingerprint_of,
+)
 from pytest_llem.results.names import file_names, new_run_id, newest_name, timestamp, utc_now
 from pytest_llem.results.raw_store import RawStore
 from pytest_llem.results.root import new_run_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -59,6 +65,8 @@ class RunStore:
         planned: Iterable[PlannedExperiment] = (),
         repeats: int = 1,
         shuffle_seed: int | None = None,
+        settings: Mapping[str, str | float | bool | None] | None = None,
+        sources: Mapping[str, str] | None = None,
         now: Callable[[], datetime] = utc_now,
         name_run: Callable[[datetime], str] = new_run_id,
     ) -> RunStore:
@@ -71,6 +79,8 @@ class RunStore:
             planned: what the run sets out to measure, in order.
             repeats: fresh processes per experiment.
             shuffle_seed: seed of their order; ``None`` if they run as planned.
+            settings: what else decides on figures.
+            sources: digests of the files that the experiments are written in.
             now: the wall clock.
             name_run: an id for a run begun at that instant; asked again while it is taken.
 
@@ -79,17 +89,21 @@ class RunStore:
         """
         started = now()
         store = cls(new_run_directory(root, lambda: name_run(started)))
+        planned = tuple(planned)
         manifest = Manifest(
             run_id=store.run_id,
             tool_version=__version__,
             command=tuple(command),
-            planned=tuple(planned),
+            planned=planned,
             repeats=repeats,
             shuffle_seed=shuffle_seed,
             started_at=timestamp(started),
+            settings=None if settings is None else dict(settings),
+            sources=None if sources is None else dict(sources),
+            fingerprint=fingerprint_of(planned, settings, sources),
         )
-        _write_document(store.path / _MANIFEST, manifest)
-        _write_document(store.path / _ENVIRONMENT, environment)
+        write_document(store.path / _MANIFEST, manifest)
+        write_document(store.path / _ENVIRONMENT, environment)
         return store
 
     @classmethod
@@ -107,6 +121,10 @@ class RunStore:
                 "Give a directory of .llem/runs/."
             )
         return cls(path)
+
+    def journal(self) -> Journal:
+        """The run's journal; one per process."""
+        return Journal(self.path / JOURNAL)
 
     @property
     def run_id(self) -> str:
@@ -182,7 +200,11 @@ class RunStore:
         self._raw.compact()
 
     def finish(
-        self, state: State = "finished", *, now: Callable[[], datetime] = utc_now
+        self,
+        state: State = "finished",
+        *,
+        verdicts: Mapping[str, int] | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> Manifest:
         """Write into the manifest how the run ended and how many results came out how.
 
@@ -197,9 +219,10 @@ class RunStore:
                 "finished_at": timestamp(now()),
                 "counts": dict(sorted(outcomes.items())),
                 "unreadable": sum(isinstance(entry, StoreError) for entry in read),
+                "verdicts": None if verdicts is None else dict(sorted(verdicts.items())),
             }
         )
-        _write_document(self.path / _MANIFEST, manifest)
+        write_document(self.path / _MANIFEST, manifest)
         return manifest
 
     def results(self) -> Iterator[ExperimentResult]:
@@ -257,7 +280,12 @@ class RunStore:
         return self._raw.read(name)
 
 
-def _write_document(path: Path, document: Stored) -> None:
+def write_document(path: Path, document: Stored) -> None:
+    """Write *document* so that at any instant there is the old one or the whole new one.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
     with replaced(path) as file:
         file.write(_encoded(document))
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.store import BaselineStore, How
 from pytest_llem.errors import LlemError, StoreError
+from pytest_llem.results.progress import progress_of
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.pooling import by_experiment
+from pytest_llem.runs.resuming.plan import settings_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -31,6 +33,7 @@ def open_or_create(
     command: Sequence[str],
     environment: Environment,
     planned: Sequence[PlannedExperiment],
+    sources: Mapping[str, str] | None = None,
 ) -> RunStore:
     """Begin a run, or join the one that another worker has begun under the same name.
 
@@ -45,6 +48,8 @@ def open_or_create(
         planned=planned,
         repeats=settings.repeats,
         shuffle_seed=settings.shuffle_seed,
+        settings=settings_kept(settings),
+        sources=sources,
     )
     run_id = settings.run_id
     if run_id is None:
@@ -86,13 +91,24 @@ class Closing:
     problems: list[str] = field(default_factory=list)
 
 
-def close_books(store: RunStore, settings: RunSettings, state: State = "finished") -> Closing:
+def close_books(
+    store: RunStore,
+    settings: RunSettings,
+    state: State = "finished",
+    verdicts: Mapping[str, int] | None = None,
+) -> Closing:
     """Bring raw data into its lasting form, update baselines if asked, end the manifest.
 
-    Never raises for what can be told: a run that has finished must not be lost to its books.
+    Never raises for what can be told: a run that has finished must not be lost to its books. One
+    that has not come to all it planned is interrupted.
     """
     closing = Closing()
-    for step in (store.compact, lambda: store.finish(state)):
+
+    def end() -> None:
+        complete = progress_of(store, store.manifest()).complete
+        store.finish(state if complete else "interrupted", verdicts=verdicts)
+
+    for step in (store.compact, end):
         try:
             step()
         except LlemError as error:

@@ -14,14 +14,16 @@ from pytest_llem.devices.nvml.meter import driver_facts
 from pytest_llem.isolation.memory import MemoryGuard
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment
-from pytest_llem.results.manifest import PlannedExperiment
 from pytest_llem.results.raw import RawData
 from pytest_llem.results.schema import ExperimentResult
 from pytest_llem.runs.books import open_or_create
 from pytest_llem.runs.contained import for_container
+from pytest_llem.runs.diary import Diary
 from pytest_llem.runs.launchers import Launchers
 from pytest_llem.runs.leasing import Leasing
 from pytest_llem.runs.observation import Instruments
+from pytest_llem.runs.resuming.plan import planned_experiments, sources_of
+from pytest_llem.runs.resuming.taking_up import Now, take_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,9 +39,10 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.supervisor import Ending
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import Outcome
-    from pytest_llem.results.store import RunStore
+    from pytest_llem.results.store import Entry, RunStore
     from pytest_llem.runs.leasing import Leased
     from pytest_llem.runs.observation import Instrument, Observation
+    from pytest_llem.runs.resuming.taking_up import TakenUp
     from pytest_llem.runs.settings import RunSettings
 
 
@@ -115,7 +118,11 @@ class Conductor:
         )
         self.environment = collect_environment(settings.project, driver_facts())
         self.launchers = Launchers(settings, tell)
+        self.taken_up: TakenUp | None = None
+        """The run that goes on; ``None`` if one was begun."""
+        self._tell = tell
         self._store: RunStore | None = None
+        self._diary: Diary | None = None
 
     @property
     def store(self) -> RunStore:
@@ -123,18 +130,46 @@ class Conductor:
             raise RuntimeError("the run has not begun")
         return self._store
 
-    def begin(self, points: Sequence[Point], command_line: Sequence[str]) -> None:
+    @property
+    def diary(self) -> Diary:
+        if self._diary is None:
+            raise RuntimeError("the run has not begun")
+        return self._diary
+
+    def begin(
+        self, points: Sequence[Point], command_line: Sequence[str], *, of_pytest: bool = True
+    ) -> None:
         """Write the run's manifest and environment, before its first experiment.
 
-        Several processes may begin the same run: the first one writes.
+        Several processes may begin the same run: the first one writes. One that is resumed goes on.
+
+        Raises:
+            ConfigError: the run to resume is another, or something has changed since.
+            StoreError: it cannot be written, or another process goes on with it.
         """
-        planned = [
-            PlannedExperiment(
-                experiment_id=experiment_id(point), label=point.label, config_hash=point.identity
+        if self._store is not None:
+            return
+        planned = planned_experiments(points, of_pytest=of_pytest)
+        sources = sources_of(points, self.settings.project)
+        if self.settings.resume is not None:
+            now = Now(command_line, planned, sources, self.environment)
+            self.taken_up = take_up(self.settings, now)
+            self._store, journal = self.taken_up.store, self.taken_up.journal
+            for problem in self.taken_up.finished.problems:
+                self._tell(f"{problem} Its experiment runs again.")
+        else:
+            self._store = open_or_create(
+                self.settings, command_line, self.environment, planned, sources
             )
-            for point in points
-        ]
-        self._store = open_or_create(self.settings, command_line, self.environment, planned)
+            journal = self._store.journal()
+            journal.join()
+        self._diary = Diary(journal, self._tell)
+
+    def finished(self, point: Point, node_id: str | None, repeat: int) -> Entry | None:
+        """The result of a process of an experiment that had finished before the run was resumed."""
+        if self.taken_up is None:
+            return None
+        return self.taken_up.finished.of(experiment_id(point), node_id, repeat)
 
     def conduct(self, task: Task) -> Conducted:
         """Run one experiment in a child and observe it to its end.
@@ -189,8 +224,10 @@ class Conductor:
         )
 
     def close(self) -> None:
-        """End what was kept running to start children from."""
+        """End what was kept running to start children from, and leave the run."""
         self.launchers.close()
+        if self._diary is not None:
+            self._diary.close()
 
     def _guard(self, task: Task, tree: ProcessTree) -> Callable[[], str | None]:
         limit = self.settings.memory_limit_bytes

@@ -16,7 +16,7 @@ from pytest_llem.isolation.reports import describe
 from pytest_llem.plan.point import Point
 from pytest_llem.plan.summary import summary
 from pytest_llem.runs.books import close_books
-from pytest_llem.runs.conductor import Account, Conductor, Task
+from pytest_llem.runs.conductor import Account, Conductor, Task, experiment_id
 from pytest_llem.runs.limits import TIMEOUT_S
 from pytest_llem.runs.order import ordered
 from pytest_llem.runs.settings import RunSettings
@@ -113,7 +113,7 @@ def run_study(
 
 @contextmanager
 def _begun(conductor: Conductor, points: list[Point]) -> Iterator[None]:
-    conductor.begin(points, ["pytest_llem"])
+    conductor.begin(points, ["pytest_llem"], of_pytest=False)
     try:
         yield
     finally:
@@ -134,6 +134,10 @@ def _conduct(
     on_progress: Callable[[Progress], None] | None,
 ) -> ExperimentResult:
     assert point.config is not None  # noqa: S101 - made from a configuration
+    if (entry := conductor.finished(point, None, repeat)) is not None:
+        return entry.result
+    key = (experiment_id(point), None, repeat)
+    conductor.diary.running(key)
     said: dict[str, Any] = {}
 
     def listen(message: Message) -> None:
@@ -147,7 +151,8 @@ def _conduct(
     conducted = conductor.conduct(Task(point, command, job, listen, on_progress, deadline_s, log))
     outcome, message = _account(said, conducted.ending, deadline_s, log)
     result = conductor.result(conducted, Account(point, outcome, message, None, repeat))
-    conductor.keep(conducted, result)
+    name = conductor.keep(conducted, result)
+    conductor.diary.finished(key, outcome, name)
     return result
 
 

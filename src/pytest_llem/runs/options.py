@@ -16,6 +16,8 @@ from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.pyproject import read_llem_table
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.exporting import Export
+from pytest_llem.runs.refusals import hear_refusals
+from pytest_llem.runs.resuming.asked import CHOSEN, manifest_of, resume_of
 from pytest_llem.runs.settings import RunSettings
 from pytest_llem.runs.standing import standing_of
 
@@ -43,6 +45,10 @@ def settings_of(config: pytest.Config) -> RunSettings:
     repeats = config.getoption("llem_repeats")
     if repeats < 1:
         raise ConfigError(f"--llem-repeats={repeats}: a number of processes, 1 or more.")
+    runs = _directory(config, "llem_dir", ".llem")
+    resume = resume_of(config, runs)
+    if resume is not None:  # what was planned is done, and more if more is asked for
+        repeats = max(repeats, manifest_of(resume).repeats)
     if repeats > 1 and config.getoption("llem_isolation") == "none":
         raise ConfigError(
             f"--llem-repeats={repeats} is about fresh processes, of which --llem-isolation=none "
@@ -55,7 +61,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
     project = read_llem_table(config.rootpath)
     return RunSettings(
         project=config.rootpath,
-        runs=_directory(config, "llem_dir", ".llem"),
+        runs=runs,
         baselines=_directory(config, "llem_baselines", "baselines"),
         profile=standing_of(config).profile.name,
         meter=config.getoption("llem_meter"),
@@ -85,6 +91,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         max_repeats=max_repeats,
         shuffle_seed=config.getoption("llem_shuffle"),
         run_id=worker.get(RUN_ID),
+        resume=resume,
     )
 
 
@@ -128,6 +135,30 @@ def check_options(config: pytest.Config) -> None:
         choose_meters(MeterRequest(settings.meter, settings.require_measured, settings.cpu_watts))
     except LlemError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def resume_run(config: pytest.Config) -> None:
+    """Get ready to go on with the run that is asked for.
+
+    Raises:
+        pytest.UsageError: there is no such run, or it is in use.
+    """
+    from pytest_llem.runs.resuming.session_part import resume_session
+
+    resume_session(config, _directory(config, "llem_dir", ".llem"))
+
+
+def told_to_workers(config: pytest.Config) -> dict[str, object]:
+    """What all workers of this session have in their ``workerinput``: which run is theirs.
+
+    Raises:
+        ConfigError, StoreError: a run is to be resumed, and there is no such run.
+    """
+    hear_refusals(config)
+    resume = resume_of(config, _directory(config, "llem_dir", ".llem"))
+    if resume is None:
+        return {RUN_ID: shared_run_id(config)}
+    return {RUN_ID: resume.path.name, CHOSEN: [str(resume.path), resume.session]}
 
 
 def shared_run_id(config: pytest.Config) -> str:

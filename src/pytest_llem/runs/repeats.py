@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pytest_llem.runs.conductor import experiment_id
 from pytest_llem.runs.release import Kept
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_llem.errors import LlemError
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import ExperimentResult
+    from pytest_llem.results.transitions import Key
     from pytest_llem.runs.items import ConductedItem
 
 
@@ -52,6 +54,11 @@ class Repeated:
             self._spent_s[when] = report.duration
             if report.failed and self.planned > 1:
                 report.sections.append(("llem", f"process {self.ran} of {self.planned}"))
+
+    @property
+    def key(self) -> Key:
+        """What names its next process in the journal."""
+        return experiment_id(self.point), self.item.nodeid, self.ran
 
     @property
     def may_go_on(self) -> bool:

@@ -19,8 +19,11 @@ from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.options import settings_of
 from pytest_llem.runs.order import ordered
+from pytest_llem.runs.refusals import refuse
 from pytest_llem.runs.release import release
 from pytest_llem.runs.repeats import Repeated
+from pytest_llem.runs.resuming.retelling import keep, retold
+from pytest_llem.runs.resuming.session_part import resumed_lines
 from pytest_llem.runs.terminal import header, sayer, teller, watcher
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.rules import Rule
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import ExperimentResult
+    from pytest_llem.results.store import Entry
     from pytest_llem.runs.items import ConductedItem
     from pytest_llem.runs.settings import RunSettings
     from pytest_llem.runs.terminal import Show
@@ -96,9 +100,11 @@ class ExperimentSession:
             self._settle()
         return result
 
-    def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
+    def pytest_report_collectionfinish(
+        self, config: pytest.Config, items: Sequence[pytest.Item]
+    ) -> list[str]:
         """Say on what machine, and with what, energy is read."""
-        return header(self.conductor, config)
+        return [*header(self.conductor, config), *resumed_lines(self.conductor, items)]
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
@@ -121,7 +127,7 @@ class ExperimentSession:
             return
         self._begun = True
         try:
-            self.conductor.begin(self._points, sys.argv)
+            self.conductor.begin(self._points, command_of(self._config))
         except LlemError as error:
             pytest.exit(f"{type(error).__name__}: {error}", pytest.ExitCode.USAGE_ERROR)
 
@@ -176,15 +182,26 @@ class ExperimentSession:
         _stop_if_told(session)
 
     def _conduct(self, experiment: Repeated, nextitem: pytest.Item | None) -> None:
-        """Run an experiment once more; report it when its last process has ended, or one failed."""
-        ended = self._run(experiment, nextitem)
-        if ended.interruption is not None:
-            self._report_unfinished(experiment, ended)
-            _interrupt(ended.interruption)
-        experiment.take(ended, *self._keep(ended))
+        """Run an experiment once more; report it when its last process has ended, or one failed.
+
+        A process that had finished before the run was resumed is told again instead.
+        """
+        entry = self._finished(experiment)
+        if entry is not None:
+            ended = retold(self.conductor.store, entry, experiment.item, experiment.point)
+            if self._settings.isolation == "none":
+                finish_item(experiment.item, nextitem)
+            experiment.take(ended, entry.result, entry.name, None)
+        else:
+            ended = self._run(experiment, nextitem)
+            if ended.interruption is not None:
+                self._report_unfinished(experiment, ended)
+                _interrupt(ended.interruption)
+            experiment.take(ended, *self._keep(experiment, ended))
         if experiment.planned > 1:
             process = f"process {experiment.ran} of {experiment.planned}"
-            self.say(f"llem: {experiment.item.nodeid}, {process}: {ended.account.outcome}", 1)
+            said = ended.account.outcome + (" (resumed)" if entry is not None else "")
+            self.say(f"llem: {experiment.item.nodeid}, {process}: {said}", 1)
         waits_for_a_look = self._gatekeeper.looks is not None and not experiment.is_broken
         if experiment.is_decided and not experiment.released and not waits_for_a_look:
             self._judge(experiment)
@@ -192,10 +209,24 @@ class ExperimentSession:
     def _report_unfinished(self, experiment: Repeated, ended: ConductedItem) -> None:
         """Report an interrupted process if it had failed by then; others have no result."""
         if any(report.failed for report in ended.reports) and not experiment.released:
-            experiment.take(ended, *self._keep(ended))
+            experiment.take(ended, *self._keep(experiment, ended))
             self._judge(experiment)
+        else:
+            self.conductor.diary.pending(experiment.key)
+
+    def _finished(self, experiment: Repeated) -> Entry | None:
+        _, node_id, repeat = experiment.key
+        return self.conductor.finished(experiment.point, node_id, repeat)
 
     def _run(self, experiment: Repeated, nextitem: pytest.Item | None) -> ConductedItem:
+        self.conductor.diary.running(experiment.key)
+        try:
+            return self._started(experiment, nextitem)
+        except BaseException:
+            self.conductor.diary.pending(experiment.key)
+            raise
+
+    def _started(self, experiment: Repeated, nextitem: pytest.Item | None) -> ConductedItem:
         item, point = experiment.item, experiment.point
         if self._settings.isolation == "none":
             return self._items.in_process(item, point, nextitem)
@@ -204,8 +235,19 @@ class ExperimentSession:
         with self.watch(name) as show:
             return self._items.isolated(item, point, show, experiment.ran)
 
-    def _keep(self, ended: ConductedItem) -> tuple[ExperimentResult | None, str, LlemError | None]:
+    def _keep(
+        self, experiment: Repeated, ended: ConductedItem
+    ) -> tuple[ExperimentResult | None, str, LlemError | None]:
         """Store a process's result: it, the name it is stored under, and what went wrong."""
+        result, name, problem = self._stored(ended)
+        if name:
+            keep(self.conductor.store, name, ended.item, ended.reports)
+        self.conductor.diary.finished(experiment.key, ended.account.outcome, name or None)
+        return result, name, problem
+
+    def _stored(
+        self, ended: ConductedItem
+    ) -> tuple[ExperimentResult | None, str, LlemError | None]:
         if ended.conducted is None:
             return None, "", None
         result = self.conductor.result(ended.conducted, ended.account)
@@ -279,6 +321,12 @@ def _interrupt(said: dict[str, Any]) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def command_of(config: pytest.Config) -> list[str]:
+    """The command line that began the session, in workers of it, too."""
+    worker: dict[str, list[str]] = getattr(config, "workerinput", {})
+    return list(worker.get("mainargv", sys.argv))
+
+
 def engines_of(items: Sequence[pytest.Item]) -> tuple[set[str], set[str]]:
     """Engines that the experiments among *items* name, and those whose model is loaded."""
     named, loaded = set(), set()
@@ -315,7 +363,8 @@ def prepare(session: pytest.Session) -> None:
     """Register an :class:`ExperimentSession` for the experiments that *session* collected.
 
     Raises:
-        pytest.UsageError: what was asked for cannot be had, and what to do.
+        pytest.UsageError: what was asked for cannot be had, and what to do; a worker of
+            pytest-xdist tells its controller, and runs nothing.
     """
     config = session.config
     points = [item.stash[POINT_KEY] for item in session.items if POINT_KEY in item.stash]
@@ -324,9 +373,12 @@ def prepare(session: pytest.Session) -> None:
         settings = settings_of(config)
         rules = rules_of(session.items, settings)
         experiments = ExperimentSession(config, points, settings, rules, may_wait=not is_worker)
+        if settings.resume is not None:
+            experiments.conductor.begin(points, command_of(config))
         experiments.conductor.launchers.prepare(*engines_of(session.items))
     except LlemError as error:
-        raise pytest.UsageError(str(error)) from None
+        refuse(session, error)
+        return
     if not is_worker:
         experiments.watch = watcher(experiments, config)
         experiments.say = sayer(config)

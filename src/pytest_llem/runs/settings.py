@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """A run that is taken up again."""
+
+    path: Path
+    """Its directory."""
+    session: str
+    """What all workers that take it up together have in common, and nobody else."""
+    anyway: bool = False
+    """Go on though configuration or environment have changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """What holds for every experiment of a run."""
 
@@ -69,3 +81,5 @@ class RunSettings:
     """Seed of the order of experiments within a round; ``None`` keeps them as collected."""
     run_id: str | None = None
     """Name of the run; ``None`` makes one up."""
+    resume: Resume | None = None
+    """The run to go on with; ``None`` begins one."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.baselines.kept import JudgedExperiment, Verdicts, keep_verdicts
 from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.reports.exporters.exporter import Exported
+from pytest_llem.reports.rows import word_of
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
 from pytest_llem.results.load import load_result
 from pytest_llem.results.store import RunStore
@@ -60,9 +63,10 @@ class Summary:
         if self.store is None:
             return
         self._compare()
+        counts = self._keep_verdicts()
         problems = self.closing.problems
         state: State = "interrupted" if interrupted else "finished"
-        self.closing = close_books(self.store, self.settings, state)
+        self.closing = close_books(self.store, self.settings, state, counts)
         exported = write_all(self.settings.exports, self._exported())
         self.closing.problems = [*problems, *self.closing.problems, *exported]
 
@@ -84,6 +88,27 @@ class Summary:
             ),
             *self._closing_lines(),
         ]
+
+    def _keep_verdicts(self) -> dict[str, int] | None:
+        """Keep what was said of each experiment; how many there were of each verdict."""
+        assert self.store is not None  # noqa: S101 - checked by the caller
+        try:
+            read = self._read()
+            judged = [
+                JudgedExperiment(
+                    result=told.name,
+                    planned=self._planned(results),
+                    gates=told.gates,
+                    judgements=tuple(told.judgements),
+                )
+                for told, results in read
+            ]
+            verdicts = Verdicts(strict=self.settings.strict, experiments=tuple(judged))
+            keep_verdicts(self.store, verdicts)
+        except LlemError as error:
+            self.closing.problems.append(str(error))
+            return None
+        return Counter(word_of(pooled_result(results), told.judgements) for told, results in read)
 
     def _exported(self) -> list[Exported]:
         if not self.settings.exports:

@@ -1,0 +1,65 @@
+"""How far a run has come with what it planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llem.errors import StoreError
+from pytest_llem.results.files import listed
+from pytest_llem.results.journal import JOURNAL
+from pytest_llem.results.transitions import read_journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_llem.results.manifest import Manifest
+    from pytest_llem.results.store import RunStore
+    from pytest_llem.results.transitions import Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Experiments of a run."""
+
+    done: int
+    """Of which every process has ended."""
+    planned: int
+
+    @property
+    def complete(self) -> bool:
+        return self.done >= self.planned
+
+
+def progress_of(store: RunStore, manifest: Manifest) -> Progress:
+    """How far the run has come, by its journal; by the names of its results where it has none.
+
+    Raises:
+        StoreError: what it has cannot be read.
+    """
+    try:
+        transitions = read_journal(store.path / JOURNAL).latest.values()
+    except StoreError:
+        transitions = ()  # type: ignore[assignment]
+    if not transitions:
+        names = {path.stem.partition("@")[0] for path in listed(store.path / "results", ".json")}
+        return Progress(min(len(names), len(manifest.planned)), len(manifest.planned))
+    ended = _ended(transitions, manifest.repeats)
+    ids = {experiment_id for experiment_id, _ in ended}
+    done = sum(
+        (one.experiment_id, one.node_id) in ended
+        or (one.fingerprint is None and one.experiment_id in ids)  # of a run of before
+        for one in manifest.planned
+    )
+    return Progress(done, len(manifest.planned))
+
+
+def _ended(transitions: Iterable[Transition], repeats: int) -> set[tuple[str | None, str | None]]:
+    """Experiments of which enough processes ended; one that was skipped has no more of them."""
+    counts: dict[tuple[str | None, str | None], int] = {}
+    for one in transitions:
+        if one.state == "finished":
+            last = one.outcome == "skipped" or one.result is None
+            key = (one.experiment_id, one.node_id)
+            counts[key] = counts.get(key, 0) + (repeats if last else 1)
+    return {key for key, count in counts.items() if count >= repeats}
