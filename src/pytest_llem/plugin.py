@@ -73,7 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--llem-repeats",
         type=int,
-        default=1,
+        default=None,
         metavar="K",
         help="run each experiment in K fresh processes, interleaved, and judge them as one",
     )
@@ -253,7 +253,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     option, said = config.option, []
     if option.llem_max_repeats is not None:
         said.append(f"up to {option.llem_max_repeats} processes each, as their gates need them")
-    elif option.llem_repeats > 1:
+    elif (option.llem_repeats or 1) > 1:
         said.append(f"{option.llem_repeats} processes each, interleaved")
     if option.llem_shuffle is not None:
         said.append(f"shuffled by --llem-shuffle={option.llem_shuffle}")

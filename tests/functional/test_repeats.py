@@ -337,3 +337,24 @@ def test_looks_without_anything_to_see_are_refused(run: Run, options: list[str],
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert said in result.stdout.str() + result.stderr.str()
     assert not Path("order").exists()
+
+
+def test_a_study_says_how_often_and_in_which_order(
+    pytester: pytest.Pytester, stored: Stored
+) -> None:
+    (pytester.path / "it.llem.yaml").write_text(
+        f"base: {{output_tokens: 2, measurement: {QUICK}}}\n"
+        "sweep:\n  batch_size: [1, 2, 3]\nrepeats: 2\norder: {shuffle: 3}\n"
+    )
+    result = pytester.runpytest_subprocess("-p", "no:randomly", "-v", "it.llem.yaml")
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["*round 1 of 2 is done*"])
+    ran = sorted(stored(), key=lambda one: str(one["started_at"]))
+    assert sorted((one["label"], one["repeat"]) for one in ran) == sorted(
+        (label, repeat) for label in "123" for repeat in (0, 1)
+    )
+    rounds = ["".join(str(one["label"]) for one in ran[at : at + 3]) for at in (0, 3)]
+    assert rounds == ["".join(ordered("123", 3, number)) for number in (0, 1)]
+    again = pytester.runpytest_subprocess("-p", "no:randomly", "--llem-repeats=1", "it.llem.yaml")
+    again.assert_outcomes(passed=3)
+    assert len(stored()) == len(ran) + 3

@@ -34,7 +34,7 @@ RESET_OPTIONS: dict[str, Any] = {
     "stepwise_skip": False,
     "maxfail": 0,
     "llem_dry_run": False,
-    "llem_repeats": 1,
+    "llem_repeats": None,
     "llem_max_repeats": None,
     "llem_shuffle": None,
 }

@@ -58,6 +58,8 @@ class Assembly:
         what is shared.
         """
         self.group = group
+        self.repeats: int | None = None
+        """Fresh processes that each point asks for."""
         self._origins = origins or {}
         self._directory = directory or Path.cwd()
         self._options: dict[str, dict[str, Leaf]] = defaultdict(dict)

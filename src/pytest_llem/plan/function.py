@@ -172,8 +172,8 @@ class FunctionPlan:
             self._seen,
             self._asked,
             self._metafunc.definition.path.parent,
-            self._marked.repeats,
         )
+        points.repeat(self._marked.repeats)
         calls = _compat.calls_of(self._metafunc)
         row_of = self._rows.get
         planned: list[Planned]

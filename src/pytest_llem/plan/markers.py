@@ -18,14 +18,18 @@ from pytest_llem.plan.grid import Grid
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_llem.config.study_file import StudyFile
+
 
 MARKER = "llem"
 GATES = "gates"
 """Keyword of the marker that is no field: gates, by metric or as on the command line."""
 REPEATS = "repeats"
 """Another: fresh processes of each experiment."""
-STUDY = pytest.StashKey["StudyFile"]()
+STUDY: pytest.StashKey[StudyFile] = pytest.StashKey()
 """What a study file says, in the stash of its collector."""
+ROUNDS = pytest.StashKey[tuple[str, int]]()
+"""Of an item of a study that is shuffled: the study, and its seed."""
 
 
 @dataclass(slots=True)

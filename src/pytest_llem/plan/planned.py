@@ -33,7 +33,6 @@ class PlannedPoint(Point):
         identity: str,
         own_arguments: Mapping[str, str],
         leaves: Sequence[Leaf],
-        repeats: int | None = None,
     ) -> PlannedPoint:
         """The point with *leaves* on top of what *assembly* shares."""
         point = cls.__new__(cls)
@@ -43,7 +42,7 @@ class PlannedPoint(Point):
         set_field(point, "identity", identity)
         set_field(point, "own_arguments", own_arguments)
         set_field(point, "invalid", None)
-        set_field(point, "repeats", repeats)
+        set_field(point, "repeats", assembly.repeats)
         set_field(point, "_leaves", leaves)
         set_field(point, "_assembly", assembly)
         return point

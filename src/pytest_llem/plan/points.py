@@ -38,15 +38,11 @@ class Points:
         seen: Interception,
         asked: Asked,
         directory: Path | None = None,
-        repeats: int | None = None,
     ) -> None:
-        """Make points on top of the *layers* that all share, files beside *directory*.
-
-        Each asks for *repeats* processes.
-        """
+        """Make points on top of the *layers* that all share, files beside *directory*."""
         self.problems: dict[str, Problem] = {}
         """Impossible values met so far, by what they say."""
-        self._group, self._repeats = group, repeats
+        self._group = group
         self._assembly = Assembly(group, layers.leaves, directory, layers.origins)
         self._decided = not DECIDING.isdisjoint(layers.given)
         self._overridden = asked.overrides.leaves.keys()
@@ -55,6 +51,10 @@ class Points:
         self._empty = ", ".join(sorted(seen.empty))
         self._check_backend = asked.check_backend
         self._of_value: dict[tuple[str, int], dict[str, Leaf | Problem]] = {}
+
+    def repeat(self, processes: int | None) -> None:
+        """Let all points made from now on ask for so many *processes*."""
+        self._assembly.repeats = processes
 
     def point(self, call: Call | None = None, row: Row | None = None) -> Point:
         """The point of one invocation, and of its row of the grid.
@@ -75,7 +75,7 @@ class Points:
             axes = {path: _plain(item) for path, item in found.items()}
             return Point(self._group, label, None, "", own, axes, why)
         identity = self._assembly.identity(leaves, backend, own)
-        return PlannedPoint.of(self._assembly, label, identity, own, leaves, self._repeats)
+        return PlannedPoint.of(self._assembly, label, identity, own, leaves)
 
     def _why_invalid(
         self,

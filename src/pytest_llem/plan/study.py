@@ -11,15 +11,12 @@ import pytest
 from pytest_llem.config.study_file import read_study
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.grid import Grid
-from pytest_llem.plan.markers import STUDY
+from pytest_llem.plan.markers import ROUNDS, STUDY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pytest_llem.config.study_file import StudyFile
-
-ROUNDS = pytest.StashKey[int]()
-"""Seed by which the experiments of a study are shuffled in each round."""
 
 
 class Study(pytest.Module):
@@ -40,11 +37,15 @@ class Study(pytest.Module):
         self.stash[STUDY] = study
         self._name = study.name
         self.obj = _module_of(study, str(self.path))
-        items = list(super().collect())
+        items = [*super().collect()]
+        for item in items:
+            if isinstance(item, pytest.Item):  # it stands in the file, not in this module
+                where = self.path, 0, item.name
+                item.reportinfo = lambda where=where: where  # type: ignore[method-assign,misc]
         if study.shuffle_seed is None:
             return items
         for item in items:
-            item.stash[ROUNDS] = study.shuffle_seed
+            item.stash[ROUNDS] = (self.nodeid, study.shuffle_seed)
         random.Random(f"{study.shuffle_seed}/0").shuffle(items)  # noqa: S311 - no secret
         return items
 

@@ -34,21 +34,23 @@ def summary(
     others: int,
     baselines: Mapping[str, Mapping[str, str]] | None = None,
     width: int = 80,
-    repeats: int = 1,
+    repeats: int | None = None,
 ) -> list[Line]:
     """Describe *groups* of points, by test function or study.
 
     *others* is the number of tests that are no experiments. *baselines* tells
     for each group the state of the baseline (``have``, ``missing``, ...) by
     identity; ``None`` says nothing about baselines. Every point that can be run has
-    *repeats* processes. Only ids are ever wider
-    than *width*, so that they can be copied.
+    *repeats* processes, or as many as it asks for itself where that is ``None``. Only ids
+    are ever wider than *width*, so that they can be copied.
     """
     points = sum(map(len, groups.values()))
     head = f"{counted(points, 'point')} in {counted(len(groups), 'group')}"
-    if repeats > 1:
-        valid = sum(point.invalid is None for members in groups.values() for point in members)
-        head = f"{head}, {repeats} processes each: {valid * repeats} in all"
+    valid = [one for members in groups.values() for one in members if one.invalid is None]
+    each = [repeats or point.repeats or 1 for point in valid]
+    if sum(each) > len(valid):
+        same = f"{each[0]} processes each: " if len(set(each)) == 1 else "processes: "
+        head = f"{head}, {same}{sum(each)} in all"
     lines = [Line(f"dry run: {head}; nothing is loaded, nothing is measured", heading=True)]
     for group, members in groups.items():
         states = None if baselines is None else baselines.get(group, {})

@@ -28,6 +28,8 @@ class PlannedExperiment(Stored):
     """The pytest item; ``None`` for an experiment of the library, and in runs of before."""
     fingerprint: str | None = None
     """Hash of the whole configuration: how it is measured, and on what, too."""
+    repeats: int | None = None
+    """Fresh processes that it asks for itself; ``None`` for as many as the run has."""
     config: dict[str, Any] | None = None
     """What of the configuration differs from the defaults; ``None`` in runs of before."""
 
@@ -91,6 +93,10 @@ class Manifest(Stored):
     """When the run was taken up again after it had been killed or interrupted."""
     verdicts: dict[str, int] | None = None
     """Experiments by verdict, or by outcome where there is none; ``None`` before the end."""
+
+    def processes(self) -> dict[str, int]:
+        """How many processes each experiment was to have, by its id."""
+        return {one.experiment_id: one.repeats or self.repeats for one in self.planned}
 
 
 def fingerprint_of(

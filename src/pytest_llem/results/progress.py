@@ -11,7 +11,7 @@ from pytest_llem.results.journal import JOURNAL
 from pytest_llem.results.transitions import read_journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pytest_llem.results.manifest import Manifest
     from pytest_llem.results.store import RunStore
@@ -44,7 +44,7 @@ def progress_of(store: RunStore, manifest: Manifest) -> Progress:
     if not transitions:
         names = {path.stem.partition("@")[0] for path in listed(store.path / "results", ".json")}
         return Progress(min(len(names), len(manifest.planned)), len(manifest.planned))
-    ended = _ended(transitions, manifest.repeats)
+    ended = _ended(transitions, manifest)
     ids = {experiment_id for experiment_id, _ in ended}
     done = sum(
         (one.experiment_id, one.node_id) in ended
@@ -54,12 +54,21 @@ def progress_of(store: RunStore, manifest: Manifest) -> Progress:
     return Progress(done, len(manifest.planned))
 
 
-def _ended(transitions: Iterable[Transition], repeats: int) -> set[tuple[str | None, str | None]]:
+def _ended(
+    transitions: Iterable[Transition], manifest: Manifest
+) -> set[tuple[str | None, str | None]]:
     """Experiments of which enough processes ended; one that was skipped has no more of them."""
+    asked = manifest.processes()
     counts: dict[tuple[str | None, str | None], int] = {}
     for one in transitions:
         if one.state == "finished":
             last = one.outcome == "skipped" or one.result is None
             key = (one.experiment_id, one.node_id)
-            counts[key] = counts.get(key, 0) + (repeats if last else 1)
-    return {key for key, count in counts.items() if count >= repeats}
+            counts[key] = counts.get(key, 0) + (_all_of(asked, manifest, key) if last else 1)
+    return {key for key, count in counts.items() if count >= _all_of(asked, manifest, key)}
+
+
+def _all_of(
+    asked: Mapping[str, int], manifest: Manifest, key: tuple[str | None, str | None]
+) -> int:
+    return asked.get(key[0] or "", manifest.repeats)

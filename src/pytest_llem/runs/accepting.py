@@ -40,7 +40,7 @@ def accept_run(run: Path, baselines: Path, how: How, pattern: str | None = None)
         raise BaselineError(
             f"{store.path} holds no results{those}. Look at {store.path / 'results'}."
         )
-    complete, left_out = complete_experiments(results, store.manifest().repeats)
+    complete, left_out = complete_experiments(results, store.manifest().processes())
     environment = store.environment().model_dump(mode="json")
     update = BaselineStore(baselines).update(complete, environment, replace(how, reason=reason))
     return with_left_out(update, left_out)

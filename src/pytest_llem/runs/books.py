@@ -121,7 +121,7 @@ def close_books(
 def _update_baselines(store: RunStore, settings: RunSettings, closing: Closing) -> None:
     try:
         environment = store.environment().model_dump(mode="json")
-        complete, partial_ = complete_experiments(store.results(), settings.repeats)
+        complete, partial_ = complete_experiments(store.results(), store.manifest().processes())
         update = BaselineStore(settings.baselines).update(complete, environment, _how(settings))
     except LlemError as error:
         closing.problems.append(str(error))
@@ -137,12 +137,16 @@ def _how(settings: RunSettings) -> How:
 
 
 def complete_experiments(
-    results: Iterable[ExperimentResult], repeats: int
+    results: Iterable[ExperimentResult], asked: Mapping[str, int]
 ) -> tuple[list[ExperimentResult], dict[str, str]]:
-    """Results of experiments of which all processes ran, and why others are left out."""
+    """Results of experiments of which all processes ran, and why others are left out.
+
+    *asked* says how many each was to have, by its id.
+    """
     complete, left_out = [], {}
     for processes in by_experiment(results).values():
         first = processes[0]
+        repeats = asked.get(first.experiment_id, 1)
         if len(processes) < repeats and all(one.outcome == "passed" for one in processes):
             left_out[first.experiment_id] = f"{len(processes)} of {repeats} processes ran"
         else:

@@ -149,7 +149,7 @@ class Conductor:
         """
         if self._store is not None:
             return
-        planned = planned_experiments(points, of_pytest=of_pytest)
+        planned = planned_experiments(points, self.settings, of_pytest=of_pytest)
         sources = sources_of(points, self.settings.project)
         if self.settings.resume is not None:
             now = Now(command_line, planned, sources, self.environment)

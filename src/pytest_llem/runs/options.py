@@ -42,7 +42,8 @@ def settings_of(config: pytest.Config) -> RunSettings:
     if not lock_timeout_s >= 0:
         raise ConfigError(f"--llem-lock-timeout={lock_timeout_s:g}: seconds, or 0 to not wait.")
     worker = getattr(config, "workerinput", {})
-    repeats = config.getoption("llem_repeats")
+    asked = config.getoption("llem_repeats")
+    repeats = 1 if asked is None else asked
     if repeats < 1:
         raise ConfigError(f"--llem-repeats={repeats}: a number of processes, 1 or more.")
     runs = _directory(config, "llem_dir", ".llem")
@@ -88,6 +89,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         lock_timeout_s=lock_timeout_s,
         parallel=worker.get("workercount", 1) > 1,
         repeats=repeats,
+        repeats_asked=asked is not None,
         max_repeats=max_repeats,
         shuffle_seed=config.getoption("llem_shuffle"),
         run_id=worker.get(RUN_ID),

@@ -10,7 +10,7 @@ import pytest
 from pytest_llem.plan.collection import POINT_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 Thing = TypeVar("Thing")
 
@@ -20,6 +20,23 @@ def ordered(things: Iterable[Thing], seed: int | None, round_number: int) -> lis
     result = list(things)
     if seed is not None:
         random.Random(f"{seed}/{round_number}").shuffle(result)  # noqa: S311 - no secret
+    return result
+
+
+def ordered_in_studies(
+    things: Iterable[Thing], study_of: Callable[[Thing], tuple[str, int] | None], round_number: int
+) -> list[Thing]:
+    """*things* as given, but those of a study that has a seed in its own order of the round."""
+    result = list(things)
+    places: dict[tuple[str, int], list[int]] = {}
+    for place, thing in enumerate(result):
+        study = study_of(thing)
+        if study is not None:
+            places.setdefault(study, []).append(place)
+    for (_, seed), own in places.items():
+        members = ordered((result[place] for place in own), seed, round_number)
+        for place, thing in zip(own, members, strict=True):
+            result[place] = thing
     return result
 
 

@@ -94,6 +94,7 @@ def told_of(kept: Kept, store: RunStore) -> dict[str, Any]:
     return {
         "run": str(store.path),
         "name": kept.name,
+        "planned": kept.planned,
         "judgements": [asdict(judgement) for judgement in kept.judgements],
         "gates": list(kept.gates),
     }

@@ -13,12 +13,12 @@ from pytest_llem.baselines.rulebook import Rulebook
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.reports import restore_warning
 from pytest_llem.plan.collection import POINT_KEY
-from pytest_llem.plan.markers import gates_of
+from pytest_llem.plan.markers import ROUNDS, gates_of
 from pytest_llem.runs.conductor import Conductor
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.options import settings_of
-from pytest_llem.runs.order import ordered
+from pytest_llem.runs.order import ordered, ordered_in_studies
 from pytest_llem.runs.refusals import refuse
 from pytest_llem.runs.release import release
 from pytest_llem.runs.repeats import Repeated
@@ -77,7 +77,7 @@ class ExperimentSession:
         if point is None or point.config is None:
             return None
         self._begin()
-        experiment = Repeated(item, point, self._settings.repeats)
+        experiment = Repeated(item, point, self._settings.processes(point.repeats))
         own = self._gatekeeper.rules.get(item.nodeid, ())
         experiment.kept.gates = tuple(map(str, own))
         self._experiments.append(experiment)
@@ -93,7 +93,8 @@ class ExperimentSession:
         """Repeat the experiments of this process once each has run, round by round."""
         try:
             result = yield
-            for number in range(1, self._settings.repeats):
+            most = max((one.planned for one in self._experiments), default=1)
+            for number in range(1, most):
                 self._repeat(session, number)
             self._go_on(session)
         finally:
@@ -176,10 +177,15 @@ class ExperimentSession:
         if going_on:
             most = max(one.planned for one in going_on)
             self.say(f"llem: round {number} of {most} is done", 0)
-        for experiment in ordered(going_on, self._settings.shuffle_seed, number):
+        for experiment in self._in_round(going_on, number):
             _stop_if_told(session)
             self._conduct(experiment, None)
         _stop_if_told(session)
+
+    def _in_round(self, experiments: list[Repeated], number: int) -> list[Repeated]:
+        if self._settings.shuffle_seed is not None:
+            return ordered(experiments, self._settings.shuffle_seed, number)
+        return ordered_in_studies(experiments, lambda one: one.item.stash.get(ROUNDS, None), number)
 
     def _conduct(self, experiment: Repeated, nextitem: pytest.Item | None) -> None:
         """Run an experiment once more; report it when its last process has ended, or one failed.

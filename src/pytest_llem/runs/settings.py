@@ -75,6 +75,8 @@ class RunSettings:
     takes GPUs that are free rather than the first ones."""
     repeats: int = 1
     """Fresh processes per experiment, interleaved; with *max_repeats* those of the first look."""
+    repeats_asked: bool = False
+    """Whether they were asked for; if not, experiments may ask for others."""
     max_repeats: int | None = None
     """Processes that an experiment may have until its gate is decided; ``None`` adds none."""
     shuffle_seed: int | None = None
@@ -83,3 +85,8 @@ class RunSettings:
     """Name of the run; ``None`` makes one up."""
     resume: Resume | None = None
     """The run to go on with; ``None`` begins one."""
+
+    def processes(self, wished: int | None) -> int:
+        """Fresh processes of an experiment that wishes for so many, or for none in particular."""
+        decided = self.repeats_asked or self.max_repeats is not None
+        return self.repeats if decided or wished is None else wished

@@ -36,6 +36,8 @@ class Told:
     judgements: list[Judgement]
     gates: tuple[str, ...] = ()
     """Its rules, as texts."""
+    planned: int = 1
+    """How many processes it was to have."""
 
 
 @dataclass(slots=True)
@@ -56,7 +58,9 @@ class Summary:
         if self.store is None:
             self.store = RunStore.open(Path(fields["run"]))
         judgements = [_judgement(judgement) for judgement in fields["judgements"]]
-        self.told.append(Told(fields["name"], judgements, tuple(fields["gates"])))
+        self.told.append(
+            Told(fields["name"], judgements, tuple(fields["gates"]), fields["planned"])
+        )
 
     def close(self, *, interrupted: bool) -> None:
         """Close the books of the run, if there was one."""
@@ -73,7 +77,9 @@ class Summary:
     def lines(self, *, width: int, colour: bool, unicode: bool, verbosity: int) -> list[str]:
         """What the terminal says at the end of the run."""
         rows = [
-            SummaryRow(pooled_result(results), told.judgements, results, self._planned(results))
+            SummaryRow(
+                pooled_result(results), told.judgements, results, self._planned(told, results)
+            )
             for told, results in self._read()
         ]
         self.results = [row.result for row in rows]
@@ -97,7 +103,7 @@ class Summary:
             judged = [
                 JudgedExperiment(
                     result=told.name,
-                    planned=self._planned(results),
+                    planned=self._planned(told, results),
                     gates=told.gates,
                     judgements=tuple(told.judgements),
                 )
@@ -146,7 +152,8 @@ class Summary:
 
     def _readable(self) -> Iterator[tuple[Told, list[ExperimentResult]]]:
         assert self.store is not None  # noqa: S101 - checked by the callers
-        several = self.settings.repeats > 1 or self.settings.max_repeats is not None
+        most = max((told.planned for told in self.told), default=1)
+        several = most > 1 or self.settings.max_repeats is not None
         repeated = by_experiment(self.store.results()) if several else {}
         for told in self.told:
             try:
@@ -156,10 +163,10 @@ class Summary:
             else:
                 yield told, repeated.get(key_of(result), [result])
 
-    def _planned(self, results: Sequence[ExperimentResult]) -> int:
+    def _planned(self, told: Told, results: Sequence[ExperimentResult]) -> int:
         """How many processes an experiment was to have; as many as it needed, if that was open."""
         if self.settings.max_repeats is None:
-            return self.settings.repeats
+            return told.planned
         return max(len(results), min(self.settings.repeats, self.settings.max_repeats))
 
     def _spent(self) -> Iterator[str]:

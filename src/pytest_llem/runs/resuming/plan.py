@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 Settings = dict[str, str | float | bool | None]
 
 
-def planned_experiments(points: Iterable[Point], *, of_pytest: bool) -> list[PlannedExperiment]:
+def planned_experiments(
+    points: Iterable[Point], settings: RunSettings, *, of_pytest: bool
+) -> list[PlannedExperiment]:
     """The valid ones of *points*, in their order."""
-    return [_planned(point, of_pytest) for point in points if point.config is not None]
+    return [_planned(point, settings, of_pytest) for point in points if point.config is not None]
 
 
-def _planned(point: Point, of_pytest: bool) -> PlannedExperiment:
+def _planned(point: Point, settings: RunSettings, of_pytest: bool) -> PlannedExperiment:
     assert point.config is not None  # noqa: S101 - the caller looked
     config = point.config.model_dump(mode="json", exclude_defaults=True)
     own = dict(point.own_arguments)
+    processes = settings.processes(point.repeats)
     return PlannedExperiment(
         experiment_id=f"{point.group}-{point.identity}",
         label=point.label,
         config_hash=point.identity,
         node_id=point.node_id if of_pytest else None,
         fingerprint=digest({"config": config, "own": own} if own else config),
+        repeats=None if processes == settings.repeats else processes,
         config=config,
     )
 

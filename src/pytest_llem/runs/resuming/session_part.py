@@ -77,14 +77,15 @@ def resumed_lines(conductor: Conductor, items: Sequence[pytest.Item]) -> list[st
     run = conductor.taken_up
     if run is None:
         return []
-    repeats = conductor.settings.repeats
-    counts = [
-        run.finished.count(f"{point.group}-{point.identity}", item.nodeid, repeats)
+    asked = [
+        (f"{point.group}-{point.identity}", item, conductor.settings.processes(point.repeats))
         for item in items
         if (point := item.stash.get(POINT_KEY, None)) is not None and point.config is not None
     ]
-    whole = sum(count >= repeats for count in counts)
-    processes = f", {sum(counts)} of {len(counts) * repeats} processes" if repeats > 1 else ""
+    counts = [run.finished.count(name, item.nodeid, most) for name, item, most in asked]
+    whole = sum(count >= most for count, (_, _, most) in zip(counts, asked, strict=True))
+    all_ = sum(most for _, _, most in asked)
+    processes = f", {sum(counts)} of {all_} processes" if all_ > len(asked) else ""
     lines = [f"llem: {whole} of {len(counts)} experiments have finished{processes}"]
     if len(counts) < run.planned:
         lines[0] += f"; {run.planned - len(counts)} more of the run are not selected"
