@@ -21,6 +21,7 @@ from pytest_llem.config.layers.project import (
 )
 from pytest_llem.config.layers.variables import given_by
 from pytest_llem.config.profiles.finding import FOLDER, read_profile
+from pytest_llem.config.study_file import is_study, read_study
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.bare import experiment_of
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 def problems_in(file: Path) -> list[str]:
     """What is wrong with *file*, one line a problem; empty if nothing is.
 
-    ``pyproject.toml`` has a table ``[tool.llem]``, any other TOML is a profile, and YAML has
+    A study is known by its name, ``pyproject.toml`` has a table ``[tool.llem]``, any other TOML is a profile, and YAML has
     fields of experiments.
     """
     try:
@@ -41,6 +42,8 @@ def problems_in(file: Path) -> list[str]:
             _check_pyproject(file)
         elif file.suffix == ".toml":
             read_profile(file)
+        elif is_study(file):
+            read_study(file)
         elif file.suffix in {".yaml", ".yml"}:
             _check(given_in(read_yaml(file), "project", {PROFILE}))
         else:
