@@ -8,7 +8,7 @@ stand for stays small; tags are not.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
@@ -30,16 +30,10 @@ NULL, BOOL, INT, FLOAT, TEXT, MERGE = (
 SEQUENCE, MAPPING = CORE + "seq", CORE + "map"
 
 
-class _Composer(yaml.composer.Composer, yaml.parser.Parser, yaml.scanner.Scanner, yaml.reader.Reader,
-                yaml.resolver.BaseResolver):  # fmt: skip
-    """PyYAML up to its nodes: nothing is constructed."""
+class _Composer(yaml.SafeLoader):  # type: ignore[misc] # published without types
+    """PyYAML up to its nodes, with resolvers of its own: nothing is constructed."""
 
-    def __init__(self, text: str) -> None:
-        yaml.reader.Reader.__init__(self, text)
-        yaml.scanner.Scanner.__init__(self)
-        yaml.parser.Parser.__init__(self)
-        yaml.composer.Composer.__init__(self)
-        yaml.resolver.BaseResolver.__init__(self)
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
 for _tag, _pattern, _first in (
@@ -85,7 +79,7 @@ def parse_yaml(text: str, file: str) -> Document:
 
 def _composed(text: str, file: str) -> yaml.Node | None:
     try:
-        return _Composer(text).get_single_node()  # type: ignore[no-any-return]
+        return _Composer(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
