@@ -98,7 +98,7 @@ class ExperimentSession:
 
     def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
         """Say on what machine, and with what, energy is read."""
-        return header(self.conductor, config)
+        return header(self.conductor, config, self._points)
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 100_000
 """Values that a document may have once its aliases are followed."""
+MOST_DEEP = 100
+"""Lists and mappings within each other."""
 CORE = "tag:yaml.org,2002:"
 NULL, BOOL, INT, FLOAT, TEXT, MERGE = (
     CORE + name for name in ("null", "bool", "int", "float", "str", "merge")
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 SEQUENCE, MAPPING = CORE + "seq", CORE + "map"
 
 
@@ -34,6 +37,17 @@ class _Composer(yaml.SafeLoader):  # type: ignore[misc] # published without type
     """PyYAML up to its nodes, with resolvers of its own: nothing is constructed."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self._depth == MOST_DEEP:
+            here = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=here)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 for _tag, _pattern, _first in (
@@ -90,8 +104,6 @@ def _composed(text: str, file: str) -> yaml.Node | None:
         column = len(before) - (before.rfind("\n") + 1) + 1
         place = Place(file, before.count("\n") + 1, column)
         raise ConfigError(f"{place}: this is no YAML: the character is not allowed.") from None
-    except RecursionError:
-        raise ConfigError(f"{file}: this is nested too deeply.") from None
 
 
 class _Reader:
@@ -114,10 +126,7 @@ class _Reader:
         Raises:
             ConfigError: it does.
         """
-        try:
-            self._size(root, {})
-        except RecursionError:
-            raise ConfigError(f"{self._file}: this is nested too deeply.") from None
+        self._size(root, {})
 
     def _size(self, node: yaml.Node, known: dict[int, int]) -> int:
         if id(node) not in known:
@@ -231,8 +240,9 @@ def _int(text: str) -> int:
 
 
 def _text(text: str) -> str:
-    text.encode("utf-8")  # a half of a surrogate pair is a ValueError
-    return text
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")  # pairs, as JSON escapes them
 
 
 _SCALARS: dict[str, Any] = {
