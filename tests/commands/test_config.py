@@ -91,6 +91,16 @@ def test_check_sees_what_cannot_be_together(llem: Llem, tmp_path: Path) -> None:
     assert "llem.yaml:1:1" in found.stderr
 
 
+def test_check_sees_what_cannot_be_together_across_layers(
+    llem: Llem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "llem.yaml").write_text("device: cpu\n")
+    monkeypatch.setenv("LLEM_BACKEND", "tensorrt_llm")
+    found = llem("check")
+    assert found.exit_code == 1
+    assert "device by project" in found.stderr
+
+
 def test_a_template_that_was_written_to_a_file_is_good(llem: Llem, tmp_path: Path) -> None:
     (tmp_path / "llem.yaml").write_text(
         llem("template", "--active", "--engine=tensorrt-llm").stdout

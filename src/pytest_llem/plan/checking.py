@@ -14,7 +14,6 @@ from pytest_llem.config.layers.project import (
     FILE,
     OTHER_TABLES,
     PROFILE,
-    read_project,
     read_table,
     user_directory,
 )
@@ -26,10 +25,11 @@ from pytest_llem.pyproject import FILE as PYPROJECT
 from pytest_llem.pyproject import read_llem_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pytest_llem.config.layers.layer import Given
+    from pytest_llem.config.layers.standing import Standing
 
 
 def problems_in(file: Path) -> list[str]:
@@ -63,10 +63,10 @@ def problems_of_variables(environ: Mapping[str, str]) -> list[str]:
     return []
 
 
-def problems_together(project: Path) -> list[str]:
-    """What two files of *project* say that only one of them may."""
+def problems_together(read: Callable[[], Standing]) -> list[str]:
+    """What is wrong with all layers together, each of which may be good by itself."""
     try:
-        read_project(project)
+        experiment_of(read().layers)
     except ConfigError as error:
         return str(error).splitlines()
     return []
