@@ -54,7 +54,7 @@ def test_a_lost_gpu_is_not_counted_as_nothing(tmp_path: Path) -> None:
     code = """
 device, = meter.discover()
 meter.read(device)
-open(os.environ["LLEM_NVML_DOUBLE"], "a").write("gpu GPU-l\\n error 15\\n")
+open(os.environ["LLEM_TEST_NVML_DOUBLE"], "a").write("gpu GPU-l\\n error 15\\n")
 time.sleep(0.3)
 show(error(meter.read, device))
 """

@@ -228,7 +228,7 @@ def test_a_gpu_without_a_counter_that_is_lost_by_its_field_is_lost(tmp_path: Pat
     gpu = Gpu(curve=STEADY, uuid="GPU-a", unsupported=("counter",))
     code = """
 device = meter.discover()[0]
-with open(os.environ["LLEM_NVML_DOUBLE"], "a") as script:
+with open(os.environ["LLEM_TEST_NVML_DOUBLE"], "a") as script:
     script.write("gpu GPU-a\\nerror 15 instant\\n")
 time.sleep(0.05)
 show(error(meter.read, device))

@@ -195,7 +195,7 @@ def test_opening_again_does_not_start_the_driver_again(tmp_path: Path) -> None:
     code = """
 import os
 choice = choose()
-os.environ["LLEM_NVML_DOUBLE"] = "/nowhere"  # what a driver that starts now would read
+os.environ["LLEM_TEST_NVML_DOUBLE"] = "/nowhere"  # what a driver that starts now would read
 for _ in range(3):
     meter = choice.open(Clock())
     watts = meter.read(choice.devices[0]).power_w

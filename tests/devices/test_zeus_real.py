@@ -158,7 +158,7 @@ show([error(meter.read, sliced), sum(r.energy_j is None for r in readings),
 def test_a_gpu_that_is_lost_is_an_error_that_names_it(tmp_path: Path) -> None:
     code = """
 device = meter.discover()[0]
-open(os.environ["LLEM_NVML_DOUBLE"], "a").write("gpu GPU-l\\n error 15\\n")
+open(os.environ["LLEM_TEST_NVML_DOUBLE"], "a").write("gpu GPU-l\\n error 15\\n")
 time.sleep(0.05)
 show([error(meter.read, device), meter.facts(device).temperature_c])
 """

@@ -120,7 +120,7 @@ def test_streaming_has_latencies_of_each_token(run: Run, results: Results) -> No
 def test_a_fault_is_told_in_words(
     run: Run, monkeypatch: pytest.MonkeyPatch, fault: str, said: list[str]
 ) -> None:
-    monkeypatch.setenv("LLEM_TRT_FAULT", fault)
+    monkeypatch.setenv("LLEM_TEST_TRT_FAULT", fault)
     result = run(SOURCE, BACKEND, *SET)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     text = " ".join(text_of(result).split())
@@ -131,7 +131,7 @@ def test_a_fault_is_told_in_words(
 def test_a_shutdown_that_hangs_costs_no_result(
     run: Run, results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LLEM_TRT_FAULT", "shutdown-hangs")
+    monkeypatch.setenv("LLEM_TEST_TRT_FAULT", "shutdown-hangs")
     run(SOURCE, BACKEND, *SET).assert_outcomes(passed=1)
     assert [one["outcome"] for one in results()] == ["passed"]
 

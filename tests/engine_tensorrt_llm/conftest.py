@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_llem.engines.tensorrt_llm.session import TensorrtLlmSession
 
 DOUBLE = Path(__file__).parents[1] / "instruments" / "tensorrt_double"
-FAULT = "LLEM_TRT_FAULT"
+FAULT = "LLEM_TEST_TRT_FAULT"
 
 
 def _forget() -> None:

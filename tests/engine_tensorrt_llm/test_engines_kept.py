@@ -146,7 +146,7 @@ def test_an_upgrade_builds_again(load: Load, monkeypatch: pytest.MonkeyPatch) ->
     import sys
 
     first = built(load)
-    monkeypatch.setenv("LLEM_TRT_VERSION", "1.3.0rc1")
+    monkeypatch.setenv("LLEM_TEST_TRT_VERSION", "1.3.0rc1")
     for name in [name for name in sys.modules if name.startswith("tensorrt_llm")]:
         del sys.modules[name]
     assert built(load)["key"] != first["key"]

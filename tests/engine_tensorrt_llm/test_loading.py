@@ -254,7 +254,7 @@ def test_a_fault_while_loading_says_what_helps(  # noqa: PLR0913, PLR0917 - fixt
 
 
 def test_a_gpu_without_bfloat16_is_told_so(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LLEM_TRT_SM", "75")
+    monkeypatch.setenv("LLEM_TEST_TRT_SM", "75")
     with pytest.raises(EngineError, match="Use dtype='float16'"), load(dtype="bfloat16"):
         pass
 
@@ -263,7 +263,7 @@ def test_a_gpu_without_bfloat16_is_told_so(load: Load, monkeypatch: pytest.Monke
 def test_a_version_that_is_too_old_is_refused(
     load: Load, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    monkeypatch.setenv("LLEM_TRT_VERSION", version)
+    monkeypatch.setenv("LLEM_TEST_TRT_VERSION", version)
     with (
         pytest.raises(EngineError, match=rf"{version} is installed, .* needs 1\.2 or newer"),
         load(),

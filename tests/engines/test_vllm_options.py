@@ -158,12 +158,12 @@ def test_one_gpu_of_several_is_the_only_one_that_the_engine_sees(
 def test_the_environment_is_as_it_was_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
-    monkeypatch.setenv("LLEM_TRY_A", "before")
-    monkeypatch.delenv("LLEM_TRY_B", raising=False)
-    with surrounded({"LLEM_TRY_A": "within", "LLEM_TRY_B": "within"}):
-        assert os.environ["LLEM_TRY_A"] == os.environ["LLEM_TRY_B"] == "within"
-    assert os.environ["LLEM_TRY_A"] == "before"
-    assert "LLEM_TRY_B" not in os.environ
+    monkeypatch.setenv("LLEM_TEST_TRY_A", "before")
+    monkeypatch.delenv("LLEM_TEST_TRY_B", raising=False)
+    with surrounded({"LLEM_TEST_TRY_A": "within", "LLEM_TEST_TRY_B": "within"}):
+        assert os.environ["LLEM_TEST_TRY_A"] == os.environ["LLEM_TEST_TRY_B"] == "within"
+    assert os.environ["LLEM_TEST_TRY_A"] == "before"
+    assert "LLEM_TEST_TRY_B" not in os.environ
 
 
 def test_what_only_a_request_has_reaches_its_sampling_and_not_the_engine() -> None:

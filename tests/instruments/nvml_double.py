@@ -42,7 +42,7 @@ class Driver(dict[str, str]):
 
     def __init__(self, script: Path, head: str, origin_ns: int) -> None:
         search = {
-            "LLEM_NVML_DOUBLE": str(script),
+            "LLEM_TEST_NVML_DOUBLE": str(script),
             "LD_LIBRARY_PATH": _search_path(library().parent),
         }
         super().__init__(search)

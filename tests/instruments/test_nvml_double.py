@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler (cc)")
 
 MS = 1_000_000
-SCRIPT = "LLEM_NVML_DOUBLE"
+SCRIPT = "LLEM_TEST_NVML_DOUBLE"
 
 
 @contextmanager

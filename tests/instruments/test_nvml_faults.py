@@ -368,7 +368,7 @@ show([n.nvmlSystemGetDriverVersion(), n.nvmlDeviceGetName(gpu), counter() % 10,
 """
     first_only = PRELUDE.replace("range(n.nvmlDeviceGetCount())", "(0,)")
     answer = run_json(
-        first_only + code, nvml_double(tmp_path, []) | {"LLEM_NVML_DOUBLE": str(script)}
+        first_only + code, nvml_double(tmp_path, []) | {"LLEM_TEST_NVML_DOUBLE": str(script)}
     )
     assert answer == ["550.54", "NVIDIA L4", 0, "NVMLError_GpuIsLost", 55]
 

@@ -88,6 +88,7 @@ def check(
 ) -> None:
     """Validate files, and variables, without running anything."""
     from pytest_llem.plan import checking
+    from pytest_llem.runs.standing import standing_here
 
     project, problems = Path.cwd(), list[str]()
     for file in files or checking.files_here(project, os.environ):
@@ -97,7 +98,7 @@ def check(
             typer.echo(f"{file}: good")
     if not files:
         problems += checking.problems_of_variables(os.environ)
-        problems += checking.problems_together(project) if not problems else []
+        problems += [] if problems else checking.problems_together(standing_here)
     for problem in problems:
         typer.echo(f"llem: {problem}", err=True)
     if problems:

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from pytest_llem.pyproject import LlemTable
 
 M = TypeVar("M", bound=Model)
-ELSEWHERE = ("components", "gates", "baselines")
-"""Tables of ``[tool.llem]`` that are read by those who need them."""
-VARIABLE = re.compile(r"LLEM_([A-Z0-9_]+)_(?:PYTHON|IMAGE)")
+VARIABLE = re.compile(r"LLEM_(?!.*__)([A-Z0-9_]+)_(?:PYTHON|IMAGE)")
+"""With two underscores together it is an option of a section."""
 SIZE = r"^[1-9][0-9]*[bkmgBKMG]?$"
 
 
@@ -69,7 +68,7 @@ class Containers(Model):
 
 
 class Homes(Model):
-    """``[tool.llem]``."""
+    """``engines`` and ``container`` of ``[tool.llem]``; the layers look at what else is there."""
 
     engines: dict[str, Home] = Field(default_factory=dict)
     container: Containers = Containers()
@@ -122,8 +121,8 @@ def _parse(said: LlemTable) -> Homes:
         _key(name): _model(Home, table, f"[tool.llem.engines.{name}] in {said.file}")
         for name, table in engines.items()
     }
-    rest = {name: value for name, value in said.table.items() if name not in ELSEWHERE}
-    return _model(Homes, {**rest, "engines": homes}, f"[tool.llem] in {said.file}")
+    container = said.table.get("container", {})
+    return _model(Homes, {"engines": homes, "container": container}, f"[tool.llem] in {said.file}")
 
 
 def _model(model: type[M], values: Any, where: str) -> M:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import reprlib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
@@ -157,7 +158,7 @@ def requirement(
     model: type[BaseModel], field: str, value: Any = ABSENT, *, item: bool = False
 ) -> str:
     """What *field* of *model*, or an item of it, must be; empty if it cannot be told."""
-    schema = model.model_json_schema(mode="validation")
+    schema = _schema_of(model)
     wanted = schema["properties"].get(field)
     if item and wanted is not None:
         wanted = next((b["items"] for b in wanted.get("anyOf", [wanted]) if "items" in b), None)
@@ -166,6 +167,11 @@ def requirement(
     text = describe(wanted, schema.get("$defs", {}))
     near = nearest(value, _choices(wanted)) if isinstance(value, str) else None
     return f"must be {text}." + (f" Did you mean {near!r}?" if near else "")
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(mode="validation")
 
 
 def describe(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""All options of the engines as a document: ``python -m pytest_llem.config.reference [FILE]``."""
+"""All fields of experiments, and options of the engines, as a document: ``python -m pytest_llem.config.reference [FILE]``."""
 
 from __future__ import annotations
 
@@ -7,26 +7,56 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.problems import describe
 from pytest_llem.config.sections import MODELS, model_of
+from pytest_llem.config.traffic import TrafficConfig
+from pytest_llem.config.workload import WorkloadConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pydantic import BaseModel
 
     from pytest_llem.config.engines.section import Section
 
-INTRODUCTION = """# Options of the engines
+INTRODUCTION = """# Fields of experiments, and options of the engines
 
-Written by `python -m pytest_llem.config.reference docs/options.md`; [engines.md](engines.md) says how
-they are set and what becomes of them. Nothing set leaves a choice to the engine, unless a default is
-named. `extra` takes what is not here."""
+Written by `python -m pytest_llem.config.reference docs/options.md`; [configuration.md](configuration.md)
+says where they are set, [engines.md](engines.md) what becomes of the engines' options. Of those, nothing
+set leaves a choice to the engine, unless a default is named; `extra` takes what is not here."""
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    "workload": WorkloadConfig,
+    "traffic": TrafficConfig,
+    "measurement": MeasurementConfig,
+}
+"""Sections that are not one engine's."""
 WIDE = 90
 """Characters of an allowed value beyond which only its beginning is shown."""
 
 
 def reference() -> str:
     """The document, one table a group of options."""
-    return "\n".join([INTRODUCTION, *(line for name in MODELS for line in _section(name))]) + "\n"
+    engines = (line for name in MODELS for line in _section(name))
+    return "\n".join([INTRODUCTION, *_fields(), *engines]) + "\n"
+
+
+def _fields() -> Iterator[str]:
+    """Fields of every experiment, and of the sections that are not one engine's."""
+    not_here = {*SECTIONS, *MODELS, "engine_options"}
+    names = [name for name in ExperimentConfig.model_fields if name not in not_here]
+    yield "\n## Fields\n"
+    yield from _table(ExperimentConfig, names)
+    for section, model in SECTIONS.items():
+        yield f"\n## `{section}`\n\n{(model.__doc__ or '').splitlines()[0]}\n"
+        yield from _table(model, list(model.model_fields))
+
+
+def _table(model: type[BaseModel], names: Sequence[str]) -> Iterator[str]:
+    yield "| option | allowed | |"
+    yield "| --- | --- | --- |"
+    yield from (_row(model, field) for field in names)
 
 
 def _section(name: str) -> Iterator[str]:
@@ -35,9 +65,7 @@ def _section(name: str) -> Iterator[str]:
     for group in _groups(model):
         names = [field for field in group.__annotations__ if field in model.model_fields]
         yield f"\n### {group.__name__}\n\n{(group.__doc__ or '').splitlines()[0]}\n"
-        yield "| option | allowed | |"
-        yield "| --- | --- | --- |"
-        yield from (_row(model, field) for field in names)
+        yield from _table(model, names)
 
 
 def _groups(model: type[Section]) -> list[type[Section]]:
@@ -49,7 +77,7 @@ def _is_group(base: type, model: type[Section]) -> bool:
     return base is not model and base.__module__.startswith(model.__module__)
 
 
-def _row(model: type[Section], name: str) -> str:
+def _row(model: type[BaseModel], name: str) -> str:
     field = model.model_fields[name]
     allowed = _allowed(model, name)
     default = "" if field.default is None else f" Default: `{field.default}`."
@@ -58,11 +86,11 @@ def _row(model: type[Section], name: str) -> str:
 
 
 @cache
-def _schema(model: type[Section]) -> dict[str, Any]:
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema(mode="validation")
 
 
-def _allowed(model: type[Section], name: str) -> str:
+def _allowed(model: type[BaseModel], name: str) -> str:
     schema = _schema(model)
     text = describe(schema["properties"][name], schema.get("$defs", {}))
     text = text.removesuffix(" or None").replace("|", "\\|")

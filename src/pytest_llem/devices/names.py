@@ -55,12 +55,12 @@ def _amd(cards: Path = CARDS) -> list[str]:
     return found
 
 
-def _apple() -> list[str]:
+def _apple(system: str = sys.platform) -> list[str]:
     """The chip, such as ``Apple M3 Max``."""
-    if sys.platform != "darwin" or platform.machine() != "arm64":
+    if system != "darwin" or platform.machine() != "arm64":
         return []
+    command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
     with suppress(OSError, subprocess.SubprocessError):
-        command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5)  # noqa: S603 - a fixed command
         return [done.stdout.strip()]
     return []

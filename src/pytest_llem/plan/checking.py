@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llem.components.rules import read_rules
 from pytest_llem.config.documents.yaml import read_yaml
-from pytest_llem.config.gates import read_baseline_table, read_gates
+from pytest_llem.config.gates import baseline_table_in, gates_in
 from pytest_llem.config.homes import read_homes
 from pytest_llem.config.layers.fields import given_in
 from pytest_llem.config.layers.layer import layered
@@ -14,8 +14,6 @@ from pytest_llem.config.layers.project import (
     FILE,
     OTHER_TABLES,
     PROFILE,
-    PYPROJECT,
-    read_project,
     read_table,
     user_directory,
 )
@@ -24,11 +22,15 @@ from pytest_llem.config.profiles.finding import FOLDER, read_profile
 from pytest_llem.config.study_file import is_study, read_study
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.bare import experiment_of
+from pytest_llem.pyproject import FILE as PYPROJECT
+from pytest_llem.pyproject import read_llem_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from pytest_llem.config.layers.layer import Given
+    from pytest_llem.config.layers.standing import Standing
 
 
 def problems_in(file: Path) -> list[str]:
@@ -64,10 +66,10 @@ def problems_of_variables(environ: Mapping[str, str]) -> list[str]:
     return []
 
 
-def problems_together(project: Path) -> list[str]:
-    """What two files of *project* say that only one of them may."""
+def problems_together(read: Callable[[], Standing]) -> list[str]:
+    """What is wrong with all layers together, each of which may be good by itself."""
     try:
-        read_project(project)
+        experiment_of(read().layers)
     except ConfigError as error:
         return str(error).splitlines()
     return []
@@ -81,13 +83,14 @@ def files_here(project: Path, environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _check_pyproject(file: Path) -> None:
-    table = read_table(file)
-    if table is None:
+    if not file.is_file():
         raise FileNotFoundError
-    _check(given_in(table, "project", {PROFILE, *OTHER_TABLES}))
+    _check(given_in(read_table(file.parent), "project", {PROFILE, *OTHER_TABLES}))
     read_homes(file.parent, {}, ())
-    read_gates(file.parent)
-    read_baseline_table(file.parent)
+    said = read_llem_table(file.parent)
+    gates_in(said)
+    baseline_table_in(said)
+    read_rules(file.parent, {})
 
 
 def _check(given: list[Given]) -> None:

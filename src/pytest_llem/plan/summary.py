@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.config.phases import described, phase_plan
 from pytest_llem.config.traffic import SERVER
 from pytest_llem.plan.duplicates import duplicates
+from pytest_llem.plan.given_elsewhere import given_elsewhere
 from pytest_llem.plan.tokens import token_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _group(points: Sequence[Point], states: Mapping[str, str] | None, width: int
     return [
         *_paragraph(_counts(len(points), len(invalid), len(repeated)), width),
         *_axes(points, width),
+        *(line for said in given_elsewhere(points) for line in _paragraph(said, width)),
         *([] if states is None else _paragraph(_baselines(points, states), width)),
         *_paragraph(_windows(points), width),
         f"{INDENT}first  {points[0].node_id}",

@@ -19,7 +19,7 @@ from pytest_llem.runs.exporting import Export
 from pytest_llem.runs.refusals import hear_refusals
 from pytest_llem.runs.resuming.asked import CHOSEN, manifest_of, resume_of
 from pytest_llem.runs.settings import RunSettings
-from pytest_llem.runs.standing import standing_of
+from pytest_llem.runs.standing import completed, standing_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,12 +59,12 @@ def settings_of(config: pytest.Config) -> RunSettings:
     if max_repeats is not None:
         repeats = _first_look(config, repeats, max_repeats)
     limit = config.getoption("llem_memory_limit")
-    project = read_llem_table(config.rootpath)
+    project, profile = read_llem_table(config.rootpath), standing_of(config).profile
     return RunSettings(
         project=config.rootpath,
         runs=runs,
         baselines=_directory(config, "llem_baselines", "baselines"),
-        profile=standing_of(config).profile.name,
+        profile=profile.name,
         meter=config.getoption("llem_meter"),
         require_measured=config.getoption("llem_require") == "measured",
         cpu_watts=config.getoption("llem_cpu_watts"),
@@ -72,7 +72,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         container_runtime=config.getoption("llem_container_runtime"),
         timeout_s=timeout_s or None,
         memory_limit_bytes=None if limit is None else bytes_of(limit),
-        gates=tuple(config.getoption("llem_gate")),
+        gates=completed(config.getoption("llem_gate"), profile),
         configured_gates=gates_in(project),
         baseline_table=baseline_table_in(project),
         baseline_from=config.getoption("llem_baseline_from"),

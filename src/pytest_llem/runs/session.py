@@ -105,7 +105,8 @@ class ExperimentSession:
         self, config: pytest.Config, items: Sequence[pytest.Item]
     ) -> list[str]:
         """Say on what machine, and with what, energy is read."""
-        return [*header(self.conductor, config), *resumed_lines(self.conductor, items)]
+        resumed = resumed_lines(self.conductor, items)
+        return [*header(self.conductor, config, self._points), *resumed]
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 from pytest_llem.plan import standing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import pytest
 
     from pytest_llem.config.layers.standing import Standing
+    from pytest_llem.config.profiles.profile import Profile
+    from pytest_llem.plan.point import Point
 
 
 def standing_of(config: pytest.Config) -> Standing:
@@ -38,3 +42,33 @@ def standing_here(project: Path | None = None, profile: str | None = None) -> St
     from pytest_llem.devices.names import accelerator_names
 
     return read_standing(project or Path.cwd(), os.environ, accelerator_names, profile)
+
+
+def completed(gates: Iterable[str], profile: Profile) -> tuple[str, ...]:
+    """*gates* as options give them, with the profile's tolerance where one names none."""
+    return tuple(_completed(gate, profile) for gate in gates)
+
+
+def _completed(gate: str, profile: Profile) -> str:
+    metric, at, pattern = gate.partition("@")
+    if ":" in metric or profile.tolerance is None or not metric.strip():
+        return gate
+    return f"{metric.strip()}:{profile.tolerance}{at}{pattern}"
+
+
+def short_windows(points: Sequence[Point], profile: Profile) -> list[str]:
+    """A caution where windows have less than ten refreshes of the devices' counter."""
+    least_s = profile.least_window_s
+    if least_s is None:
+        return []
+    configs = [point.config for point in points if point.config is not None]
+    short = [one for one in configs if one.measurement.window_s < least_s and one.device != "cpu"]
+    if not short:
+        return []
+    shortest_s = min(one.measurement.window_s for one in short)
+    return [
+        (
+            f"windows of {shortest_s:g} s have less than ten refreshes of the counter "
+            f"(profile {profile.name}); {least_s:g} s would have them"
+        )
+    ]

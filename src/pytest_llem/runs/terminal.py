@@ -16,21 +16,23 @@ from pytest_llem.isolation.choice import described as described_isolation
 from pytest_llem.reports.header import header_lines
 from pytest_llem.reports.progress import Progress as ProgressLine
 from pytest_llem.reports.progress import Step, is_live, live_width
+from pytest_llem.runs.standing import short_windows, standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pytest
 
     from pytest_llem.isolation.exclusive.leases import Obstacle
     from pytest_llem.isolation.observer import Progress
+    from pytest_llem.plan.point import Point
     from pytest_llem.runs.conductor import Conductor
     from pytest_llem.runs.session import ExperimentSession
     from pytest_llem.runs.summary import Summary
 
 
-def header(conductor: Conductor, config: pytest.Config) -> list[str]:
+def header(conductor: Conductor, config: pytest.Config, points: Sequence[Point] = ()) -> list[str]:
     """The machine, the meter and why it was chosen."""
     if config.get_verbosity() < 0:
         return []
@@ -47,7 +49,9 @@ def header(conductor: Conductor, config: pytest.Config) -> list[str]:
         ),
         unicode=reporter is None or Terminal(reporter).unicode,
     )
-    return [*lines, *(f"llem: {line}" for line in conductor.launchers.described())]
+    described_there = conductor.launchers.described()
+    short = short_windows(points, standing_of(config).profile)
+    return [*lines, *(f"llem: {line}" for line in (*described_there, *short))]
 
 
 def write_summary(summary: Summary, reporter: pytest.TerminalReporter) -> None:

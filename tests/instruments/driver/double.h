@@ -2,7 +2,7 @@
  *
  * Compiled as libnvidia-ml.so.1 and found through LD_LIBRARY_PATH, it answers the calls
  * that pynvml makes, as NVIDIA's library does: same symbols, structures and return codes.
- * What it answers is written in a text file named by LLEM_NVML_DOUBLE (script.c describes
+ * What it answers is written in a text file named by LLEM_TEST_NVML_DOUBLE (script.c describes
  * it, nvml_double.py writes it). Without that file there is "no driver".
  *
  *   curve.c    power over time: its integral, its value, its lag

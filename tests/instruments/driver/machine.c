@@ -27,7 +27,7 @@ int started(void) { return sessions > 0; }
 
 /* ---- reading the script, and reading it again ---- */
 
-static const char *script_path(void) { return getenv("LLEM_NVML_DOUBLE"); }
+static const char *script_path(void) { return getenv("LLEM_TEST_NVML_DOUBLE"); }
 
 static int changed(void) {
     struct stat file;

@@ -8,7 +8,7 @@ stand for stays small; tags are not.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
@@ -23,23 +23,31 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 100_000
 """Values that a document may have once its aliases are followed."""
+MOST_DEEP = 100
+"""Lists and mappings within each other."""
 CORE = "tag:yaml.org,2002:"
 NULL, BOOL, INT, FLOAT, TEXT, MERGE = (
     CORE + name for name in ("null", "bool", "int", "float", "str", "merge")
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 SEQUENCE, MAPPING = CORE + "seq", CORE + "map"
 
 
-class _Composer(yaml.composer.Composer, yaml.parser.Parser, yaml.scanner.Scanner, yaml.reader.Reader,
-                yaml.resolver.BaseResolver):  # fmt: skip
-    """PyYAML up to its nodes: nothing is constructed."""
+class _Composer(yaml.SafeLoader):  # type: ignore[misc] # published without types
+    """PyYAML up to its nodes, with resolvers of its own: nothing is constructed."""
 
-    def __init__(self, text: str) -> None:
-        yaml.reader.Reader.__init__(self, text)
-        yaml.scanner.Scanner.__init__(self)
-        yaml.parser.Parser.__init__(self)
-        yaml.composer.Composer.__init__(self)
-        yaml.resolver.BaseResolver.__init__(self)
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self._depth == MOST_DEEP:
+            here = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=here)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 for _tag, _pattern, _first in (
@@ -85,7 +93,7 @@ def parse_yaml(text: str, file: str) -> Document:
 
 def _composed(text: str, file: str) -> yaml.Node | None:
     try:
-        return _Composer(text).get_single_node()  # type: ignore[no-any-return]
+        return _Composer(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
@@ -96,8 +104,6 @@ def _composed(text: str, file: str) -> yaml.Node | None:
         column = len(before) - (before.rfind("\n") + 1) + 1
         place = Place(file, before.count("\n") + 1, column)
         raise ConfigError(f"{place}: this is no YAML: the character is not allowed.") from None
-    except RecursionError:
-        raise ConfigError(f"{file}: this is nested too deeply.") from None
 
 
 class _Reader:
@@ -120,10 +126,7 @@ class _Reader:
         Raises:
             ConfigError: it does.
         """
-        try:
-            self._size(root, {})
-        except RecursionError:
-            raise ConfigError(f"{self._file}: this is nested too deeply.") from None
+        self._size(root, {})
 
     def _size(self, node: yaml.Node, known: dict[int, int]) -> int:
         if id(node) not in known:
@@ -237,8 +240,9 @@ def _int(text: str) -> int:
 
 
 def _text(text: str) -> str:
-    text.encode("utf-8")  # a half of a surrogate pair is a ValueError
-    return text
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")  # pairs, as JSON escapes them
 
 
 _SCALARS: dict[str, Any] = {

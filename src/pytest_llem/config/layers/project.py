@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.config.documents.document import Document
 from pytest_llem.errors import ConfigError
+from pytest_llem.pyproject import read_llem_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PYPROJECT, FILE = "pyproject.toml", "llem.yaml"
+FILE = "llem.yaml"
 PROFILE = "profile"
 """Key of files that is no field: the system profile to take."""
 OTHER_TABLES = frozenset({"engines", "container", "components", "gates", "baselines"})
@@ -43,15 +44,15 @@ def read_user_file(environ: Mapping[str, str]) -> Document | None:
     return None if directory is None else _yaml(directory / FILE)
 
 
-def read_project(project: Path) -> Document | None:
+def read_project(project: Path) -> Document:
     """What *project* says, in ``llem.yaml`` or in ``[tool.llem]`` of its ``pyproject.toml``.
 
     Raises:
         ConfigError: one of them cannot be understood, or both say something of fields.
     """
-    table, own = read_table(project / PYPROJECT), _yaml(project / FILE)
-    if own is None or table is None:
-        return own or table
+    table, own = read_table(project), _yaml(project / FILE)
+    if own is None:
+        return table
     if said := sorted(table.value.keys() - OTHER_TABLES):
         raise ConfigError(
             f"{table.place(said[0])}: {said[0]} is said here, and there is {own.file}. A project "
@@ -60,22 +61,18 @@ def read_project(project: Path) -> Document | None:
     return own
 
 
-def read_table(file: Path) -> Document | None:
-    """``[tool.llem]`` of a TOML file, or ``None`` if there is no such file.
+def read_table(project: Path) -> Document:
+    """``[tool.llem]`` of a project, with places where it says something of fields.
 
     Raises:
-        ConfigError: it cannot be understood, or ``tool.llem`` is no table.
+        ConfigError: it cannot be understood.
     """
-    try:
-        if "llem" not in file.read_text(encoding="utf-8", errors="replace"):
-            return Document(str(file), {})
-        from pytest_llem.config.documents.toml import read_toml
+    said = read_llem_table(project)
+    if said.table.keys() <= OTHER_TABLES:
+        return Document(str(said.file), said.table)
+    from pytest_llem.config.documents.toml import read_toml
 
-        return read_toml(file).at("tool", "llem")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from None
+    return read_toml(said.file).at("tool", "llem")
 
 
 def _yaml(file: Path) -> Document | None:

@@ -62,8 +62,7 @@ def read_standing(
     given: list[Given] = []
     if user is not None:
         given += given_in(user, "user", {PROFILE})
-    if own is not None:
-        given += given_in(own, "project", {PROFILE, *_others(own)})
+    given += given_in(own, "project", {PROFILE, *_others(own)})
     given += given_by(environ)
     chosen, origin = _profile(profile, environ, user, own, devices)
     documents = [one for one in (user, own) if one is not None and one.value]

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llem.config.homes import VARIABLE as HOME_OF_ENGINE
 from pytest_llem.config.layers.assignment import leaves_of_text
 from pytest_llem.config.layers.fields import located, refuse
 from pytest_llem.config.layers.layer import Given, Origin
@@ -36,8 +37,6 @@ RESERVED: Mapping[str, str] = {
     "LLEM_LIST_EXPERIMENTS": "told to the sides of llem ab",
 }
 """Variables that are no fields, and what they are for."""
-HOMES = re.compile(r"LLEM_(?!.*__)[A-Z0-9_]+_(?:PYTHON|IMAGE)")
-"""Where an engine's experiments run: ``LLEM_VLLM_PYTHON``."""
 OWN_TESTS = re.compile(r"LLEM_TEST_.*")
 """Left to tests, of this project and of others."""
 
@@ -72,7 +71,7 @@ def given_by(environ: Mapping[str, str], directory: Path | None = None) -> list[
 
 def is_reserved(name: str) -> bool:
     """Whether the variable *name* is no field, and never will be."""
-    return name in RESERVED or bool(HOMES.fullmatch(name) or OWN_TESTS.fullmatch(name))
+    return name in RESERVED or bool(HOME_OF_ENGINE.fullmatch(name) or OWN_TESTS.fullmatch(name))
 
 
 def variable_of(path: str) -> str:

@@ -4,14 +4,14 @@ Names and defaults are those of NVIDIA's published sources (github.com/NVIDIA/Te
 ``tensorrt_llm/llmapi`` of the development of 1.2); unknown arguments are refused as there. Tokens
 come from a counter in a process of its own, which keeps times as the real worker does.
 
-``LLEM_TRT_VERSION`` is the version it claims. ``LLEM_TRT_FAULT`` names a fault; see ``faults.py``.
+``LLEM_TEST_TRT_VERSION`` is the version it claims. ``LLEM_TEST_TRT_FAULT`` names a fault; see ``faults.py``.
 """
 
 import os
 
 from tensorrt_llm import faults
 
-__version__ = os.environ.get("LLEM_TRT_VERSION", "1.2.1")
+__version__ = os.environ.get("LLEM_TEST_TRT_VERSION", "1.2.1")
 faults.at_import()
 
 from tensorrt_llm.llmapi import LLM, SamplingParams  # noqa: E402 - a faulty library fails first

@@ -1,4 +1,4 @@
-"""Faults of the stand-in, by ``LLEM_TRT_FAULT``; several are separated by commas."""
+"""Faults of the stand-in, by ``LLEM_TEST_TRT_FAULT``; several are separated by commas."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def asked(fault: str) -> bool:
-    return fault in os.environ.get("LLEM_TRT_FAULT", "").split(",")
+    return fault in os.environ.get("LLEM_TEST_TRT_FAULT", "").split(",")
 
 
 def at_import() -> None:

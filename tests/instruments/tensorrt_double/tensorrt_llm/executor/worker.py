@@ -12,7 +12,7 @@ from typing import Any
 
 STEP_S = 0.001
 PREFILL_S_PER_TOKEN = 0.00002
-FAULTS = os.environ.get("LLEM_TRT_FAULT", "").split(",")
+FAULTS = os.environ.get("LLEM_TEST_TRT_FAULT", "").split(",")
 
 
 def main() -> None:

@@ -110,7 +110,7 @@ class BaseLlmArgs(Strict):
 
     @model_validator(mode="after")
     def _of_this_gpu(self) -> BaseLlmArgs:
-        if int(os.environ.get("LLEM_TRT_SM", "90")) < 80 and self.dtype == "bfloat16":
+        if int(os.environ.get("LLEM_TEST_TRT_SM", "90")) < 80 and self.dtype == "bfloat16":
             raise RuntimeError("Pre SM 80 GPUs do not support bfloat16")
         return self
 
