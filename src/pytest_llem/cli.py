@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pytest_llem._version import __version__
-from pytest_llem.commands import baseline
+from pytest_llem.commands import baseline, runs
 from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.history import history
 from pytest_llem.errors import ConfigError, LlemError
@@ -31,6 +31,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(runs.app, name="runs")
 app.command()(history)
 app.command()(ab)
 app.command()(aa)
@@ -112,6 +113,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise typer.Exit(1)
 
 
+@runs.app.command()
 @app.command()
 def recompute(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
@@ -126,6 +128,7 @@ def recompute(
         raise typer.Exit(1)
 
 
+@runs.app.command()
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
