@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pytest_llem._version import __version__
-from pytest_llem.commands import baseline
+from pytest_llem.commands import baseline, runs
 from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.config import check, profiles, schema, show, template
 from pytest_llem.commands.history import history
@@ -30,6 +30,7 @@ for _command in (show, schema, template, check, profiles):
     config_app.command()(_command)
 app.add_typer(baseline.app, name="baseline")
 app.command()(run)
+app.add_typer(runs.app, name="runs")
 app.command()(history)
 app.command()(ab)
 app.command()(aa)
@@ -73,6 +74,7 @@ def recompute(
         raise typer.Exit(1)
 
 
+@runs.app.command()
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],

@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from pytest_llem.config.model import Model
+from pytest_llem.config.order import refuse_sets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +70,11 @@ class WorkloadConfig(Model):
     their own, so that nothing is reused from one pass to the next."""
     extra: dict[str, Any] = Field(default_factory=dict)
     """Options of a workload that another distribution adds."""
+
+    @field_validator("extra", mode="before")
+    @classmethod
+    def _has_an_order(cls, value: Any) -> Any:
+        return refuse_sets(value)
 
 
 def pinned(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:

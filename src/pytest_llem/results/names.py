@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import shlex
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 LONGEST = 150
 """Longest name made from an experiment's id: file systems allow 255 bytes, suffixes included."""
@@ -26,6 +28,14 @@ def utc_now() -> datetime:
 def timestamp(moment: datetime) -> str:
     """ISO 8601 with offset, to the millisecond."""
     return moment.isoformat(timespec="milliseconds")
+
+
+def command_line(command: Sequence[str]) -> str:
+    """*command* as one would type it: without the folders of pytest's own files."""
+    program, *arguments = command or ("?",)
+    path = Path(program)
+    name = path.parent.name if path.name == "__main__.py" else path.name
+    return shlex.join([name, *arguments])
 
 
 def new_run_id(moment: datetime) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pytest_llem.config.model import Model
+from pytest_llem.config.order import refuse_sets
 
 Count = Annotated[int, Field(ge=1)]
 """One or more."""
@@ -33,6 +34,11 @@ class Section(Model):
 
     extra: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the engine, passed on as they are."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _has_an_order(cls, value: Any) -> Any:
+        return refuse_sets(value)
 
     def given(self) -> dict[str, Any]:
         """What differs from the defaults, by field, ``extra`` aside."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import ConfigError, StoreError
+from pytest_llem.results.names import command_line
 from pytest_llem.results.reopening import reopen
 from pytest_llem.results.store import RunStore
 from pytest_llem.results.turns import own_turn
@@ -134,4 +134,4 @@ def _refusal(store: RunStore, manifest: Manifest, drift: Sequence[Drift]) -> str
 
 
 def _command(manifest: Manifest) -> str:
-    return shlex.join(manifest.command)
+    return command_line(manifest.command)

@@ -1,0 +1,97 @@
+"""``llem runs``: what is kept of earlier runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pytest_llem.commands.baseline import AsJson, put, put_json, refuse
+
+if TYPE_CHECKING:
+    from pytest_llem.results.listing import StoredRun
+
+app = typer.Typer(help="Look at stored runs, and delete them.", no_args_is_help=True)
+
+Root = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where runs are kept.")]
+HERE = Path(".llem")
+
+
+@app.command("list")
+def list_(
+    root: Root = HERE,
+    last: Annotated[
+        int | None, typer.Option("--last", "-n", min=1, help="Only so many, the latest.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every run, oldest first: when it began, how far it came, its verdicts and its size."""
+    from pytest_llem.reports.runs import list_json, list_lines
+    from pytest_llem.results.listing import stored_run
+    from pytest_llem.results.root import run_directories
+
+    runs = [stored_run(path) for path in run_directories(root)[-(last or 0) :]]
+    if as_json:
+        put_json(list_json(runs))
+    else:
+        put(list_lines(runs) or [f"no runs in {root / 'runs'}; pytest stores one"])
+
+
+@app.command()
+def show(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="Its directory, its id, or the beginning of it; else the latest."),
+    ] = None,
+    root: Root = HERE,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="As pytest's; twice for windows.")
+    ] = 0,
+) -> None:
+    """What pytest said of a run at its end; of an interrupted one, what there is."""
+    from pytest_llem.runs.resuming.choosing import latest_run, run_named
+    from pytest_llem.runs.showing import Look, shown_run
+
+    store = latest_run(root) if run is None else run_named(root, run, Path.cwd())
+    look = Look(
+        width=shutil.get_terminal_size((80, 24)).columns,
+        colour=sys.stdout.isatty(),
+        unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
+        verbosity=verbose,
+    )
+    put(shown_run(store, look))
+
+
+@app.command()
+def delete(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Directories, ids, or beginnings of them.")
+    ],
+    root: Root = HERE,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs with all that they keep. One that goes on is never deleted."""
+    from pytest_llem.reports.runs import size, state_of
+    from pytest_llem.results.listing import delete_run, stored_run
+    from pytest_llem.runs.resuming.choosing import run_named
+
+    paths = dict.fromkeys(run_named(root, run, Path.cwd()).path for run in runs)
+    found = [stored_run(path.resolve()) for path in paths]
+    for one in found:
+        put([f"{one.run_id}  {state_of(one)}, {size(one.size_bytes)}"])
+    if not yes:
+        _ask(found)
+    for one in found:
+        delete_run(one.path)
+        put([f"deleted {one.path}"])
+
+
+def _ask(runs: list[StoredRun]) -> None:
+    if not sys.stdin.isatty():
+        refuse("nobody is there to be asked; say --yes to delete what is listed above.")
+    those = "this run" if len(runs) == 1 else f"these {len(runs)} runs"
+    if not typer.confirm(f"Delete {those} for good?"):
+        raise typer.Exit(1)

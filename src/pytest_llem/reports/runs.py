@@ -1,0 +1,100 @@
+"""Stored runs, for people and for other tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.reports.columns_of_text import in_columns
+from pytest_llem.results.names import command_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_llem.results.environment import Environment
+    from pytest_llem.results.listing import StoredRun
+    from pytest_llem.results.manifest import Manifest
+
+_STEP = 1000
+_TO_THE_MINUTE = 16
+
+
+def list_lines(runs: Sequence[StoredRun]) -> list[str]:
+    """A table, a line a run, and below it what is wrong with any."""
+    if not runs:
+        return []
+    head = ("run", "begun (UTC)", "state", "verdicts", "size")
+    rows = [
+        (run.run_id, _date(run), state_of(run), counted(run.verdicts) or "-", size(run.size_bytes))
+        for run in runs
+    ]
+    problems = [run.problem for run in runs if run.problem is not None]
+    return [*in_columns([head, *rows]), *problems]
+
+
+def list_json(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
+    """The same as JSON values."""
+    return [
+        {
+            "run_id": run.run_id,
+            "path": str(run.path),
+            "state": run.condition,
+            "started_at": run.started_at,
+            "experiments_done": run.done,
+            "experiments_planned": run.planned,
+            "verdicts": dict(run.verdicts),
+            "size_bytes": run.size_bytes,
+            "problem": run.problem,
+        }
+        for run in runs
+    ]
+
+
+def head_lines(run: StoredRun, manifest: Manifest, environment: Environment | None) -> list[str]:
+    """What a stored run was, above its table."""
+    lines = [
+        f"run {run.run_id}: {state_of(run)}, {size(run.size_bytes)}",
+        f"begun {manifest.started_at} with: {command_line(manifest.command)}",
+    ]
+    if environment is not None:
+        lines.append(f"on {', '.join(_machine(environment))}")
+    for again in manifest.resumptions:
+        lines.append(f"resumed {again.at} with: {command_line(again.command)}")
+        lines += [
+            f"  changed by then: {one.field}: {one.before} → {one.now}" for one in again.drift
+        ]
+    return lines
+
+
+def state_of(run: StoredRun) -> str:
+    """Such as ``finished, 12 experiments`` or ``interrupted at 3 of 12``."""
+    if run.planned is None:
+        return run.condition
+    if run.condition == "finished":
+        return f"finished, {run.planned} experiment{'' if run.planned == 1 else 's'}"
+    return f"{run.condition} at {run.done} of {run.planned}"
+
+
+def counted(verdicts: Mapping[str, int]) -> str:
+    """Such as ``2 pass, 1 regressed``."""
+    return ", ".join(f"{number} {word.replace('_', ' ')}" for word, number in verdicts.items())
+
+
+def size(size_bytes: int) -> str:
+    """Such as ``1.4 MB``, in steps of a thousand."""
+    value, units = float(size_bytes), ("B", "kB", "MB", "GB", "TB")
+    for unit in units[:-1]:
+        if value < _STEP:
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _STEP
+    return f"{value:.1f} {units[-1]}"
+
+
+def _date(run: StoredRun) -> str:
+    if run.started_at is None:
+        return "-"
+    return run.started_at[:_TO_THE_MINUTE].replace("T", " ")
+
+
+def _machine(environment: Environment) -> Iterator[str]:
+    yield from filter(None, (environment.cpu_model, environment.os, environment.python))
+    yield from (gpu.name or "GPU" for gpu in environment.gpus or ())

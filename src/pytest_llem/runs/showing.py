@@ -1,0 +1,97 @@
+"""The terminal report of a run that is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llem.baselines.kept import kept_verdicts
+from pytest_llem.errors import StoreError
+from pytest_llem.reports.rows import SummaryRow
+from pytest_llem.reports.runs import head_lines
+from pytest_llem.reports.terminal import summary_lines
+from pytest_llem.results.listing import stored_run
+from pytest_llem.runs.pooling import by_experiment, key_of, pooled_result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llem.baselines.kept import Verdicts
+    from pytest_llem.results.environment import Environment
+    from pytest_llem.results.schema import ExperimentResult
+    from pytest_llem.results.store import RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a terminal shows things; see :func:`~pytest_llem.reports.terminal.summary_lines`."""
+
+    width: int
+    colour: bool
+    unicode: bool
+    verbosity: int = 0
+
+
+def shown_run(store: RunStore, look: Look) -> list[str]:
+    """What pytest said of the run at its end, as lines; of an interrupted one what there is.
+
+    Raises:
+        StoreError: its manifest or its results cannot be read.
+    """
+    problems: list[str] = []
+    manifest = store.manifest()
+    entries = {entry.name: entry.result for entry in store.entries()}
+    verdicts = _verdicts(store, problems)
+    processes = by_experiment(entries.values())
+    rows = list(_rows(entries, processes, verdicts, manifest.repeats))
+    return [
+        *head_lines(stored_run(store.path), manifest, _environment(store, problems)),
+        "",
+        *summary_lines(
+            rows,
+            width=look.width,
+            colour=look.colour,
+            unicode=look.unicode,
+            verbosity=look.verbosity,
+            strict=verdicts is not None and verdicts.strict,
+        ),
+        *(f"llem: {problem}" for problem in [*problems, *map(str, store.problems())]),
+        f"results: {store.path}",
+    ]
+
+
+def _rows(
+    entries: dict[str, ExperimentResult],
+    processes: dict[tuple[str, str | None], list[ExperimentResult]],
+    verdicts: Verdicts | None,
+    repeats: int,
+) -> Iterator[SummaryRow]:
+    """In the order in which they were reported; what never was is behind, without a verdict."""
+    left = dict(processes)
+    for one in verdicts.experiments if verdicts is not None else ():
+        result = entries.get(one.result)
+        if result is not None:
+            results = left.pop(key_of(result), [result])
+            yield SummaryRow(pooled_result(results), one.judgements, results, one.planned)
+    for results in sorted(left.values(), key=_began):
+        yield SummaryRow(pooled_result(results), (), results, repeats)
+
+
+def _began(results: Sequence[ExperimentResult]) -> str:
+    return results[0].started_at
+
+
+def _verdicts(store: RunStore, problems: list[str]) -> Verdicts | None:
+    try:
+        return kept_verdicts(store)
+    except StoreError as error:
+        problems.append(str(error))
+        return None
+
+
+def _environment(store: RunStore, problems: list[str]) -> Environment | None:
+    try:
+        return store.environment()
+    except StoreError as error:
+        problems.append(str(error))
+        return None
