@@ -1,4 +1,4 @@
-"""Files of a commit, read with ``git show``: the work tree stays as it is."""
+"""Commits of a repository, asked of git; their files are read with ``git show``, the work tree stays as it is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Commit:
         Raises:
             BaselineError: git failed.
         """
-        listed = _git(
+        listed = git(
             self.top, "ls-tree", "-r", "-z", "--name-only", "--full-tree", self.sha,
             *([] if directory == PurePosixPath() else ["--", str(directory)]),
         )  # fmt: skip
@@ -40,7 +40,7 @@ class Commit:
         Raises:
             BaselineError: git failed, or it is not UTF-8.
         """
-        return _git(self.top, "show", f"{self.sha}:{file}")
+        return git(self.top, "show", f"{self.sha}:{file}")
 
 
 def commit_at(ref: str, directory: Path) -> Commit:
@@ -49,9 +49,9 @@ def commit_at(ref: str, directory: Path) -> Commit:
     Raises:
         BaselineError: there is no git, no repository, or no such ref.
     """
-    top = Path(_git(directory, "rev-parse", "--show-toplevel").rstrip("\n"))
+    top = Path(git(directory, "rev-parse", "--show-toplevel").rstrip("\n"))
     try:
-        sha = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        sha = git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     except BaselineError as error:
         raise BaselineError(
             f"{ref!r} is neither a path nor a commit, branch or tag of {top}. If it is a branch of a "
@@ -60,20 +60,30 @@ def commit_at(ref: str, directory: Path) -> Commit:
     return Commit(top, sha.strip(), ref)
 
 
-def _git(directory: Path, *arguments: str) -> str:
+def git(directory: Path, *arguments: str, timeout_s: float | None = TIMEOUT_S) -> str:
+    """What ``git`` with *arguments* prints in *directory*.
+
+    Args:
+        directory: where it is asked.
+        arguments: its command and what belongs to it.
+        timeout_s: how long it may take; ``None`` is no limit.
+
+    Raises:
+        BaselineError: there is no git, it failed or took too long, or printed no UTF-8.
+    """
     command = ["git", "-C", str(directory), *arguments]
     try:
-        done = subprocess.run(  # noqa: S603 - git, with a ref that was verified
+        done = subprocess.run(  # noqa: S603 - arguments are a list
             command,
             capture_output=True,
             check=False,
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
         )
     except FileNotFoundError as error:
         raise BaselineError(
-            "there is no git on this machine, which baselines of another commit are read with. "
-            "Install it, or name a directory."
+            "there is no git on this machine, which other commits are looked up with. Install it, "
+            "or name a directory."
         ) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BaselineError(f"git did not run: {error}. Try: {' '.join(command)}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticSerializationError
@@ -22,12 +23,11 @@ from pytest_llem.results.manifest import (
 )
 from pytest_llem.results.names import file_names, new_run_id, newest_name, timestamp, utc_now
 from pytest_llem.results.raw_store import RawStore
-from pytest_llem.results.root import new_run_directory
+from pytest_llem.results.root import RUNS, new_run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from pytest_llem.results.manifest import State
     from pytest_llem.results.raw import RawData
@@ -121,6 +121,15 @@ class RunStore:
                 "Give a directory of .llem/runs/."
             )
         return cls(path)
+
+    @classmethod
+    def named(cls, run: Path) -> RunStore:
+        """The run that somebody names by its directory, or by its id under ``.llem/runs``.
+
+        Raises:
+            StoreError: there is no run.
+        """
+        return cls.open(run if run.exists() else Path(".llem") / RUNS / run)
 
     def journal(self) -> Journal:
         """The run's journal; one per process."""

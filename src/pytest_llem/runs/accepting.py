@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.rulebook import matches
@@ -13,6 +12,8 @@ from pytest_llem.results.store import RunStore
 from pytest_llem.runs.books import complete_experiments
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_llem.results.schema import ExperimentResult
 
 
@@ -33,7 +34,7 @@ def accept_run(run: Path, baselines: Path, how: How, pattern: str | None = None)
     reason = " ".join((how.reason or "").split())
     if not reason:
         raise ConfigError("a baseline is accepted for a reason: --reason 'what changed, and why'.")
-    store = RunStore.open(run if run.exists() else Path(".llem") / "runs" / run)
+    store = RunStore.named(run)
     results = [one for one in store.results() if pattern is None or matches(pattern, name_of(one))]
     if not results:
         those = "" if pattern is None else f" that {pattern!r} names"

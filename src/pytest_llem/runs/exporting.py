@@ -89,7 +89,7 @@ def export_run(run: Path, asked: Sequence[str]) -> list[str]:
         ExportError: it could not be written.
     """
     exports = [Export.asked(text, Path.cwd()) for text in asked]
-    store = RunStore.open(run if run.exists() else Path(".llem") / "runs" / run)
+    store = RunStore.named(run)
     experiments = [Exported(result) for result in store.results()]
     for export in exports:
         export.write(experiments)

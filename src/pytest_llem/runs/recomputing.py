@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.derive import derive_measured
@@ -12,6 +11,7 @@ from pytest_llem.results.store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_llem.results.recompute import Recomputed
 
@@ -32,7 +32,7 @@ def recompute_run(run: Path) -> Recomputation:
     Raises:
         StoreError: there is no such run, or its files cannot be read.
     """
-    store = RunStore.open(run if run.exists() else Path(".llem") / "runs" / run)
+    store = RunStore.named(run)
     recomputed = recompute(store, derive_measured)
     problems = store.problems()
     lines = [line for one in recomputed for line in _lines(one)]

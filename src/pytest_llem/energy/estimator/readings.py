@@ -80,11 +80,7 @@ def readings_between(trace: Trace, start_ns: int, end_ns: int) -> Readings:
     count = len(trace)
     first = bisect_left(trace.before_ns, start_ns, 0, count)
     last = bisect_right(trace.after_ns, end_ns, 0, count)
-    cut = slice(first, last)
-    return Readings(
-        trace.before_ns[cut],
-        trace.after_ns[cut],
-        trace.energy_j[cut],
-        trace.power_w[cut],
-        trace.between_ns[cut],
+    columns = Readings(
+        trace.before_ns, trace.after_ns, trace.energy_j, trace.power_w, trace.between_ns
     )
+    return columns.part(first, last)

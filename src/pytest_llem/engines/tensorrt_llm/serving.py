@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.engines.streaming import OwnLoop, due, each
 from pytest_llem.engines.tensorrt_llm.outcome import Outcome
 from pytest_llem.engines.tensorrt_llm.stamps import stamps_of
 from pytest_llem.engines.tensorrt_llm.watched import LOOK_EVERY_S, Watched
 from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_llem.engines.tensorrt_llm.batch import Batch
     from pytest_llem.workloads.request import Request
@@ -60,35 +62,19 @@ class Streaming:
     def __init__(self, llm: Any, more: dict[str, Any]) -> None:
         """*more* are further arguments of ``generate_async``."""
         self._llm, self._more = llm, more
-        self._loop = asyncio.new_event_loop()
+        self._loop = OwnLoop("tensorrt_llm.streaming")
 
     def serve(self, batch: Batch, clock: Clock, look: Look) -> Sequence[Outcome]:
         """All outcomes, in the order of the requests; one that fails ends the others."""
-        return self._run(self._serve(batch, clock, look))
+        return self._loop.run(self._serve(batch, clock, look))
 
     def close(self) -> None:
         """Close the event loop."""
         self._loop.close()
 
-    def _run(self, work: Coroutine[Any, Any, Sequence[Outcome]]) -> Sequence[Outcome]:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._loop.run_until_complete(work)
-        work.close()
-        raise EngineError(
-            "a model that streams cannot be used inside a running event loop. Make the test a plain "
-            "function, or set tensorrt_llm.streaming=false."
-        )
-
     async def _serve(self, batch: Batch, clock: Clock, look: Look) -> Sequence[Outcome]:
         start_ns = clock()
-        jobs = [
-            asyncio.ensure_future(self._one(request, prompt, parameters, start_ns, clock))
-            for request, prompt, parameters in zip(
-                batch.requests, batch.prompts, batch.parameters, strict=True
-            )
-        ]
+        jobs = each(partial(self._one, start_ns, clock), batch)
         watch = asyncio.ensure_future(_watch(look))
         served = asyncio.ensure_future(_all(jobs))
         try:
@@ -102,9 +88,9 @@ class Streaming:
             await asyncio.gather(served, watch, *jobs, return_exceptions=True)
 
     async def _one(
-        self, request: Request, prompt: Any, parameters: Any, start_ns: int, clock: Clock
+        self, start_ns: int, clock: Clock, request: Request, prompt: Any, parameters: Any
     ) -> Outcome:
-        due_ns = await _due(request, start_ns, clock)
+        due_ns = await due(request, start_ns, clock)
         sent_ns = clock()
         result = self._llm.generate_async(
             prompt, sampling_params=parameters, streaming=True, **self._more
@@ -137,13 +123,3 @@ async def _watch(look: Look) -> None:
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         look()
-
-
-async def _due(request: Request, start_ns: int, clock: Clock) -> int | None:
-    """Wait until *request* is due; when it was, or ``None`` if that was at once."""
-    if request.arrival_s is None:
-        return None
-    due_ns = start_ns + round(request.arrival_s * 1e9)
-    while (left_ns := due_ns - clock()) > 0:  # noqa: ASYNC110 - waits for a time, not an event
-        await asyncio.sleep(left_ns / 1e9)
-    return due_ns

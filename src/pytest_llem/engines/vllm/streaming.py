@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.engines.streaming import OwnLoop, due, each
 from pytest_llem.engines.vllm.outcome import Outcome
 from pytest_llem.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_llem.engines.vllm.batch import Batch
     from pytest_llem.workloads.request import Request
 
 
 class Streaming:
-    """An engine behind ``AsyncLLM``, whose core is always a process of its own.
-
-    The event loop runs while a batch is served and at no other time.
-    """
+    """An engine behind ``AsyncLLM``, whose core is always a process of its own."""
 
     stream = True
 
     def __init__(self, vllm: Any, arguments: dict[str, Any]) -> None:
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        self._loop = asyncio.new_event_loop()
+        self._loop = OwnLoop("vllm.streaming")
         self._numbers = itertools.count()
         try:
             self._engine = AsyncLLM.from_engine_args(vllm.AsyncEngineArgs(**arguments))
@@ -43,42 +42,25 @@ class Streaming:
 
     def serve(self, batch: Batch, clock: Callable[[], int]) -> Sequence[Outcome]:
         """All outcomes, in the order of the requests; one that fails ends the others."""
-        outcomes: Sequence[Outcome] = self._run(self._serve(batch, clock))
-        return outcomes
+        return self._loop.run(self._serve(batch, clock))
 
     def ask_workers(self, method: str) -> list[Any]:
         """What *method* of :class:`WorkerExtension` answers in each worker."""
-        return list(self._run(self._engine.collective_rpc(method)))
+        return list(self._loop.run(self._engine.collective_rpc(method)))
 
     def close(self) -> None:
         """End the core and its workers, and the event loop."""
-        if self._loop.is_closed():
+        if self._loop.closed:
             return
         try:
             self._engine.shutdown()
         finally:
-            self._loop.run_until_complete(_settle())
+            self._loop.run(_settle())
             self._loop.close()
-
-    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._loop.run_until_complete(work)
-        work.close()
-        raise EngineError(
-            "a model that streams cannot be used inside a running event loop. Make the test a plain "
-            "function, or set vllm.streaming=false."
-        )
 
     async def _serve(self, batch: Batch, clock: Callable[[], int]) -> Sequence[Outcome]:
         start_ns = clock()
-        jobs = [
-            asyncio.ensure_future(self._one(request, prompt, parameters, start_ns, clock))
-            for request, prompt, parameters in zip(
-                batch.requests, batch.prompts, batch.parameters, strict=True
-            )
-        ]
+        jobs = each(partial(self._one, start_ns, clock), batch)
         try:
             return await asyncio.gather(*jobs)
         except BaseException:
@@ -89,13 +71,13 @@ class Streaming:
 
     async def _one(
         self,
+        start_ns: int,
+        clock: Callable[[], int],
         request: Request,
         prompt: Any,
         parameters: Any,
-        start_ns: int,
-        clock: Callable[[], int],
     ) -> Outcome:
-        due_ns = await _due(request, start_ns, clock)
+        due_ns = await due(request, start_ns, clock)
         name = f"llem-{next(self._numbers)}"
         token_ids: list[int] = []
         last = None
@@ -104,16 +86,6 @@ class Streaming:
         if last is None:
             raise EngineError(f"the engine ended {request.request_id} without an answer.")
         return Outcome(name, token_ids, last.outputs[0].finish_reason, last.metrics, due_ns)
-
-
-async def _due(request: Request, start_ns: int, clock: Callable[[], int]) -> int | None:
-    """Wait until *request* is due; when it was, or ``None`` if that was at once."""
-    if request.arrival_s is None:
-        return None
-    due_ns = start_ns + round(request.arrival_s * 1e9)
-    while (left_ns := due_ns - clock()) > 0:  # noqa: ASYNC110 - waits for a time, not an event
-        await asyncio.sleep(left_ns / 1e9)
-    return due_ns
 
 
 async def _settle() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llem.errors import ConfigError
+from pytest_llem.baselines.git import git
+from pytest_llem.errors import BaselineError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def checked_out(ref: str | None, directory: Path) -> Iterator[Path]:
         yield directory
         return
     root = Path(_git(directory, "rev-parse", "--show-toplevel"))
-    commit = _git(directory, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", ref=ref)
+    commit = _commit(root, ref)
     with tempfile.TemporaryDirectory(prefix="llem-ref-") as parent:
         tree = Path(parent) / "tree"
         _git(root, "worktree", "add", "--quiet", "--detach", str(tree), commit)
@@ -41,23 +41,19 @@ def checked_out(ref: str | None, directory: Path) -> Iterator[Path]:
             _git(root, "worktree", "remove", "--force", str(tree))
 
 
-def _git(directory: Path, *arguments: str, ref: str | None = None) -> str:
+def _commit(root: Path, ref: str) -> str:
     try:
-        done = subprocess.run(  # noqa: S603 - arguments are a list
-            ["git", *arguments],  # noqa: S607 - whichever git there is
-            cwd=directory,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError as error:
-        raise ConfigError(f"ref= needs git, which does not run: {error}.") from error
-    if done.returncode:
-        if ref is not None:
-            raise ConfigError(
-                f"ref={ref}: no such commit, branch or tag here. Look at `git branch -a` and "
-                "`git fetch` what is missing."
-            )
-        said = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise ConfigError(f"git {arguments[0]} in {directory}: {said[0]}")
-    return done.stdout.strip()
+        return _git(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    except ConfigError as error:
+        raise ConfigError(
+            f"ref={ref}: no such commit, branch or tag here. Look at `git branch -a` and "
+            "`git fetch` what is missing."
+        ) from error
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    """As git prints it; a large work tree takes the time that it takes."""
+    try:
+        return git(directory, *arguments, timeout_s=None).strip()
+    except BaselineError as error:
+        raise ConfigError(f"ref= needs the files of a commit, but {error}") from error
