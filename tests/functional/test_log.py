@@ -31,6 +31,7 @@ import pytest
 def test_it(energy, name):
     energy.measure(lambda: sum(range(10_000)), work={{"output_tokens": 5}})
 """
+ALONE = MEASURING.replace('["a", "b"]', '["a"]')
 WATCHING = f"""
 import os, time, pytest
 
@@ -43,6 +44,38 @@ def load():
 def test_it(energy):
     energy.measure(load, work={{"output_tokens": 5}})
     open("sizes", "w").write(repr(sizes))
+"""
+
+LOOKING = """
+import time
+from pytest_llem.runs import conductor
+
+collect = conductor.collect_environment
+
+def noting(*arguments):
+    with open("looked", "a") as file:
+        file.write(f"{time.monotonic_ns()}\\n")
+    return collect(*arguments)
+
+conductor.collect_environment = noting
+"""
+UNDECIDED_AT_FIRST = """
+from dataclasses import replace
+from pytest_llem.runs.gatekeeper import Gatekeeper
+
+settle, looks = Gatekeeper.settle, []
+
+def undecided_at_first(self):
+    looks.append(1)
+    said = {"verdict": "inconclusive", "undecided": True}
+    if len(looks) > 1:
+        said = {"verdict": "regressed", "undecided": False}
+    return {
+        name: [replace(one, **said) for one in judgements]
+        for name, judgements in settle(self).items()
+    }
+
+Gatekeeper.settle = undecided_at_first
 """
 
 
@@ -102,38 +135,20 @@ def test_nothing_is_written_between_the_first_window_and_the_figures(run: Run) -
     sizes = json.loads(Path("sizes").read_text().replace("(", "[").replace(")", "]"))
     meanwhile = {size for time_ns, size in sizes if begin_ns < time_ns < end_ns}
     assert len(meanwhile) == 1
-    assert meanwhile < {os.stat("log.jsonl").st_size, *meanwhile}
+    assert meanwhile < {Path("log.jsonl").stat().st_size, *meanwhile}
 
 
-def test_the_environment_is_looked_at_once_and_before_any_measurement(
+def test_repeats_are_told_apart_and_the_environment_is_looked_at_once_before_them_all(
     run: Run, pytester: pytest.Pytester
 ) -> None:
-    pytester.makeconftest("""
-        import time
-        from pytest_llem.runs import conductor
-
-        collect = conductor.collect_environment
-
-        def noting(*arguments):
-            with open("looked", "a") as file:
-                file.write(f"{time.monotonic_ns()}\\n")
-            return collect(*arguments)
-
-        conductor.collect_environment = noting
-    """)
-    run(MEASURING, "--llem-log=log.jsonl", "--llem-repeats=2").assert_outcomes(passed=2)
-    (looked_ns,) = map(int, Path("looked").read_text().split())
-    queued = of(lines(), "experiment_queued")
-    assert len(queued) == 4
-    assert looked_ns < min(line["monotonic_ns"] for line in queued)
-
-
-def test_rounds_and_processes_are_told_apart(run: Run) -> None:
+    pytester.makeconftest(LOOKING)
     run(MEASURING, "--llem-log=log.jsonl", "--llem-repeats=2").assert_outcomes(passed=2)
     found = lines()
     assert [line["process"] for line in of(found, "experiment_finished")] == [0, 0, 1, 1]
     (second,) = of(found, "round_started")
     assert (second["round"], second["experiments"]) == (1, 2)
+    (looked_ns,) = map(int, Path("looked").read_text().split())
+    assert looked_ns < min(line["monotonic_ns"] for line in of(found, "experiment_queued"))
 
 
 def test_a_child_that_dies_is_a_line_with_its_signal(run: Run) -> None:
@@ -147,38 +162,31 @@ def test_a_child_that_dies_is_a_line_with_its_signal(run: Run) -> None:
     assert "SIGKILL" in finished["message"]
 
 
-def test_verdicts_are_lines(run: Run) -> None:
-    run(MEASURING, "--llem-update-baselines").assert_outcomes(passed=2)
-    gate = "--llem-gate=energy_per_output_token_j:5%"
-    run(MEASURING, gate, "--llem-log=log.jsonl")
-    judged = of(lines(), "experiment_judged")
-    assert len(judged) == 2
-    for line in judged:
-        (verdict,) = line["verdicts"]
-        assert verdict["metric"] == "energy_per_output_token_j"
-        assert line["failed"] == (verdict["verdict"] == "regressed")
-
-
-def test_processes_that_are_added_for_undecided_gates_are_a_line(run: Run) -> None:
-    run(MEASURING, "--llem-update-baselines").assert_outcomes(passed=2)
-    run(
-        MEASURING,
-        "--llem-gate=energy_per_output_token_j:0.0001%",
-        "--llem-max-repeats=3",
-        "--llem-repeats=2",
-        "--llem-log=log.jsonl",
-    )
-    added = of(lines(), "repeats_added")
-    assert [line["processes"] for line in added] == [3]
-
-
-def test_two_runs_and_two_workers_share_a_log(run: Run) -> None:
-    run(MEASURING, "--llem-log=log.jsonl", "-n2").assert_outcomes(passed=2)
-    run(MEASURING, "--llem-log=log.jsonl").assert_outcomes(passed=2)
+def test_verdicts_and_the_processes_that_they_ask_for_are_lines(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    run(ALONE, "--llem-update-baselines", "--llem-log=log.jsonl").assert_outcomes(passed=1)
+    pytester.makeconftest(UNDECIDED_AT_FIRST)
+    gate = ("--llem-gate=duration_s:5%", "--llem-repeats=2", "--llem-max-repeats=3")
+    run(ALONE, *gate, "--llem-log=log.jsonl").assert_outcomes(failed=1)
     found = lines()
-    assert len({line["run_id"] for line in found}) == 2
-    assert len(of(found, "run_finished")) == 2
-    assert len(of(found, "experiment_finished")) == 4
+    before, now = dict.fromkeys(line["run_id"] for line in found)
+    assert len([line for line in found if line["run_id"] == before]) < len(found)
+    (added,) = of(found, "repeats_added")
+    assert (len(added["experiments"]), added["processes"], added["run_id"]) == (1, 3, now)
+    (judged,) = of(found, "experiment_judged")
+    assert judged["failed"]
+    assert judged["verdicts"][0]["metric"] == "duration_s"
+    assert judged["verdicts"][0]["verdict"] == "regressed"
+
+
+def test_the_workers_of_a_run_share_a_log(run: Run) -> None:
+    run(MEASURING, "--llem-log=log.jsonl", "-n2").assert_outcomes(passed=2)
+    found = lines()
+    (run_id,) = {line["run_id"] for line in found}
+    assert len({line["pid"] for line in of(found, "run_started")}) == 2
+    (finished,) = of(found, "run_finished")
+    assert (finished["run_id"], finished["outcomes"]) == (run_id, {"passed": 2})
 
 
 @pytest.mark.parametrize("path", ["nowhere/log.jsonl", ".", "pipe"])
@@ -198,8 +206,8 @@ def test_a_run_without_experiments_minds_its_log_too(run: Run) -> None:
 
 
 def test_a_full_disk_ends_the_log_and_not_the_run(run: Run) -> None:
-    result = run(MEASURING, "--llem-log=/dev/full")
-    result.assert_outcomes(passed=2)
+    result = run(ALONE, "--llem-log=/dev/full")
+    result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*the log /dev/full ends here: No space left on device*"])
 
 
