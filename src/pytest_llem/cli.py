@@ -14,6 +14,7 @@ import typer
 from pytest_llem._version import __version__
 from pytest_llem.commands import baseline
 from pytest_llem.commands.ab import aa, ab
+from pytest_llem.commands.doctor import doctor
 from pytest_llem.commands.history import history
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
@@ -34,6 +35,7 @@ app.add_typer(baseline.app, name="baseline")
 app.command()(history)
 app.command()(ab)
 app.command()(aa)
+app.command()(doctor)
 
 
 def main() -> None:

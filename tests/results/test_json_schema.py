@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 NAMES = ["result.v1.schema.json", "manifest.v1.schema.json", "environment.v1.schema.json"]
-ALL = [*NAMES, "log.v1.schema.json"]
+ALL = [*NAMES, "diagnosis.v1.schema.json", "log.v1.schema.json"]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from pytest_llem.errors import StoreError
+from pytest_llem.results.diagnosis import DIAGNOSIS_VERSION, Diagnosis
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.events import EVENT, LOG_VERSION
 from pytest_llem.results.files import explained, replaced
@@ -25,6 +26,7 @@ _DOCUMENTS: dict[str, tuple[type[Stored], int, str]] = {
     "result": (ExperimentResult, SCHEMA_VERSION, "Result of an experiment"),
     "manifest": (Manifest, MANIFEST_VERSION, "Manifest of a run"),
     "environment": (Environment, ENVIRONMENT_VERSION, "Environment of a run"),
+    "diagnosis": (Diagnosis, DIAGNOSIS_VERSION, "What llem doctor found out"),
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -8,7 +8,7 @@ from datetime import date  # noqa: TC003 - a field is called so, and its type ha
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,11 +62,7 @@ class Present:
 def entries() -> tuple[Entry, ...]:
     """All rows, in the order in which a device is looked for."""
     text = files(__package__).joinpath("hardware.toml").read_text(encoding="utf-8")
-    rows = tomllib.loads(text)["entry"]
-    return tuple(
-        Entry(**{name: tuple(one) if isinstance(one, list) else one for name, one in row.items()})
-        for row in rows
-    )
+    return tuple(_entry(row) for row in tomllib.loads(text)["entry"])
 
 
 def places(device: Present, matrix: Sequence[Entry] | None = None) -> list[Entry]:
@@ -80,3 +76,8 @@ def places(device: Present, matrix: Sequence[Entry] | None = None) -> list[Entry
 
 def _any(patterns: Sequence[str], text: str) -> bool:
     return any(fnmatchcase(text.lower(), pattern) for pattern in patterns)
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    lists = {name: tuple(one) for name, one in row.items() if isinstance(one, list)}
+    return Entry(**{**row, **lists})
