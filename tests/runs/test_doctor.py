@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -550,3 +551,16 @@ def test_looking_a_machine_over_imports_no_engine_and_writes_nothing(tmp_path: P
     heavy = ("torch", "transformers", "vllm", "numpy", "scipy", "pyarrow", "zeus", "codecarbon")
     assert [name for name in loaded if name.partition(".")[0] in heavy] == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_check_is_documented() -> None:
+    root = Path(__file__).parents[2]
+    docs = (root / "docs" / "doctor.md").read_text()
+    sources = (root / "src" / "pytest_llem" / "runs" / "doctor").glob("*.py")
+    checks = {
+        check
+        for source in sources
+        for check in re.findall(r'check="([a-z._]+)"', source.read_text())
+    }
+    assert len(checks) > 25
+    assert [check for check in sorted(checks) if f"`{check}`" not in docs] == []
