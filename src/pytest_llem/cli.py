@@ -13,6 +13,7 @@ from pytest_llem._version import __version__
 from pytest_llem.commands import baseline, runs
 from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.config import check, profiles, schema, show, template
+from pytest_llem.commands.doctor import doctor
 from pytest_llem.commands.history import history
 from pytest_llem.commands.run import run
 from pytest_llem.errors import ConfigError, LlemError
@@ -34,6 +35,7 @@ app.add_typer(runs.app, name="runs")
 app.command()(history)
 app.command()(ab)
 app.command()(aa)
+app.command()(doctor)
 
 
 def main() -> None:

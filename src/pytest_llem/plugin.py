@@ -163,6 +163,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME:PATH",
         help="write the run's results in another format, too (csv:results.csv)",
     )
+    add("--llem-log", metavar="PATH", help="append every transition of the run as JSON lines")
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
     add_resume_options(group)
 
@@ -288,7 +289,7 @@ def _engine_names(config: pytest.Config) -> Collection[str]:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Fail early, before a model is loaded, where options cannot be satisfied."""
     config = session.config
-    asks = config.getoption("llem_require") or config.getoption("llem_gate")
+    asks = any(config.getoption(name) for name in ("llem_require", "llem_gate", "llem_log"))
     if asks and not config.stash.get(IS_CHILD, False):
         from pytest_llem.runs.options import check_options
 

@@ -311,8 +311,50 @@ def test_driver_facts_describe_every_gpu_in_pci_order(tmp_path: Path) -> None:
         "ecc": False,
         "mig": False,
         "pci_bus_id": "00000000:0A:00.0",
+        "sm_clock_mhz": 1755,
+        "memory_clock_mhz": 2619,
+        "max_memory_clock_mhz": 2619,
+        "application_sm_clock_mhz": 1980,
+        "application_memory_clock_mhz": None,
+        "default_application_sm_clock_mhz": 1980,
+        "default_power_limit_w": 700.0,
+        "min_power_limit_w": 200.0,
+        "max_power_limit_w": 700.0,
+        "ecc_pending": True,
+        "mig_pending": False,
+        "pcie_generation": 5,
+        "max_pcie_generation": 5,
+        "pcie_width": 16,
+        "max_pcie_width": 16,
+        "nvlinks": 9,
+        "vbios_version": None,
     }
     assert (facts["gpus"][1]["ecc"], facts["gpus"][1]["mig"]) == (None, None)
+
+
+def test_settings_that_a_driver_or_a_card_lacks_are_none(tmp_path: Path) -> None:
+    lacking = ("limit", "sm_clock", "memory_clock", "application_clocks", "pcie", "nvlink")
+    gpu = Gpu(curve=STEADY, unsupported=(*lacking, "ecc", "mig"))
+    code = """
+from pytest_llem.devices.nvml.gpu import NvmlGpu
+from pytest_llem.devices.nvml.session import NvmlSession
+(device,) = meter.discover()
+show(NvmlGpu(NvmlSession(), device.uuid).settings())
+"""
+    settings = with_gpus(tmp_path, [gpu], code)
+    assert settings.pop("default_power_limit_w") is None
+    assert set(settings.values()) == {None}
+
+
+def test_settings_that_the_python_binding_lacks_are_none(tmp_path: Path) -> None:
+    code = """
+import pynvml
+for name in [name for name in vars(pynvml) if "Pcie" in name or "NvLinkState" in name]:
+    delattr(pynvml, name)
+(gpu,) = driver_facts()["gpus"]
+show([gpu["pcie_width"], gpu["nvlinks"], gpu["max_power_limit_w"]])
+"""
+    assert with_gpus(tmp_path, [Gpu(curve=STEADY)], code) == [None, None, 700.0]
 
 
 def test_importing_the_meter_loads_no_vendor_code() -> None:

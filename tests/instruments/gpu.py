@@ -84,6 +84,15 @@ class Gpu:
     processes: tuple[Process, ...] = ()
     persistence: int = 1
     ecc: int = 1
+    ecc_pending: int = 1
+    """What it will be after the next reset."""
+    min_power_limit_mw: int = 200_000
+    max_power_limit_mw: int = 700_000
+    application_sm_clock_mhz: int = 1980
+    pcie_generation: int = 5
+    pcie_width: int = 16
+    nvlinks: int = 18
+    """How many it has; the first half of them is up."""
     faults: tuple[Fault | Reset, ...] = ()
     lost_at_ns: int | None = None
     """From when on every call fails with GPU_IS_LOST; ``None`` is never."""
@@ -93,7 +102,7 @@ class Gpu:
     """Every so manyth energy, and every so manyth power value is 0; 0 is never."""
     unsupported: tuple[str, ...] = ()
     """Of counter, power, instant, field_values, limit, throttle, event_reasons, temperature,
-    sm_clock, mig, ecc, memory, pci, persistence, violation, processes, processes_v2,
+    sm_clock, memory_clock, application_clocks, pcie, nvlink, mig, ecc, memory, pci, persistence, violation, processes, processes_v2,
     processes_v3."""
 
     def counter_mj(self, t_ns: int) -> int:
@@ -236,6 +245,13 @@ _NUMBERS = (
     "memory_total",
     "persistence",
     "ecc",
+    "ecc_pending",
+    "min_power_limit_mw",
+    "max_power_limit_mw",
+    "application_sm_clock_mhz",
+    "pcie_generation",
+    "pcie_width",
+    "nvlinks",
     "lost_after_reads",
 )
 _COURSES = (

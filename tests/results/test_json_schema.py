@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 NAMES = ["result.v1.schema.json", "manifest.v1.schema.json", "environment.v1.schema.json"]
+ALL = [*NAMES, "diagnosis.v1.schema.json", "log.v1.schema.json"]
 
 
 @pytest.fixture
@@ -47,8 +48,8 @@ def committed(name: str) -> dict[str, Any]:
 def test_the_committed_schemas_are_those_of_the_models(tmp_path: Path) -> None:
     write_schemas(tmp_path)
     remedy = "write them again with: python -m pytest_llem.results.json_schema"
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)
-    for name in NAMES:
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(ALL)
+    for name in ALL:
         assert (SCHEMAS / name).read_text() == (tmp_path / name).read_text(), remedy
 
 
@@ -79,7 +80,7 @@ def test_a_number_in_words_does_not_validate(documents: dict[str, Any]) -> None:
 
 def test_schemas_say_what_they_are_and_explain_their_fields() -> None:
     schemas = json_schemas()
-    assert len({schema["$id"] for schema in schemas.values()}) == len(NAMES)
+    assert len({schema["$id"] for schema in schemas.values()}) == len(ALL)
     result = schemas[NAMES[0]]
     assert result["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert result["$id"] == "urn:pytest-llem:result:v1"
@@ -91,7 +92,7 @@ def test_schemas_say_what_they_are_and_explain_their_fields() -> None:
 def test_the_command_writes_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest_llem.results.json_schema", tmp_path / "new"]
     told = subprocess.check_output(command, text=True).splitlines()
-    assert told == [str(tmp_path / "new" / name) for name in NAMES]
+    assert told == [str(tmp_path / "new" / name) for name in ALL]
 
 
 def test_the_command_says_where_it_cannot_write(

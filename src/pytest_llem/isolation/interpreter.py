@@ -99,8 +99,10 @@ def questions(engine: str) -> list[str]:
     return ["-c", ABOUT.read_text(encoding="utf-8"), *modules]
 
 
-def ask_interpreter(engine: str, python: str, directory: Path) -> Interpreter:
-    """What the interpreter of *engine* has.
+def ask_interpreter(
+    engine: str, python: str, directory: Path, timeout_s: float = ANSWER_S
+) -> Interpreter:
+    """What the interpreter of *engine* has, if it says so in *timeout_s*.
 
     Raises:
         IsolationError: it cannot run our children; the message says what to install.
@@ -113,14 +115,14 @@ def ask_interpreter(engine: str, python: str, directory: Path) -> Interpreter:
         )
     environment = {**os.environ, **interpreter_environment(python, os.environ)}
     try:
-        done = answer([python, *questions(engine)], ANSWER_S, directory, environment)
+        done = answer([python, *questions(engine)], timeout_s, directory, environment)
     except OSError as error:
         raise IsolationError(
             f"{engine}: {python} cannot be started: {error.strerror}. Is it executable, and an "
             "interpreter of this machine?"
         ) from error
     except subprocess.TimeoutExpired:
-        raise IsolationError(f"{engine}: {python} did not answer in {ANSWER_S:g} s.") from None
+        raise IsolationError(f"{engine}: {python} did not answer in {timeout_s:g} s.") from None
     if done.returncode:
         raise IsolationError(
             f"{engine}: {python} does not run Python: status {done.returncode}. {_end(done.stderr)}"

@@ -89,6 +89,8 @@ class Observer:
     """Whether the devices have settled under a warm-up, by what is awaited and the time now."""
     passed: Callable[[int], None] = lambda _: None
     """Gets the instants at which passes of a warm-up ended."""
+    heard: Callable[[Message], None] = lambda _: None
+    """Gets each message once it was acted on."""
     clock: Callable[[], int] = time.monotonic_ns
     doing: Progress = Progress("starting")
     engine: dict[str, Any] | None = None
@@ -106,6 +108,7 @@ class Observer:
             return False
         with contextlib.suppress(TypeError, ValueError, OverflowError):
             act(**message.fields)
+            self.heard(message)
         return True
 
     def look(self) -> float | None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from pytest_llem.errors import StoreError
+from pytest_llem.results.diagnosis import DIAGNOSIS_VERSION, Diagnosis
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
+from pytest_llem.results.events import EVENT, LOG_VERSION
 from pytest_llem.results.files import explained, replaced
 from pytest_llem.results.kept_reports import REPORTS_VERSION, KeptReports
 from pytest_llem.results.manifest import MANIFEST_VERSION, Manifest
@@ -28,16 +30,18 @@ _DOCUMENTS: dict[str, tuple[type[Stored], int, str]] = {
     "environment": (Environment, ENVIRONMENT_VERSION, "Environment of a run"),
     "journal": (Transition, JOURNAL_VERSION, "Line of a run's journal"),
     "reports": (KeptReports, REPORTS_VERSION, "Reports of an experiment's process"),
+    "diagnosis": (Diagnosis, DIAGNOSIS_VERSION, "What llem doctor found out"),
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """The schema of each stored document, by the name of its file."""
-    return {
+    """The schema of each stored document, by the name of its file; of a log, that of a line."""
+    documents = {
         f"{name}.v{version}.schema.json": _schema(name, model, version, title)
         for name, (model, version, title) in _DOCUMENTS.items()
     }
+    return {**documents, f"log.v{LOG_VERSION}.schema.json": _log_schema()}
 
 
 def _schema(name: str, model: type[Stored], version: int, title: str) -> dict[str, Any]:
@@ -48,6 +52,19 @@ def _schema(name: str, model: type[Stored], version: int, title: str) -> dict[st
         **schema,
         "title": f"{title} (pytest-llem, version {version})",
         "required": ["schema_version", *schema.get("required", [])],
+    }
+
+
+def _log_schema() -> dict[str, Any]:
+    schema = EVENT.json_schema(mode="serialization", schema_generator=_WithoutFieldTitles)
+    for line in schema["$defs"].values():
+        if "event" in line["properties"]:
+            line["required"] = ["schema_version", *line["required"]]
+    return {
+        "$schema": _DIALECT,
+        "$id": f"urn:pytest-llem:log:v{LOG_VERSION}",
+        **schema,
+        "title": f"Line of a run's log (pytest-llem, version {LOG_VERSION})",
     }
 
 

@@ -60,6 +60,8 @@ class Elsewhere(Stored):
     """Name and version of the distribution."""
     packages: dict[str, str] | None = None
     """Versions by distribution: what moves energy, and pytest plugins."""
+    libraries: dict[str, str] | None = None
+    """Versions of the libraries below the engine, by distribution."""
     image: str | None = None
     """Container image as it was asked for; ``None`` if there was no container."""
     image_digest: str | None = None

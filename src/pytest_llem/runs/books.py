@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.store import BaselineStore, How
 from pytest_llem.errors import LlemError, StoreError
+from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.progress import progress_of
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.pooling import by_experiment
@@ -115,7 +116,21 @@ def close_books(
             closing.problems.append(str(error))
     if settings.update_baselines:
         _update_baselines(store, settings, closing)
+    if settings.log is not None:
+        _log_end(settings.log, store, state, closing)
     return closing
+
+
+def _log_end(path: Path, store: RunStore, state: State, closing: Closing) -> None:
+    try:
+        outcomes = store.manifest().counts or {}
+        log = EventLog(path, closing.problems.append)
+    except LlemError as error:
+        closing.problems.append(str(error))
+        return
+    log.run_id = store.run_id
+    log.add("run_finished", state=state, outcomes=outcomes, problems=tuple(closing.problems))
+    log.close()
 
 
 def _update_baselines(store: RunStore, settings: RunSettings, closing: Closing) -> None:

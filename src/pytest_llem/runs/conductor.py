@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem._version import __version__
 from pytest_llem.config.identity import config_hash
 from pytest_llem.devices.nvml.meter import driver_facts
+from pytest_llem.errors import LlemError
 from pytest_llem.isolation.memory import MemoryGuard
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment
+from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.raw import RawData
 from pytest_llem.results.schema import ExperimentResult
 from pytest_llem.runs.books import open_or_create
@@ -24,9 +27,10 @@ from pytest_llem.runs.leasing import Leasing
 from pytest_llem.runs.observation import Instruments
 from pytest_llem.runs.resuming.plan import planned_experiments, sources_of
 from pytest_llem.runs.resuming.taking_up import Now, take_up
+from pytest_llem.runs.witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_llem.config.experiment import ExperimentConfig
@@ -63,6 +67,8 @@ class Task:
     deadline_s: float | None = None
     output: OutputLog | None = None
     """What the child prints, where that goes into a file."""
+    repeat: int = 0
+    """Number of the process among repeats of the same experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +118,13 @@ class Conductor:
             tell_of_waiting: gets whom one waits for, likewise; ``None`` leaves it to *tell*.
         """
         self.settings = settings
+        self.log = EventLog(settings.log, tell)
+        """What happens in this run."""
+        tell = self._logging(tell)
         self.instruments = Instruments(settings)
-        self.leasing = Leasing(
-            settings, self.instruments, tell_of_waiting or (lambda text, _: tell(text))
-        )
+        self._witness: Witness | None = None
+        self._tell_of_waiting = tell_of_waiting or (lambda text, _: tell(text))
+        self.leasing = Leasing(settings, self.instruments, self._waits)
         self.environment = collect_environment(settings.project, driver_facts())
         self.launchers = Launchers(settings, tell)
         self.taken_up: TakenUp | None = None
@@ -164,6 +173,7 @@ class Conductor:
             journal = self._store.journal()
             journal.join()
         self._diary = Diary(journal, self._tell)
+        self._log_beginning(points, command_line)
 
     def finished(self, point: Point, node_id: str | None, repeat: int) -> Entry | None:
         """The result of a process of an experiment that had finished before the run was resumed."""
@@ -181,10 +191,31 @@ class Conductor:
         """
         environ = {**os.environ, **task.command.environment}
         what = task.job.get("node_id") or task.point.label
-        with self.leased(task.point, what, environ) as leased:
+        with (
+            self.witnessed(task.point, task.job.get("node_id"), task.repeat) as witness,
+            self.leased(task.point, what, environ) as leased,
+        ):
             environment = {**task.command.environment, **leased.environment}
             command = replace(task.command, environment=environment)
-            return self._observed(replace(task, command=command), leased.instrument)
+            return self._observed(replace(task, command=command), leased.instrument, witness)
+
+    @contextmanager
+    def witnessed(self, point: Point, node_id: str | None, repeat: int) -> Iterator[Witness]:
+        """Who logs what becomes of one process of *point* while the body runs it."""
+        witness = Witness(self.log, experiment_id(point), node_id, repeat)
+        assert point.config is not None  # noqa: S101 - invalid points are never conducted
+        witness.queued(point.config.backend, point.config.model)
+        self._witness = witness
+        try:
+            yield witness
+        except LlemError as error:
+            witness.failed(f"{type(error).__name__}: {error}")
+            raise
+        except BaseException:
+            witness.interrupted()
+            raise
+        finally:
+            self._witness = None
 
     def leased(
         self, point: Point, what: str, environ: Mapping[str, str]
@@ -193,12 +224,53 @@ class Conductor:
         assert point.config is not None  # noqa: S101 - invalid points are never conducted
         return self.leasing.leased(point.config, environ, what, self.store.run_id)
 
-    def _observed(self, task: Task, instrument: Instrument) -> Conducted:
+    def retried(self, task: Task) -> None:
+        """Say that *task* is conducted again, as what its process was forked from is gone."""
+        node_id = task.job.get("node_id")
+        again = Witness(self.log, experiment_id(task.point), node_id, task.repeat)
+        again.retried("what its process was forked from has ended")
+
+    def _waits(self, text: str, obstacle: Obstacle) -> None:
+        if self._witness is not None:
+            self._witness.waiting(text)
+        self._tell_of_waiting(text, obstacle)
+
+    def _logging(self, tell: Callable[[str], None]) -> Callable[[str], None]:
+        """*tell*, of which the log hears, too."""
+
+        def tell_and_log(text: str) -> None:
+            if self._witness is None:
+                self.log.add("warning", text=text)
+            else:
+                self._witness.warned(text)
+            tell(text)
+
+        return tell_and_log
+
+    def _log_beginning(self, points: Sequence[Point], command_line: Sequence[str]) -> None:
+        self.log.run_id = self.store.run_id
+        self.log.add(
+            "run_started",
+            directory=self.store.path,
+            tool_version=__version__,
+            command=command_line,
+            meters=[choice.name for choice in self.instruments.choices],
+            isolation=self.settings.isolation,
+            repeats=self.settings.repeats,
+            shuffle_seed=self.settings.shuffle_seed,
+        )
+        engines = dict.fromkeys(point.config.backend for point in points if point.config)
+        ids = [experiment_id(point) for point in points if point.config]
+        self.log.add("collected", experiments=ids, engines=list(engines))
+
+    def _observed(self, task: Task, instrument: Instrument, witness: Witness) -> Conducted:
         assert task.point.config is not None  # noqa: S101 - as above
+        witness.leased(instrument)
         started_at = wall_clock()
         launched = self._launch(task.point.config, task.command)
+        witness.started(launched)
         observation = instrument.observe(launched.process.tree)
-        observer = observation.observer(launched.channel.send)
+        observer = observation.observer(witness.replying(launched.channel.send), witness.heard)
         supervisor = Supervisor(
             launched,
             observer,
@@ -212,6 +284,7 @@ class Conductor:
             ending = supervisor.run()
         finally:
             observation.close()
+        witness.ended(ending)
         return Conducted(
             observation,
             observer.engine,
@@ -224,10 +297,11 @@ class Conductor:
         )
 
     def close(self) -> None:
-        """End what was kept running to start children from, and leave the run."""
+        """End what was kept running to start children from, and the log, and leave the run."""
         self.launchers.close()
         if self._diary is not None:
             self._diary.close()
+        self.log.close()
 
     def _guard(self, task: Task, tree: ProcessTree) -> Callable[[], str | None]:
         limit = self.settings.memory_limit_bytes
@@ -255,7 +329,16 @@ class Conductor:
         """
         observation = conducted.observation
         raw = RawData(traces=observation.traces, marks=tuple(observation.marks))
-        return self.store.write_result(result, raw if observation.marks else None).stem
+        name = None
+        try:
+            name = self.store.write_result(result, raw if observation.marks else None).stem
+        finally:
+            self.witness_of(result).finished(result, name)
+        return name
+
+    def witness_of(self, result: ExperimentResult) -> Witness:
+        """Who logs what else becomes of a process that has ended."""
+        return Witness(self.log, result.experiment_id, result.node_id, result.repeat)
 
     def result(self, conducted: Conducted, account: Account) -> ExperimentResult:
         """What is to be kept of an ended experiment."""

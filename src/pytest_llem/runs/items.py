@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pytest_llem.results.schema import Outcome
     from pytest_llem.runs.conductor import Conductor
     from pytest_llem.runs.observation import Instrument
+    from pytest_llem.runs.witness import Witness
 
 
 MODULES = (
@@ -123,13 +124,15 @@ class ItemConductor:
             output = self._output_file()
             command, job = self._command(item, point, output), self._job(item, point)
             log = OutputLog(output) if output else None
-            task = Task(point, command, job, heard.listen, on_progress, deadline_s, log)
+            task = Task(point, command, job, heard.listen, on_progress, deadline_s, log, repeat)
             try:
                 with terminal_lent(self._config) if self._debugging else nullcontext():
                     conducted = self._conductor.conduct(task)
             except LlemError as error:
                 return not_conducted(item, point, error)
             lost = conducted.lost and missing_phase(heard.reports) is not None
+            if lost:
+                self._conductor.retried(task)
         self._add_owed_report(item, heard, conducted, deadline_s, log)
         if log is not None:
             log.remove()
@@ -147,25 +150,34 @@ class ItemConductor:
         with ExitStack() as stack:
             leased = self._conductor.leased(point, item.nodeid, os.environ)
             try:
-                instrument = stack.enter_context(leased).instrument
+                with self._conductor.witnessed(point, item.nodeid, 0) as witness:
+                    instrument = stack.enter_context(leased).instrument
             except LlemError as error:
                 finish_item(item, nextitem)
                 return not_conducted(item, point, error)
-            return self._observed_here(item, point, nextitem, instrument)
+            return self._observed_here(item, point, nextitem, instrument, witness)
 
     def _observed_here(
-        self, item: pytest.Item, point: Point, nextitem: pytest.Item | None, instrument: Instrument
+        self,
+        item: pytest.Item,
+        point: Point,
+        nextitem: pytest.Item | None,
+        instrument: Instrument,
+        witness: Witness,
     ) -> ConductedItem:
         assert point.config is not None  # noqa: S101 - invalid points are never conducted
+        witness.leased(instrument)
         started_at = wall_clock()
+        witness.started(None)
         observation = instrument.observe(OwnProcess())
         observers = []
 
         def make(reply: Callable[..., None]) -> Any:
-            observers.append(observation.observer(reply))
+            observers.append(observation.observer(witness.replying(reply), witness.heard))
             return observers[-1]
 
         with ExitStack() as stack:
+            stack.callback(witness.ended, None)
             stack.callback(observation.close)
             channel = stack.enter_context(observed(make))
             job = {"config": point.config.model_dump(mode="json")}

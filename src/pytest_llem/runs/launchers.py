@@ -21,7 +21,7 @@ from pytest_llem.isolation.interpreter import (
     interpreter_environment,
 )
 from pytest_llem.pyproject import FILE
-from pytest_llem.results.environment import recorded
+from pytest_llem.results.environment import recorded, recorded_libraries
 from pytest_llem.results.schema import Elsewhere
 
 if TYPE_CHECKING:
@@ -216,4 +216,5 @@ def _elsewhere(there: Interpreter) -> Elsewhere:
         python=there.python,
         os=there.os,
         packages=recorded(there.packages, plugins),
+        libraries=recorded_libraries(there.packages),
     )

@@ -148,7 +148,8 @@ def _conduct(
     deadline_s = conductor.settings.timeout_s
     command = Command(["-m", "pytest_llem.isolation.child"], Path.cwd(), output=log.path)
     job = {"function": FUNCTION, "config": point.config.model_dump(mode="json")}
-    conducted = conductor.conduct(Task(point, command, job, listen, on_progress, deadline_s, log))
+    task = Task(point, command, job, listen, on_progress, deadline_s, log, repeat)
+    conducted = conductor.conduct(task)
     outcome, message = _account(said, conducted.ending, deadline_s, log)
     result = conductor.result(conducted, Account(point, outcome, message, None, repeat))
     name = conductor.keep(conducted, result)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_llem.energy.idle import Known
     from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.sampling.trace import Trace
+    from pytest_llem.isolation.channel import Message
     from pytest_llem.isolation.observer import Awaited
     from pytest_llem.runs.settings import RunSettings
 
@@ -145,8 +146,10 @@ class Observation:
     def traces(self) -> tuple[Trace, ...]:
         return self._sampler.traces
 
-    def observer(self, reply: Callable[..., None]) -> Observer:
-        """Who answers the measured process."""
+    def observer(
+        self, reply: Callable[..., None], heard: Callable[[Message], None] = lambda _: None
+    ) -> Observer:
+        """Who answers the measured process; *heard* gets what that said of measuring."""
         self._observer = Observer(
             self._sampler,
             self._infer,
@@ -155,6 +158,7 @@ class Observation:
             self._idle_seen,
             self._steady_seen,
             self._passed,
+            heard,
         )
         return self._observer
 

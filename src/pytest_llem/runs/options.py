@@ -14,6 +14,7 @@ from pytest_llem.devices.several import choose_meters
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.pyproject import read_llem_table
+from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.exporting import Export
 from pytest_llem.runs.refusals import hear_refusals
@@ -92,6 +93,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         repeats_asked=asked is not None,
         max_repeats=max_repeats,
         shuffle_seed=config.getoption("llem_shuffle"),
+        log=_path(config, "llem_log"),
         run_id=worker.get(RUN_ID),
         resume=resume,
     )
@@ -120,19 +122,24 @@ def _first_look(config: pytest.Config, repeats: int, most: int) -> int:
     return repeats if repeats > 1 else min(FIRST_LOOK, most)
 
 
-def _directory(config: pytest.Config, option: str, default: str) -> Path:
+def _path(config: pytest.Config, option: str) -> Path | None:
     given = config.getoption(option)
-    return config.invocation_params.dir / given if given else config.rootpath / default
+    return config.invocation_params.dir / given if given else None
+
+
+def _directory(config: pytest.Config, option: str, default: str) -> Path:
+    return _path(config, option) or config.rootpath / default
 
 
 def check_options(config: pytest.Config) -> None:
-    """Refuse a run whose meter or gates cannot be had, before anything is loaded.
+    """Refuse a run whose meter, gates or log cannot be had, before anything is loaded.
 
     Raises:
         pytest.UsageError: what is asked for cannot be had, and what to do.
     """
     try:
         settings = settings_of(config)
+        EventLog(settings.log).close()
         Rulebook(settings.configured_gates, settings.gates)
         choose_meters(MeterRequest(settings.meter, settings.require_measured, settings.cpu_watts))
     except LlemError as error:

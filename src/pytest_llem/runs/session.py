@@ -145,6 +145,8 @@ class ExperimentSession:
                 return
             for experiment in undecided:
                 experiment.planned = until
+            ids = [one.kept.results[0].experiment_id for one in undecided]
+            self.conductor.log.add("repeats_added", experiments=ids, processes=until)
             for number in range(before, until):
                 self._repeat(session, number)
 
@@ -178,6 +180,8 @@ class ExperimentSession:
         if going_on:
             most = max(one.planned for one in going_on)
             self.say(f"llem: round {number} of {most} is done", 0)
+            log = self.conductor.log
+            log.add("round_started", round=number, experiments=len(going_on))
         for experiment in self._in_round(going_on, number):
             _stop_if_told(session)
             self._conduct(experiment, None)
@@ -311,6 +315,9 @@ class ExperimentSession:
         assert experiment.ended is not None  # noqa: S101 - only what has run is released
         speak_of(self._config, experiment.item)
         strict = self._settings.strict
+        if experiment.kept.results:
+            witness = self.conductor.witness_of(experiment.kept.results[-1])
+            witness.judged(experiment.kept.judgements, strict=strict)
         release(experiment.ended, experiment.kept, self.conductor.store, strict=strict)
 
 

@@ -81,6 +81,8 @@ class RunSettings:
     """Processes that an experiment may have until its gate is decided; ``None`` adds none."""
     shuffle_seed: int | None = None
     """Seed of the order of experiments within a round; ``None`` keeps them as collected."""
+    log: Path | None = None
+    """Where every transition is logged, as JSON lines; ``None`` logs nothing."""
     run_id: str | None = None
     """Name of the run; ``None`` makes one up."""
     resume: Resume | None = None

@@ -118,6 +118,8 @@ struct Gpu {
     int64_t delay_us, lost_after_reads;
     Course temperature_c, sm_clock_mhz, power_limit_mw, throttle, violation, memory_used, mig;
     int64_t max_sm_clock_mhz, default_power_limit_mw, memory_total, persistence, ecc;
+    int64_t min_power_limit_mw, max_power_limit_mw, ecc_pending, application_sm_clock_mhz;
+    int64_t pcie_generation, pcie_width, nvlinks;
     atomic_long energy_calls;
     atomic_llong counted_to; /* of a counter that samples: see sensor.c */
     long double counted_mj;

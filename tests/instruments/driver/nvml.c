@@ -11,7 +11,8 @@ enum {
     FIELD_SW_THERMAL = 269, FIELD_HW_BRAKE = 271,
 };
 enum { TYPE_UINT = 1, TYPE_ULONGLONG = 3 };
-enum { CLOCK_GRAPHICS = 0, CLOCK_SM = 1 };
+enum { CLOCK_GRAPHICS = 0, CLOCK_SM = 1, CLOCK_MEMORY = 2 };
+enum { MEMORY_CLOCK_MHZ = 2619, SM_APPLICATION_DEFAULT_MHZ = 1980 }; /* of an H100 SXM */
 
 static int copy_text(char *out, unsigned size, const char *text) {
     if (!out) return INVALID_ARGUMENT;
@@ -56,6 +57,16 @@ ANSWER(read_clock, unsigned, "sm_clock", value_now(&g->sm_clock_mhz))
 ANSWER(read_max_clock, unsigned, "sm_clock", g->max_sm_clock_mhz)
 ANSWER(read_mig, unsigned, "mig", value_now(&g->mig))
 ANSWER(read_ecc, int, "ecc", g->ecc)
+ANSWER(read_ecc_pending, int, "ecc", g->ecc_pending)
+ANSWER(read_memory_clock, unsigned, "memory_clock", ((void)g, (unsigned)MEMORY_CLOCK_MHZ))
+ANSWER(read_application_clock, unsigned, "application_clocks", g->application_sm_clock_mhz)
+ANSWER(read_min_limit, unsigned, "limit", g->min_power_limit_mw)
+ANSWER(read_max_limit, unsigned, "limit", g->max_power_limit_mw)
+ANSWER(nvmlDeviceGetCurrPcieLinkGeneration, unsigned, "pcie", g->pcie_generation)
+ANSWER(nvmlDeviceGetMaxPcieLinkGeneration, unsigned, "pcie", ((void)g, 5u))
+ANSWER(nvmlDeviceGetCurrPcieLinkWidth, unsigned, "pcie", g->pcie_width)
+ANSWER(nvmlDeviceGetMaxPcieLinkWidth, unsigned, "pcie", ((void)g, 16u))
+ANSWER(count_links, unsigned, "nvlink", g->nvlinks)
 ANSWER(nvmlDeviceGetIndex, unsigned, "index", ((void)g, number_of(h)))
 ANSWER(nvmlDeviceGetMinorNumber, unsigned, "index", ((void)g, number_of(h)))
 
@@ -76,11 +87,37 @@ EXPORT int nvmlDeviceGetTemperatureV(Handle *h, Temperature *t) {
     return nvmlDeviceGetTemperature(h, t->sensor, (unsigned *)&t->temperature);
 }
 
+EXPORT int nvmlDeviceGetApplicationsClock(Handle *h, int type, unsigned *out) {
+    return type == CLOCK_SM ? read_application_clock(h, out) : NOT_SUPPORTED;
+}
+
+EXPORT int nvmlDeviceGetDefaultApplicationsClock(Handle *h, int type, unsigned *out) {
+    int code = nvmlDeviceGetApplicationsClock(h, type, out);
+    if (code == SUCCESS) *out = SM_APPLICATION_DEFAULT_MHZ;
+    return code;
+}
+
+EXPORT int nvmlDeviceGetPowerManagementLimitConstraints(Handle *h, unsigned *least, unsigned *most) {
+    int code = read_min_limit(h, least);
+    return code == SUCCESS ? read_max_limit(h, most) : code;
+}
+
+/* The first half of the links is up, so that a count of what is up is not one of all. */
+EXPORT int nvmlDeviceGetNvLinkState(Handle *h, unsigned link, unsigned *up) {
+    unsigned links;
+    int code = count_links(h, &links);
+    if (code != SUCCESS) return code;
+    if (link >= links) return INVALID_ARGUMENT;
+    return *up = link < (links + 1) / 2, SUCCESS;
+}
+
 EXPORT int nvmlDeviceGetClockInfo(Handle *h, int type, unsigned *out) {
+    if (type == CLOCK_MEMORY) return read_memory_clock(h, out);
     return type == CLOCK_SM || type == CLOCK_GRAPHICS ? read_clock(h, out) : NOT_SUPPORTED;
 }
 
 EXPORT int nvmlDeviceGetMaxClockInfo(Handle *h, int type, unsigned *out) {
+    if (type == CLOCK_MEMORY) return read_memory_clock(h, out);
     return type == CLOCK_SM || type == CLOCK_GRAPHICS ? read_max_clock(h, out) : NOT_SUPPORTED;
 }
 
@@ -92,8 +129,7 @@ EXPORT int nvmlDeviceGetMigMode(Handle *h, unsigned *current, unsigned *pending)
 
 EXPORT int nvmlDeviceGetEccMode(Handle *h, int *current, int *pending) {
     int code = read_ecc(h, current);
-    if (code == SUCCESS && pending) *pending = *current;
-    return code;
+    return code == SUCCESS && pending ? read_ecc_pending(h, pending) : code;
 }
 
 /* ---- memory, PCI, names ---- */

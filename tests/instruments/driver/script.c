@@ -139,6 +139,8 @@ static const struct { const char *key; size_t offset; } NUMBERS[] = {
 #define KEY(name) { #name, offsetof(Gpu, name) }
     KEY(origin_ns), KEY(sampled_from_ns), KEY(delay_us), KEY(lost_after_reads), KEY(max_sm_clock_mhz),
     KEY(default_power_limit_mw), KEY(memory_total), KEY(persistence), KEY(ecc),
+    KEY(min_power_limit_mw), KEY(max_power_limit_mw), KEY(ecc_pending),
+    KEY(application_sm_clock_mhz), KEY(pcie_generation), KEY(pcie_width), KEY(nvlinks),
 }, COURSES[] = {
     KEY(temperature_c), KEY(sm_clock_mhz), KEY(power_limit_mw), KEY(throttle), KEY(violation),
     KEY(memory_used), KEY(mig),

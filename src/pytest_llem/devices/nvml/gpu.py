@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_llem.devices.meter import Facts
+from pytest_llem.devices.nvml.settings import gpu_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +114,10 @@ class NvmlGpu:
         """Whether the GPU is cut into slices now; ``None`` if it cannot be."""
         modes = self._known(self._nvml.nvmlDeviceGetMigMode)
         return None if modes is None else bool(modes[0])
+
+    def settings(self) -> dict[str, Any]:
+        """Clocks, limits, link and modes, as :func:`gpu_settings` names them."""
+        return gpu_settings(self._nvml, self._known)
 
     def _known(self, call: Callable[..., Any], *arguments: Any) -> Any:
         return self._session.known(call, self._handle, *arguments)

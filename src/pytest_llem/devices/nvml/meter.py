@@ -113,7 +113,8 @@ def driver_facts() -> dict[str, Any] | None:
 
     ``driver_version``, ``cuda_driver_version`` (such as ``13.0``) and ``gpus``, a list
     in PCI order with ``uuid, name, index, power_limit_w, memory_bytes,
-    max_sm_clock_mhz, persistence, ecc, mig, pci_bus_id``; unknown values are ``None``.
+    max_sm_clock_mhz, persistence, ecc, mig, pci_bus_id`` and what
+    :func:`~pytest_llem.devices.nvml.settings.gpu_settings` tells; unknown values are ``None``.
     """
     try:
         session = NvmlSession()
@@ -190,6 +191,7 @@ def _gpu_facts(gpu: NvmlGpu) -> dict[str, Any]:
         "ecc": gpu.ecc(),
         "mig": gpu.mig(),
         "pci_bus_id": gpu.pci_bus_id(),
+        **gpu.settings(),
     }
 
 

@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_llem.results.environment import cpu, host
+from pytest_llem.results.environment import cpu, frequency, host, memory
 from pytest_llem.results.environment.git import git_state
 from pytest_llem.results.environment.gpu import gpus
+from pytest_llem.results.environment.libraries import libraries
 from pytest_llem.results.environment.packages import packages
+from pytest_llem.results.environment.quota import memory_limit_bytes
 from pytest_llem.results.environment.snapshot import Environment
 from pytest_llem.results.environment.tolerant import tolerant
+from pytest_llem.results.environment.toolkit import cuda_toolkit_version
 from pytest_llem.results.environment.variables import environment_variables, threads
 
 if TYPE_CHECKING:
@@ -47,17 +50,32 @@ def collect_environment(
         "logical_cores": os.cpu_count,
         "physical_cores": lambda: cpu.physical_cores(system),
         "usable_cores": lambda: cpu.usable_cores(system),
-        "memory_bytes": lambda: cpu.memory_bytes(system),
+        "cpu_quota": lambda: cpu.cpu_quota(system),
+        "smt": lambda: cpu.smt(system),
+        "numa_nodes": lambda: cpu.numa_nodes(system),
+        "memory_bytes": lambda: memory.memory_bytes(system),
+        "memory_available_bytes": lambda: memory.available_bytes(system),
+        "memory_limit_bytes": lambda: memory_limit_bytes(system),
+        "swap_bytes": lambda: memory.swap_bytes(system),
+        "swap_used_bytes": lambda: memory.swap_used_bytes(system),
         "threads": lambda: threads(variables),
         "load_1m": lambda: cpu.load_1m(system),
         "steal_share": lambda: cpu.steal_share(system),
-        "governor": lambda: cpu.governor(system),
+        "governor": lambda: frequency.governor(system),
+        "scaling_driver": lambda: frequency.scaling_driver(system),
+        "energy_preference": lambda: frequency.energy_preference(system),
+        "turbo": lambda: frequency.turbo(system),
+        "cpu_mhz": lambda: frequency.mean_mhz(system),
+        "min_cpu_mhz": lambda: frequency.least_mhz(system),
+        "max_cpu_mhz": lambda: frequency.most_mhz(system),
         "container": lambda: host.in_container(system, variables),
         "virtualized": lambda: host.is_virtual(system),
         "driver_version": lambda: facts.get("driver_version"),
         "cuda_driver_version": lambda: facts.get("cuda_driver_version"),
-        "gpus": lambda: gpus(driver_facts),
+        "cuda_toolkit_version": lambda: cuda_toolkit_version(system, variables),
+        "gpus": lambda: gpus(driver_facts, system),
         "packages": packages,
+        "libraries": libraries,
         "git": lambda: git_state(root, variables),
         "environment_variables": lambda: environment_variables(variables),
     }

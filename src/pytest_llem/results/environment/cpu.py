@@ -51,18 +51,17 @@ def steal_share(system: Path) -> float | None:
     return times[_STEAL] / sum(times)
 
 
-def governor(system: Path) -> str | None:
-    """Frequency governors of all CPUs, sorted and joined by commas."""
-    found = {
-        path.read_text().strip()
-        for path in (system / _CPUS).glob(f"{_CPU_DIRECTORIES}/cpufreq/scaling_governor")
-    }
-    return ",".join(sorted(found)) or None
+def cpu_quota(system: Path) -> float | None:
+    """CPUs' worth of time that this process's control groups grant; ``None`` is no limit."""
+    return min(quotas(system), default=None)
 
 
-def memory_bytes(system: Path) -> int | None:
-    """Main memory from ``/proc/meminfo``, which counts in KiB."""
-    for line in (system / "proc/meminfo").read_text().splitlines():
-        if line.startswith("MemTotal:"):
-            return int(line.split()[1]) * 1024
-    return None
+def smt(system: Path) -> bool | None:
+    """Whether cores run several threads each."""
+    said = (system / _CPUS / "smt/active").read_text().strip()
+    return {"0": False, "1": True}.get(said)
+
+
+def numa_nodes(system: Path) -> int | None:
+    """How many parts main memory has, each nearer to some of the CPUs."""
+    return len(list((system / "sys/devices/system/node").glob("node[0-9]*"))) or None

@@ -10,15 +10,21 @@ if TYPE_CHECKING:
 
 _NAMES = frozenset(
     {
+        "ATEN_CPU_CAPABILITY",
         "CUDA_DEVICE_ORDER",
         "CUDA_VISIBLE_DEVICES",
+        "GOMP_CPU_AFFINITY",
         "HF_HUB_OFFLINE",
-        "MKL_NUM_THREADS",
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
+        "HIP_VISIBLE_DEVICES",
+        "MALLOC_ARENA_MAX",
+        "PYTORCH_ALLOC_CONF",
+        "PYTORCH_CUDA_ALLOC_CONF",
+        "RAYON_NUM_THREADS",
+        "ROCR_VISIBLE_DEVICES",
+        "TOKENIZERS_PARALLELISM",
     }
 )
-_PREFIX = "VLLM_"
+_PREFIXES = ("KMP_", "MKL_", "NCCL_", "OMP_", "OPENBLAS_", "VLLM_")
 _SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSW|PWD|CREDENTIAL|AUTH", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"://[^/\s]*@")
 """A URL with a user or password before its host (RFC 3986, section 3.2.1)."""
@@ -30,9 +36,10 @@ def environment_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _recorded(name: str, value: str) -> bool:
-    if name not in _NAMES and not name.startswith(_PREFIX):
+    listed = name in _NAMES
+    if not listed and (not name.startswith(_PREFIXES) or _SECRET_NAME.search(name)):
         return False
-    return not _SECRET_NAME.search(name) and not _SECRET_VALUE.search(value)
+    return not _SECRET_VALUE.search(value)
 
 
 def threads(environ: Mapping[str, str]) -> int | None:
