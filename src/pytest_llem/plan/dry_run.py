@@ -12,12 +12,11 @@ from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.summary import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator
 
     from pytest_llem.plan.collection import ExperimentCollection
-    from pytest_llem.plan.point import Point
-
-    BaselineState = Callable[[Sequence[Point]], Mapping[str, str]]
+    from pytest_llem.plan.outlook import Outlook
+    from pytest_llem.plan.summary import Line
 
 
 class DryRun:
@@ -27,14 +26,10 @@ class DryRun:
         self,
         config: pytest.Config,
         collection: ExperimentCollection,
-        baseline_state: BaselineState | None = None,
+        outlook: Callable[[], Outlook] | None = None,
     ) -> None:
-        """Show what *collection* planned.
-
-        *baseline_state* is given the points of one group and tells the state of
-        their baselines by identity: ``have``, ``missing``, or another word.
-        """
-        self.baseline_state = baseline_state
+        """Show what *collection* planned, and what *outlook*, asked once, expects of it."""
+        self._outlook = outlook
         self._config = config
         self._collection = collection
         config.add_cleanup(gc.unfreeze)
@@ -65,14 +60,17 @@ class DryRun:
             if (chosen := [point for point in points if id(point) in selected])
         }
         others = len(session.items) - sum(map(len, groups.values()))
-        width = self._config.get_terminal_writer().fullwidth
+        outlook = self._outlook() if self._outlook and groups else None
         lines = summary(
             groups,
             others=others,
-            baselines=self._baselines(groups),
-            width=width,
+            outlook=outlook,
+            width=self._config.get_terminal_writer().fullwidth,
             repeats=self._config.option.llem_repeats,
         )
+        self._write(reporter, lines)
+
+    def _write(self, reporter: pytest.TerminalReporter, lines: list[Line]) -> None:
         encoding = _compat.terminal_encoding(self._config)
         reporter.ensure_newline()
         for line in lines:
@@ -84,16 +82,6 @@ class DryRun:
         """Run no item; errors of the collection keep their exit code."""
         keep_going = session.config.option.continue_on_collection_errors
         return None if session.testsfailed and not keep_going else True
-
-    def _baselines(
-        self, groups: Mapping[str, Sequence[Point]]
-    ) -> dict[str, Mapping[str, str]] | None:
-        if self.baseline_state is None:
-            return None
-        return {
-            group: self.baseline_state([point for point in points if point.invalid is None])
-            for group, points in groups.items()
-        }
 
 
 def _stay_in_one_process(config: pytest.Config) -> None:

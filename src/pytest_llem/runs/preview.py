@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llem.errors import BaselineError
+from pytest_llem.errors import BaselineError, ConfigError
+from pytest_llem.plan.outlook import Outlook
+from pytest_llem.runs.fitting import fits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +22,21 @@ if TYPE_CHECKING:
     from pytest_llem.plan.point import Point
 
 OPTION, DEFAULT = "llem_baselines", "baselines"
+
+
+def outlook(config: pytest.Config) -> Outlook:
+    """What is known of this session's experiments before they are run.
+
+    Raises:
+        pytest.UsageError: an option makes no sense.
+    """
+    import pytest
+
+    try:
+        tells = fits(config.getoption("llem_device_memory"))
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
+    return Outlook(lambda points: baseline_states(config, points), tells)
 
 
 def baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[str, str]:
