@@ -203,6 +203,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     set_project(config.rootpath)
+    config.option.llem_dry_run |= config.option.llem_plan_json is not None
     _configure_collection(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(RunSummary(config), "llem-summary")

@@ -15,6 +15,7 @@ from pytest_llem.plan.memory.layers import blocks_of
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+torch.set_num_threads(1)
 FEW = {"num_hidden_layers": 3}
 VARIANTS: dict[str, dict[str, Any]] = {
     **{name: {"model_type": name, **FEW} for name in FAMILIES},

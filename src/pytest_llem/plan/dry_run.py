@@ -9,14 +9,17 @@ import pytest
 
 from pytest_llem import _compat
 from pytest_llem.plan.collection import POINT_KEY
+from pytest_llem.plan.outlook import Outlook
 from pytest_llem.plan.summary import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from pytest_llem.plan.collection import ExperimentCollection
-    from pytest_llem.plan.outlook import Outlook
+    from pytest_llem.plan.point import Point
     from pytest_llem.plan.summary import Line
+
+STDOUT = "-"
 
 
 class DryRun:
@@ -30,10 +33,17 @@ class DryRun:
     ) -> None:
         """Show what *collection* planned, and what *outlook*, asked once, expects of it."""
         self._outlook = outlook
+        self._write_json: Callable[[str], object] = print
         self._config = config
         self._collection = collection
         config.add_cleanup(gc.unfreeze)
         _stay_in_one_process(config)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Leave standard output to the plan, where that is asked for there."""
+        if self._config.option.llem_plan_json == STDOUT:
+            self._write_json = _compat.report_to_stderr(self._config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection(self) -> Generator[None, object, object]:
@@ -60,7 +70,7 @@ class DryRun:
             if (chosen := [point for point in points if id(point) in selected])
         }
         others = len(session.items) - sum(map(len, groups.values()))
-        outlook = self._outlook() if self._outlook and groups else None
+        outlook = self._outlook() if self._outlook and groups else Outlook()
         lines = summary(
             groups,
             others=others,
@@ -69,6 +79,25 @@ class DryRun:
             repeats=self._config.option.llem_repeats,
         )
         self._write(reporter, lines)
+        if self._config.option.llem_plan_json is not None:
+            self._put(groups, outlook)
+
+    def _put(self, groups: Mapping[str, Sequence[Point]], outlook: Outlook) -> None:
+        """Write the plan as JSON to where the option says."""
+        from pytest_llem.plan.document import plan_document
+
+        where = self._config.option.llem_plan_json
+        plan = plan_document(groups, outlook, self._config.option.llem_repeats)
+        text = f"{plan.model_dump_json(indent=2)}\n"
+        if where == STDOUT:
+            self._write_json(text)
+            return
+        try:
+            (self._config.invocation_params.dir / where).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise pytest.UsageError(
+                f"--llem-plan-json={where}: cannot be written: {error.strerror or error}"
+            ) from None
 
     def _write(self, reporter: pytest.TerminalReporter, lines: list[Line]) -> None:
         encoding = _compat.terminal_encoding(self._config)

@@ -19,5 +19,5 @@ def add_options(add: Callable[..., None]) -> None:
     add(
         "--llem-plan-json",
         metavar="PATH",
-        help="write the plan as JSON, to the terminal with -; a dry run without --llem-dry-run",
+        help="write the plan as JSON, with - to standard output; makes it a dry run",
     )

@@ -34,3 +34,8 @@ class Point:
     def node_id(self) -> str:
         """The pytest item's node id; for a bare experiment, group and label in the same form."""
         return f"{self.group}[{self.label}]" if self.label else self.group
+
+    @property
+    def experiment_id(self) -> str:
+        """Group and identity: what its results are stored under."""
+        return f"{self.group}-{self.identity}"

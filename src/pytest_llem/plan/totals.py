@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SAID: dict[Origin, str] = {
     "run": "earlier runs of {}",
     "baseline": "baselines of {}",
-    "model": "a model of the machine for {}",
+    "model": "a model of an ideal machine for {}, which is the least",
 }
 
 

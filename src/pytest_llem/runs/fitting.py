@@ -78,6 +78,14 @@ class Rooms:
             return found
         return Room(found.name, found.total_bytes, found.devices, found.is_gpu)
 
+    def modelled(self) -> bool:
+        """Whether there are constants of any device that an experiment may have."""
+        from pytest_llem.energy.floor.accelerators import accelerator_named
+
+        if self._stated is not None:
+            return accelerator_named(self._stated.name) is not None
+        return any(accelerator_named(gpu.name) for gpu in self.machine().gpus)
+
     def machine(self) -> Machine:
         """What there is; NVML is not even imported where its library is not installed."""
         from pytest_llem.devices.capacity import AMD_DRIVER, Machine, machine_here
@@ -136,10 +144,11 @@ def facts_of(model: str, revision: str | None) -> ModelFacts:
         raise UnknownModelError(str(error)) from None
 
 
-def fits(stated: str | None) -> Fits:
-    """What tells whether experiments fit, on a stated device or on those here.
+def rooms_of(stated: StatedDevice | None) -> Rooms:
+    """The devices that experiments have: one that is stated, or those here."""
+    return Rooms(stated)
 
-    Raises:
-        ConfigError: the stated device has no size.
-    """
-    return Fits(facts_of, Rooms(None if stated is None else StatedDevice.of(stated)).of)
+
+def fits_on(rooms: Rooms) -> Fits:
+    """What tells whether experiments fit into *rooms*."""
+    return Fits(facts_of, rooms.of)

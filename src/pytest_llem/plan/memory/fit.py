@@ -22,6 +22,9 @@ OF_FREE = 0.9
 """TensorRT-LLM's ``free_gpu_memory_fraction`` where nothing is set (its ``KvCacheConfig``)."""
 
 
+OWN_LENGTHS = "only the workload knows how long its requests are"
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """The devices that an experiment would run on."""
@@ -61,19 +64,16 @@ def fit_of(config: ExperimentConfig, footprint: Footprint, need: Need, room: Roo
 
 
 def _as_a_whole(footprint: Footprint, need: Need, room: Room) -> Fit:
-    verdict: Verdict
-    reason: str | None
-    if need.total_bytes > room.total_bytes:
-        verdict = "does not fit"
-        reason = f"{gib(need.total_bytes)} of {gib(room.total_bytes)} on {room.name}"
-    elif need.cache_bytes is None:
-        verdict, reason = "unknown", "only the workload knows how long its requests are"
-    elif need.total_bytes > COMFORTABLE * room.total_bytes:
-        verdict = "tight"
-        reason = f"{gib(need.total_bytes)} of {gib(room.total_bytes)} on {room.name}"
-    else:
-        verdict, reason = "fits", None
-    return Fit(verdict, reason, need, room, footprint)
+    """The fit of an engine that takes memory as it goes; a ``device_map`` has all devices."""
+    there = room.total_bytes * max(room.devices // (footprint.ranks * footprint.stages), 1)
+    against = f"{gib(need.total_bytes)} of {gib(there)} on {room.name}"
+    if need.total_bytes > there:
+        return Fit("does not fit", against, need, room, footprint)
+    if need.cache_bytes is None:
+        return Fit("unknown", OWN_LENGTHS, need, room, footprint)
+    if need.total_bytes > COMFORTABLE * there:
+        return Fit("tight", against, need, room, footprint)
+    return Fit("fits", None, need, room, footprint)
 
 
 def _vllm_pool(config: ExperimentConfig, need: Need, room: Room) -> float:
@@ -111,7 +111,7 @@ def _in_pool(
             f"is left; a smaller {_LIMITS[config.backend]} takes less",
         )
     if need.cache_bytes is None:
-        return said("unknown", "only the workload knows how long its requests are")
+        return said("unknown", OWN_LENGTHS)
     if need.cache_bytes > pool:
         return said(
             "tight",
