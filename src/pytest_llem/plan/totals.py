@@ -52,8 +52,11 @@ class Totals:
         time = seconds(self.wall_s) if self.with_time else "?"
         energy = joules(self.energy_j) if self.with_energy else "?"
         hours = f"{self.gpu_hours:.3g}" if self.with_gpus else "?"
-        known = (f"{time}{self._of(self.with_time)}", f"{energy}{self._of(self.with_energy)}")
-        gpus = f"{hours} GPU hours{self._of(self.with_gpus)}"
+        known = (
+            f"time {time}{self._of(self.with_time)}",
+            f"energy {energy}{self._of(self.with_energy)}",
+        )
+        gpus = f"GPU hours {hours}{self._of(self.with_gpus)}"
         found = [f"in all: {known[0]}, {gpus}, {known[1]}"]
         parts = [
             words.format(self.origins[origin])

@@ -32,6 +32,7 @@ class StatedDevice:
 
     name: str
     total_bytes: int
+    is_named: bool = True
 
     @classmethod
     def of(cls, text: str) -> StatedDevice:
@@ -44,7 +45,7 @@ class StatedDevice:
 
         name, _, size = text.rpartition(":")
         try:
-            return cls(name.strip() or "the stated device", bytes_of(size))
+            return cls(name.strip() or "the stated device", bytes_of(size), bool(name.strip()))
         except ConfigError as error:
             raise ConfigError(f"{OPTION}={text!r}: {error}") from None
 

@@ -44,7 +44,7 @@ def outlook(config: pytest.Config) -> Outlook:
         raise pytest.UsageError(str(error)) from None
     rooms = rooms_of(stated)
     fits, baselines = fits_on(rooms), _baselines(config)
-    hardware = HardwareHere(config, here=stated is None and baselines is not None)
+    hardware = Hardware(config, stated)
     kept = config.getoption("llem_dir")
     root = config.invocation_params.dir / kept if kept else config.rootpath / ".llem"
     return Outlook(
@@ -54,21 +54,26 @@ def outlook(config: pytest.Config) -> Outlook:
     )
 
 
-class HardwareHere:
+class Hardware:
     """Classes of the hardware that experiments would be measured on, as baselines name them."""
 
-    def __init__(self, config: pytest.Config, *, here: bool) -> None:
-        """Look with the meters that the run would have, if it is to run *here*."""
+    def __init__(self, config: pytest.Config, stated: StatedDevice | None) -> None:
+        """Take a *stated* device, else look with the meters that the run would have."""
         self._config = config
-        self._here = here
+        self._stated = stated
         self._instruments: Instruments | None = None
         self._found: dict[object, str | None] = {}
 
     def of(self, point: Point) -> str | None:
         """The class for *point*; ``None`` if it cannot be told."""
-        if not self._here or point.config is None:
-            return None
         config = point.config
+        if config is None:
+            return None
+        if self._stated is not None:
+            from pytest_llem.baselines.hardware import class_of
+
+            ranks = config.tensor_parallel_size * config.pipeline_parallel_size
+            return class_of([self._stated.name] * ranks, None) if self._stated.is_named else None
         key = (
             config.backend,
             config.device,
@@ -122,7 +127,7 @@ def _elsewhere(where: str, here: Path, directory: Path) -> Baselines:
 
 
 def _states(
-    baselines: Baselines | None, hardware: HardwareHere, points: Sequence[Point]
+    baselines: Baselines | None, hardware: Hardware, points: Sequence[Point]
 ) -> Mapping[str, str]:
     """``have``, ``missing``, ``incomparable`` or ``unreadable`` for each of *points*, by identity."""
     if baselines is None:
@@ -130,7 +135,7 @@ def _states(
     return {point.identity: _state(baselines, hardware, point) for point in points}
 
 
-def _state(baselines: Baselines, hardware: HardwareHere, point: Point) -> str:
+def _state(baselines: Baselines, hardware: Hardware, point: Point) -> str:
     try:
         classes = baselines.hardware_of(point.group, point.identity)
     except BaselineError:

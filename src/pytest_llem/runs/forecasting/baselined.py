@@ -24,16 +24,13 @@ def forecast(
     Args:
         point: the experiment.
         baselines: where to look.
-        hardware: class of the hardware here; ``None`` is unknown, and takes a baseline only if
-            there is one of a single class.
+        hardware: class of the hardware that it would run on; ``None`` is unknown.
         weights_bytes: of its model; ``None`` is unknown.
     """
+    if hardware is None:
+        return None
     try:
-        classes = baselines.hardware_of(point.group, point.identity)
-        chosen = hardware if hardware in classes else None
-        if hardware is None and len(classes) == 1:
-            chosen = classes[0]
-        entry = baselines.entry(point.group, point.identity, chosen) if chosen else None
+        entry = baselines.entry(point.group, point.identity, hardware)
     except BaselineError:
         return None
     if entry is None or point.config is None:
@@ -47,7 +44,7 @@ def forecast(
     schedule = schedule_of(point.config, passes, weights_bytes)
     power_w, idle_w = (_middle(session, name, metric) for metric in ("power_w", "idle.power_w"))
     energy_j = energy_over(power_w, idle_w, schedule.active_s, schedule.wall_s)
-    return Forecast("baseline", f"baseline of {chosen}", schedule.wall_s, energy_j)
+    return Forecast("baseline", f"baseline of {hardware}", schedule.wall_s, energy_j)
 
 
 def _middle(session: BaselineSession, measurement: str, metric: str) -> float | None:

@@ -15,8 +15,10 @@ from pytest_llem.results.names import safe_name
 from pytest_llem.results.root import run_directories
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from pytest_llem.plan.memory.fit import Room
     from pytest_llem.plan.point import Point
 
 MOST_RUNS = 200
@@ -24,6 +26,7 @@ MOST_RUNS = 200
 MOST_TRIED = 3
 """Results of an experiment that are read until one says something."""
 SUFFIX = ".json"
+GPU_SCOPES = frozenset({"gpu", "module"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Took:
     idle_w: float | None
     settings: dict[str, Any]
     """How it was measured, as stored."""
+    gpus: tuple[str, ...]
+    """Names of the GPUs that it ran on; empty on a CPU."""
 
     @classmethod
     def read(cls, path: Path) -> Took | None:
@@ -55,6 +60,7 @@ class Took:
                 headline.get("power_w"),
                 (headline.get("idle") or {}).get("power_w"),
                 dict(stored["config"]["measurement"]),
+                _gpus(stored["measurement_methodology"]),
             )
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
@@ -72,11 +78,16 @@ class EarlierRuns:
         """Whether there is any result at all."""
         return bool(self._found())
 
-    def forecast(self, point: Point, weights_bytes: float | None) -> Forecast | None:
-        """What *point* took before; ``None`` if it never passed."""
+    def forecast(
+        self, point: Point, room: Room | None, weights_bytes: float | None
+    ) -> Forecast | None:
+        """What *point* took before on such devices; ``None`` if it never passed there.
+
+        Devices that are not known (``None``) are taken to be the same.
+        """
         for path in self._found().get(safe_name(point.experiment_id), ())[:MOST_TRIED]:
             took = Took.read(path)
-            if took is not None:
+            if took is not None and (room is None or _on(room, took)):
                 return _forecast(point, took, weights_bytes)
         return None
 
@@ -87,6 +98,16 @@ class EarlierRuns:
                 for name in _names(results):
                     self._paths[name.partition("@")[0]].append(results / f"{name}{SUFFIX}")
         return self._paths
+
+
+def _gpus(methodology: Mapping[str, Any]) -> tuple[str, ...]:
+    if methodology["scope"] not in GPU_SCOPES:
+        return ()
+    return tuple(str(device["name"]) for device in methodology["devices"])
+
+
+def _on(room: Room, took: Took) -> bool:
+    return set(took.gpus) == ({room.name} if room.is_gpu else set())
 
 
 def _forecast(point: Point, took: Took, weights_bytes: float | None) -> Forecast:

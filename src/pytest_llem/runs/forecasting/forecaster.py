@@ -61,7 +61,7 @@ class Expected:
 
     def _found(self, point: Point, fit: Fit) -> Forecast:
         weights = None if fit.footprint is None else fit.footprint.weights_bytes
-        found = self._earlier.forecast(point, weights)
+        found = self._earlier.forecast(point, fit.room, weights)
         if found is None and self._baselines is not None:
             from pytest_llem.runs.forecasting import baselined
 
