@@ -88,6 +88,7 @@ gpu-check: ## what a real GPU says of the counter, the sampler and the figures, 
 schemas: environment ## write the JSON Schemas of stored files to schemas/ again
 	$(BIN)/python -m pytest_llem.results.json_schema schemas
 	$(BIN)/python -m pytest_llem.baselines.json_schema schemas
+	$(BIN)/python -m pytest_llem.plan.json_schema schemas
 
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
 	rm -rf .venv .venv-peers .venv-vllm .venv-onnx .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -5,9 +5,11 @@ Written against pytest 8.4 to 9.2.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import os
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from _pytest.config import create_terminal_writer
 from _pytest.mark.structures import ParameterSet
 
 if TYPE_CHECKING:
@@ -97,6 +99,23 @@ def terminal_encoding(config: pytest.Config) -> str:
     """Encoding of what pytest reports to; ASCII where it does not say."""
     file = config.get_terminal_writer()._file  # noqa: SLF001
     return getattr(file, "encoding", None) or "ascii"
+
+
+def report_to_stderr(config: pytest.Config) -> Callable[[str], object]:
+    """Have pytest report to standard error, and hand over what writes to standard output."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    capture: Any = config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        errors = os.fdopen(os.dup(2), "w", encoding=reporter._tw._file.encoding, buffering=1)  # noqa: SLF001
+    stdout = reporter._tw._file  # noqa: SLF001
+    reporter._tw = create_terminal_writer(config, errors)  # noqa: SLF001
+    config.add_cleanup(errors.close)
+
+    def write(text: str) -> None:
+        stdout.write(text)
+        stdout.flush()
+
+    return write
 
 
 def teardown_exact(item: pytest.Item, nextitem: pytest.Item | None) -> None:

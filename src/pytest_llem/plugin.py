@@ -12,14 +12,15 @@ from pytest_llem.components.rules import set_project
 from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
+from pytest_llem.plan.options import add_options
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 from pytest_llem.runs.resuming.options import add_resume_options
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection
 
     from pytest_llem.config.layers.standing import Standing
-    from pytest_llem.plan.point import Point
+    from pytest_llem.plan.outlook import Outlook
     from pytest_llem.runs.summary import Summary
 
 __all__ = ["energy", "model"]
@@ -166,6 +167,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-log", metavar="PATH", help="append every transition of the run as JSON lines")
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
     add_resume_options(group)
+    add_options(add)
 
 
 def _seed(text: str) -> int:
@@ -215,6 +217,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_llem.runs.options import resume_run
 
         resume_run(config)
+    config.option.llem_dry_run |= config.option.llem_plan_json is not None
     _configure_collection(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(RunSummary(config), "llem-summary")
@@ -237,8 +240,9 @@ def _configure_collection(config: pytest.Config) -> None:
     if config.option.llem_dry_run:
         from pytest_llem.plan.dry_run import DryRun
 
-        preview = DryRun(config, collection, lambda points: _baseline_states(config, points))
-        config.pluginmanager.register(preview, "llem-dry-run")
+        config.pluginmanager.register(
+            DryRun(config, collection, lambda: _outlook(config)), "llem-dry-run"
+        )
 
 
 def _shuffle(config: pytest.Config) -> None:
@@ -261,10 +265,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [f"llem: {', '.join(said)}"] if said else []
 
 
-def _baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[str, str]:
-    from pytest_llem.runs.preview import baseline_states
+def _outlook(config: pytest.Config) -> Outlook:
+    from pytest_llem.runs.preview import outlook
 
-    return baseline_states(config, points)
+    return outlook(config)
 
 
 def _standing(config: pytest.Config) -> Standing:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.errors import BaselineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_llem.results.schema import ExperimentResult
 
@@ -28,9 +28,16 @@ def hardware_class(result: ExperimentResult, environment: Mapping[str, Any]) -> 
     how = result.measurement_methodology
     if how is None:
         raise BaselineError(f"{result.experiment_id} has no hardware: nothing was measured.")
-    if how.method == "estimated":
-        return slug(f"cpu-estimate-{environment.get('cpu_model') or 'unknown'}")
-    counts = Counter(device.name for device in how.devices)
+    estimated = how.method == "estimated"
+    names = None if estimated else [device.name for device in how.devices]
+    return class_of(names, environment.get("cpu_model"))
+
+
+def class_of(devices: Sequence[str] | None, cpu_model: str | None) -> str:
+    """The class of devices of these names, or, for ``None``, of an estimate on that CPU."""
+    if devices is None:
+        return slug(f"cpu-estimate-{cpu_model or 'unknown'}")
+    counts = Counter(devices)
     return slug("-".join(f"{name}-x{count}" for name, count in sorted(counts.items())))
 
 

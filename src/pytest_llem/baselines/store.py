@@ -108,6 +108,15 @@ class Baselines:
         loaded = ((one.stem, self._load(one)) for one in self.source.files(group_path(group)))
         return tuple(name for name, file in loaded if file is not None and identity in file.entries)
 
+    def entry(self, group: str, identity: str, hardware: str) -> Entry | None:
+        """The baseline of an experiment on a class of hardware; ``None`` if there is none.
+
+        Raises:
+            BaselineError: the baseline file cannot be read.
+        """
+        file = self._load(relative_path(group, hardware))
+        return None if file is None else file.entries.get(identity)
+
     def all(self) -> list[BaselineFile]:
         """Every file.
 

@@ -51,7 +51,7 @@ def resolve_model(
     if model.startswith(BUILTIN_PREFIX):
         return _builtin(model, revision, environ)
     folder = Path(model).expanduser() if model.startswith("~") else Path(model)
-    if folder.exists() or _looks_local(model):
+    if folder.exists() or looks_local(model):
         return _local(model, folder, revision)
     from pytest_llem.engines.hub import find_on_hub
 
@@ -96,6 +96,6 @@ def _refuse_revision(model: str, revision: str | None) -> None:
         )
 
 
-def _looks_local(model: str) -> bool:
+def looks_local(model: str) -> bool:
     """Whether *model* can only be meant as a path: hub ids are ``name`` or ``org/name``."""
     return model.startswith((".", "/", "~")) or "\\" in model or model.count("/") > 1

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llem import _compat
 from pytest_llem.plan.collection import POINT_KEY
+from pytest_llem.plan.outlook import Outlook
 from pytest_llem.plan.summary import summary
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
     from pytest_llem.plan.collection import ExperimentCollection
     from pytest_llem.plan.point import Point
+    from pytest_llem.plan.summary import Line
 
-    BaselineState = Callable[[Sequence[Point]], Mapping[str, str]]
+STDOUT = "-"
 
 
 class DryRun:
@@ -27,18 +29,21 @@ class DryRun:
         self,
         config: pytest.Config,
         collection: ExperimentCollection,
-        baseline_state: BaselineState | None = None,
+        outlook: Callable[[], Outlook] | None = None,
     ) -> None:
-        """Show what *collection* planned.
-
-        *baseline_state* is given the points of one group and tells the state of
-        their baselines by identity: ``have``, ``missing``, or another word.
-        """
-        self.baseline_state = baseline_state
+        """Show what *collection* planned, and what *outlook*, asked once, expects of it."""
+        self._outlook = outlook
+        self._write_json: Callable[[str], object] = print
         self._config = config
         self._collection = collection
         config.add_cleanup(gc.unfreeze)
         _stay_in_one_process(config)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Leave standard output to the plan, where that is asked for there."""
+        if self._config.option.llem_plan_json == STDOUT:
+            self._write_json = _compat.report_to_stderr(self._config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection(self) -> Generator[None, object, object]:
@@ -65,14 +70,36 @@ class DryRun:
             if (chosen := [point for point in points if id(point) in selected])
         }
         others = len(session.items) - sum(map(len, groups.values()))
-        width = self._config.get_terminal_writer().fullwidth
+        outlook = self._outlook() if self._outlook and groups else Outlook()
         lines = summary(
             groups,
             others=others,
-            baselines=self._baselines(groups),
-            width=width,
+            outlook=outlook,
+            width=self._config.get_terminal_writer().fullwidth,
             repeats=self._config.option.llem_repeats,
         )
+        self._write(reporter, lines)
+        if self._config.option.llem_plan_json is not None:
+            self._put(groups, outlook)
+
+    def _put(self, groups: Mapping[str, Sequence[Point]], outlook: Outlook) -> None:
+        """Write the plan as JSON to where the option says."""
+        from pytest_llem.plan.document import plan_document
+
+        where = self._config.option.llem_plan_json
+        plan = plan_document(groups, outlook, self._config.option.llem_repeats)
+        text = f"{plan.model_dump_json(indent=2)}\n"
+        if where == STDOUT:
+            self._write_json(text)
+            return
+        try:
+            (self._config.invocation_params.dir / where).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise pytest.UsageError(
+                f"--llem-plan-json={where}: cannot be written: {error.strerror or error}"
+            ) from None
+
+    def _write(self, reporter: pytest.TerminalReporter, lines: list[Line]) -> None:
         encoding = _compat.terminal_encoding(self._config)
         reporter.ensure_newline()
         for line in lines:
@@ -84,16 +111,6 @@ class DryRun:
         """Run no item; errors of the collection keep their exit code."""
         keep_going = session.config.option.continue_on_collection_errors
         return None if session.testsfailed and not keep_going else True
-
-    def _baselines(
-        self, groups: Mapping[str, Sequence[Point]]
-    ) -> dict[str, Mapping[str, str]] | None:
-        if self.baseline_state is None:
-            return None
-        return {
-            group: self.baseline_state([point for point in points if point.invalid is None])
-            for group, points in groups.items()
-        }
 
 
 def _stay_in_one_process(config: pytest.Config) -> None:

@@ -47,6 +47,11 @@ class PlannedPoint(Point):
         set_field(point, "_assembly", assembly)
         return point
 
+    @property
+    def leaves(self) -> Sequence[Leaf]:
+        """The values that the grid gives it, each object shared by all points that have it."""
+        return self._leaves
+
     def __getattr__(self, name: str) -> Any:
         """Fill in what is not there yet; called only for attributes that are missing."""
         if name == "config":

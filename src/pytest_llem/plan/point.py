@@ -36,7 +36,16 @@ class Point:
     repeats: int | None = None
     """Fresh processes that it asks for; ``None`` leaves that to the run."""
 
+    def processes(self, repeats: int | None) -> int:
+        """How many it has where all are to have *repeats*, or none in particular."""
+        return repeats or self.repeats or 1
+
     @property
     def node_id(self) -> str:
         """The pytest item's node id; for a bare experiment, group and label in the same form."""
         return f"{self.group}[{self.label}]" if self.label else self.group
+
+    @property
+    def experiment_id(self) -> str:
+        """Group and identity: what its results are stored under."""
+        return f"{self.group}-{self.identity}"

@@ -133,6 +133,9 @@ class ExperimentResult(Stored):
     """How its process was started, such as ``fork-server`` or ``spawn``; ``none`` is not at all."""
     isolation_reason: str | None = None
     """Why not in the way that was asked for; ``None`` if it was."""
+    wall_s: float | None = None
+    """From the start of its process to its end, in seconds; ``None`` if it had none of its own,
+    and in results that were stored without it."""
 
     @property
     def headline(self) -> Measured | None:

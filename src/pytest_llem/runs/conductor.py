@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,8 @@ class Conducted:
     """Whether it ended because what it was forked from did."""
     workload: dict[str, Any] | None = None
     """What one pass of its model asked; ``None`` if it measured no model."""
+    wall_s: float | None = None
+    """From the start of its process to its end; ``None`` if it had none of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +269,7 @@ class Conductor:
     def _observed(self, task: Task, instrument: Instrument, witness: Witness) -> Conducted:
         assert task.point.config is not None  # noqa: S101 - as above
         witness.leased(instrument)
-        started_at = wall_clock()
+        started_at, begun_ns = wall_clock(), time.monotonic_ns()
         launched = self._launch(task.point.config, task.command)
         witness.started(launched)
         observation = instrument.observe(launched.process.tree)
@@ -294,6 +297,7 @@ class Conductor:
             launched.why,
             lost=launched.lost(),
             workload=observer.workload,
+            wall_s=(time.monotonic_ns() - begun_ns) / 1e9,
         )
 
     def close(self) -> None:
@@ -365,12 +369,13 @@ class Conductor:
             workload=conducted.workload,
             isolation=conducted.isolation,
             isolation_reason=conducted.isolation_reason,
+            wall_s=conducted.wall_s,
         )
 
 
 def experiment_id(point: Point) -> str:
     """Group and configuration hash."""
-    return f"{point.group}-{point.identity}"
+    return point.experiment_id
 
 
 def _storable(text: str | None) -> str | None:

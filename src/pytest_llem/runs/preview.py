@@ -1,4 +1,4 @@
-"""Which baselines there are for experiments that have not run.
+"""What is known of experiments that have not run: baselines, memory, what they will take.
 
 Where there are no baseline files at all, which is common in a preview, nothing is
 imported to read them.
@@ -6,54 +6,141 @@ imported to read them.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llem.errors import BaselineError
+from pytest_llem.errors import BaselineError, ConfigError, LlemError
+from pytest_llem.plan.outlook import Outlook
+from pytest_llem.runs.fitting import StatedDevice, fits_on, rooms_of
+from pytest_llem.runs.forecasting.earlier import EarlierRuns
+from pytest_llem.runs.forecasting.forecaster import Expected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import pytest
 
     from pytest_llem.baselines.store import Baselines
+    from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.plan.point import Point
+    from pytest_llem.runs.observation import Instruments
 
 OPTION, DEFAULT = "llem_baselines", "baselines"
+_SYSTEM = Path("/")
 
 
-def baseline_states(config: pytest.Config, points: Sequence[Point]) -> Mapping[str, str]:
-    """``have``, ``missing`` or ``unreadable`` for each of *points*, by identity."""
+def outlook(config: pytest.Config) -> Outlook:
+    """What is known of this session's experiments before they are run.
+
+    Raises:
+        pytest.UsageError: an option makes no sense.
+    """
+    import pytest
+
+    given = config.getoption("llem_device_memory")
+    try:
+        stated = None if given is None else StatedDevice.of(given)
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
+    rooms = rooms_of(stated)
+    fits, baselines = fits_on(rooms), _baselines(config)
+    hardware = Hardware(config, stated)
+    kept = config.getoption("llem_dir")
+    root = config.invocation_params.dir / kept if kept else config.rootpath / ".llem"
+    return Outlook(
+        lambda points: _states(baselines, hardware, points),
+        fits,
+        Expected(fits, EarlierRuns(root), baselines, hardware.of, modelled=rooms.modelled()),
+    )
+
+
+class Hardware:
+    """Classes of the hardware that experiments would be measured on, as baselines name them."""
+
+    def __init__(self, config: pytest.Config, stated: StatedDevice | None) -> None:
+        """Take a *stated* device, else look with the meters that the run would have."""
+        self._config = config
+        self._stated = stated
+        self._instruments: Instruments | None = None
+        self._found: dict[object, str | None] = {}
+
+    def of(self, point: Point) -> str | None:
+        """The class for *point*; ``None`` if it cannot be told."""
+        config = point.config
+        if config is None:
+            return None
+        if self._stated is not None:
+            from pytest_llem.baselines.hardware import class_of
+
+            ranks = config.tensor_parallel_size * config.pipeline_parallel_size
+            return class_of([self._stated.name] * ranks, None) if self._stated.is_named else None
+        key = (
+            config.backend,
+            config.device,
+            config.tensor_parallel_size,
+            config.pipeline_parallel_size,
+            str(config.transformers.device_map),
+        )
+        if key not in self._found:
+            self._found[key] = self._look(config)
+        return self._found[key]
+
+    def _look(self, config: ExperimentConfig) -> str | None:
+        from pytest_llem.baselines.hardware import class_of
+        from pytest_llem.results.environment.cpu import cpu_model
+        from pytest_llem.runs.observation import Instruments
+        from pytest_llem.runs.options import settings_of
+
+        try:
+            if self._instruments is None:
+                self._instruments = Instruments(settings_of(self._config))
+            source = self._instruments.for_experiment(config).sources[0]
+            names = [device.name for device in source.devices]
+            return class_of(None if not source.choice.measured else names, cpu_model(_SYSTEM))
+        except (LlemError, OSError):
+            return None
+
+
+def _baselines(config: pytest.Config) -> Baselines | None:
+    """The baselines to compare with; ``None`` if there are none."""
     given = config.getoption(OPTION)
     directory = config.invocation_params.dir / given if given else config.rootpath / DEFAULT
     if (elsewhere := config.getoption("llem_baseline_from")) is not None:
-        return _states_elsewhere(elsewhere, config.invocation_params.dir, directory, points)
+        return _elsewhere(elsewhere, config.invocation_params.dir, directory)
     if next(directory.rglob("*.json"), None) is None:
-        return dict.fromkeys((point.identity for point in points), "missing")
+        return None
     from pytest_llem.baselines.store import BaselineStore
 
-    store = BaselineStore(directory)
-    return {point.identity: _state(store, point) for point in points}
+    return BaselineStore(directory)
 
 
-def _states_elsewhere(
-    where: str, here: Path, directory: Path, points: Sequence[Point]
-) -> Mapping[str, str]:
+def _elsewhere(where: str, here: Path, directory: Path) -> Baselines:
     import pytest
 
     from pytest_llem.baselines.elsewhere import source_named
     from pytest_llem.baselines.store import Baselines
 
     try:
-        store = Baselines(source_named(where, here, directory))
+        return Baselines(source_named(where, here, directory))
     except BaselineError as error:
         raise pytest.UsageError(str(error)) from None
-    return {point.identity: _state(store, point) for point in points}
 
 
-def _state(store: Baselines, point: Point) -> str:
+def _states(
+    baselines: Baselines | None, hardware: Hardware, points: Sequence[Point]
+) -> Mapping[str, str]:
+    """``have``, ``missing``, ``incomparable`` or ``unreadable`` for each of *points*, by identity."""
+    if baselines is None:
+        return dict.fromkeys((point.identity for point in points), "missing")
+    return {point.identity: _state(baselines, hardware, point) for point in points}
+
+
+def _state(baselines: Baselines, hardware: Hardware, point: Point) -> str:
     try:
-        hardware = store.hardware_of(point.group, point.identity)
+        classes = baselines.hardware_of(point.group, point.identity)
     except BaselineError:
         return "unreadable"
-    return "have" if hardware else "missing"
+    if not classes:
+        return "missing"
+    here = hardware.of(point)
+    return "have" if here is None or here in classes else "incomparable"

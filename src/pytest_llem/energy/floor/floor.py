@@ -204,6 +204,25 @@ def floors(machine: Machine, model: ModelShape, traffic: Traffic) -> tuple[Bound
     return (whole_strict_j, whole_j), (strict_j, step_j) if has_decode else (None, None)
 
 
+def least_times(machine: Machine, model: ModelShape, traffic: Traffic) -> tuple[float, float]:
+    """Seconds that prefill and one decode step take at least.
+
+    Both of as many requests as are served at once.
+
+    Raises:
+        NoFloorError: it is not known how large the key-value cache is.
+    """
+    kv_bytes = model.kv_bytes(traffic.mean_context)
+    if kv_bytes is None:
+        raise NoFloorError("it is not known how large a token's keys and values are")
+    batch, flops = _at_once(model, traffic), 2 * _active(model)
+    prompts = batch * traffic.input_tokens
+    return (
+        machine.least_s(_touched_bytes(model, prompts), flops * prompts),
+        machine.least_s(_touched_bytes(model, batch) + batch * kv_bytes, flops * batch),
+    )
+
+
 def _step_reference_j(
     machine: Machine, model: ModelShape, traffic: Traffic, kv_bytes: float
 ) -> float | None:

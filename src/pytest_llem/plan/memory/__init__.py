@@ -1,0 +1,1 @@
+"""How much memory an experiment takes, told from its model's ``config.json`` alone."""

@@ -1,0 +1,1 @@
+"""What experiments that have not run are expected to take."""
