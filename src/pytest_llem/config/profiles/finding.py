@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pytest_llem.config.documents.document import Document
 from pytest_llem.config.documents.toml import parse_toml, read_toml
 from pytest_llem.config.problems import Problem, nearest, problems_of
 from pytest_llem.config.profiles.profile import Profile
@@ -18,10 +20,10 @@ from pytest_llem.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_llem.config.documents.document import Document
     from pytest_llem.config.layers.layer import Origin
 
 ENDING = ".toml"
+MEASUREMENT = "[measurement]"
 FOLDER = "profiles"
 """Within the user's configuration."""
 CPU, CI = "cpu", "ci"
@@ -106,7 +108,10 @@ def built_ins() -> tuple[Profile, ...]:
 def built_in(name: str) -> Profile:
     """The profile *name* that comes with the package."""
     file = files(__package__).joinpath(name + ENDING)
-    return _parsed(parse_toml(file.read_text(encoding="utf-8"), str(file)), name)
+    text = file.read_text(encoding="utf-8")
+    if MEASUREMENT not in text:  # no field of which to say where it stands
+        return _parsed(Document(str(file), tomllib.loads(text)), name)
+    return _parsed(parse_toml(text, str(file)), name)
 
 
 @cache
