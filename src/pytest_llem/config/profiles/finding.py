@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.config.layers.layer import Origin
 
+HERE = Path(__file__).parent
 ENDING = ".toml"
 MEASUREMENT = "[measurement]"
 FOLDER = "profiles"
@@ -107,7 +107,7 @@ def built_ins() -> tuple[Profile, ...]:
 @cache
 def built_in(name: str) -> Profile:
     """The profile *name* that comes with the package."""
-    file = files(__package__).joinpath(name + ENDING)
+    file = HERE / (name + ENDING)
     text = file.read_text(encoding="utf-8")
     if MEASUREMENT not in text:  # no field of which to say where it stands
         return _parsed(Document(str(file), tomllib.loads(text)), name)
@@ -116,8 +116,7 @@ def built_in(name: str) -> Profile:
 
 @cache
 def _built_in_files() -> tuple[str, ...]:
-    found = (entry.name for entry in files(__package__).iterdir())
-    return tuple(sorted(name for name in found if name.endswith(ENDING)))
+    return tuple(sorted(file.name for file in HERE.glob(f"*{ENDING}")))
 
 
 def _user_files(user: Path | None) -> dict[str, Path]:
