@@ -15,11 +15,11 @@ from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.options import add_options
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 from pytest_llem.runs.resuming.options import add_resume_options
+from pytest_llem.runs.standing import add_profile_option, read_standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pytest_llem.config.layers.standing import Standing
     from pytest_llem.plan.outlook import Outlook
     from pytest_llem.runs.summary import Summary
 
@@ -47,11 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FIELD=VALUE",
         help="override a field of every experiment (vllm.max_num_seqs=64, measurement.windows=9)",
     )
-    add(
-        "--llem-profile",
-        metavar="NAME|PATH",
-        help="system profile, in place of that of the devices found (h100-sxm, cpu, my.toml)",
-    )
+    add_profile_option(add)
     add("--llem-dry-run", action="store_true", help="show the grid; load and measure nothing")
     add(
         "--llem-isolation",
@@ -229,7 +225,9 @@ def _configure_collection(config: pytest.Config) -> None:
 
     config.addinivalue_line("markers", MARKER_HELP)
     collection = ExperimentCollection(
-        config, known_backends=lambda: _engine_names(config), standing=lambda: _standing(config)
+        config,
+        known_backends=lambda: _engine_names(config),
+        standing=lambda: read_standing_of(config),
     )
     config.pluginmanager.register(collection, "llem-collection")
     if config.option.llem_shuffle is not None:
@@ -269,12 +267,6 @@ def _outlook(config: pytest.Config) -> Outlook:
     from pytest_llem.runs.preview import outlook
 
     return outlook(config)
-
-
-def _standing(config: pytest.Config) -> Standing:
-    from pytest_llem.runs.standing import read_standing_of
-
-    return read_standing_of(config)
 
 
 def _engine_names(config: pytest.Config) -> Collection[str]:

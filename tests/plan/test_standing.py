@@ -121,6 +121,14 @@ def test_a_combination_that_cannot_be_names_who_gave_its_parts(inner: Inner) -> 
         bare_experiment(overrides_of([], None, ["traffic.rate_per_s=1"]), standing)
 
 
+def test_a_point_that_cannot_be_run_names_the_file_that_makes_it_so(inner: Inner) -> None:
+    inner.pytester.path.joinpath("llem.yaml").write_text("device: cpu")
+    grid = GRID.replace("batch_size", "backend").replace("[1, 2]", "['vllm', 'tensorrt_llm']")
+    found = inner.collect(grid, "--llem-dry-run")["test_it[tensorrt_llm]"]
+    assert found.invalid is not None
+    assert found.invalid.endswith("llem.yaml:1:1))")
+
+
 def test_a_gate_without_a_tolerance_has_that_of_the_profile() -> None:
     profile = standing_here(profile="h100-sxm").profile
     assert completed(["energy_j", "ttft_s@bench/*", "energy_j:1%"], profile) == (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.config.layers.layer import Layers, layered
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.assembly import Assembly
+from pytest_llem.plan.given_elsewhere import with_origins
 from pytest_llem.plan.possible import why_impossible
 
 if TYPE_CHECKING:
@@ -35,6 +36,4 @@ def experiment_of(layers: Layers) -> ExperimentConfig:
     reason = why_impossible(config)
     if reason is None:
         return config
-    who = {path: str(one.origin) for path, one in layers.given.items() if path in reason}
-    said = "; ".join(f"{path} by {origin}" for path, origin in who.items())
-    raise ConfigError(f"{reason}." + (f" ({said})" if said else ""))
+    raise ConfigError(f"{with_origins(reason, layers.origins)}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.config.leaves import FIELDS, Leaf, leaves_of
 from pytest_llem.config.problems import Problem, shown_value
 from pytest_llem.plan.assembly import Assembly
+from pytest_llem.plan.given_elsewhere import with_origins
 from pytest_llem.plan.markers import MARKER, leaves_of_mark
 from pytest_llem.plan.planned import PlannedPoint
 from pytest_llem.plan.point import Point
@@ -90,7 +91,8 @@ class Points:
         if call is not None and self._empty:
             return f"{self._empty}: parametrized without any value"
         if self._decided or not DECIDING.isdisjoint(found):
-            return why_impossible(self._assembly.config(leaves))
+            why = why_impossible(self._assembly.config(leaves))
+            return why and with_origins(why, self._assembly.origins(leaves))
         return None
 
     def _note(self, problems: Iterable[Problem]) -> str:

@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING
 from pytest_llem.plan import standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pytest
 
     from pytest_llem.config.layers.standing import Standing
     from pytest_llem.config.profiles.profile import Profile
     from pytest_llem.plan.point import Point
+
+
+def add_profile_option(add: Callable[..., object]) -> None:
+    add(
+        "--llem-profile",
+        metavar="NAME|PATH",
+        help="system profile, in place of that of the devices found (h100-sxm, cpu, my.toml)",
+    )
 
 
 def standing_of(config: pytest.Config) -> Standing:

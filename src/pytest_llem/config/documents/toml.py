@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _PART = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
 _DOTTED = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
-_HEADER = re.compile(rf"[ \t]*\[[ \t]*({_DOTTED})[ \t]*\][ \t]*(?:\#.*)?$")
-_KEY = re.compile(rf"([ \t]*)({_DOTTED})[ \t]*=")
-_AT = re.compile(r" ?\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_HEADER = rf"[ \t]*\[[ \t]*({_DOTTED})[ \t]*\][ \t]*(?:\#.*)?$"
+_KEY = rf"([ \t]*)({_DOTTED})[ \t]*="
+_AT = r" ?\(at (?:line (\d+), column (\d+)|end of document)\)$"
 
 
 def read_toml(path: Path) -> Document:
@@ -49,9 +49,9 @@ def parse_toml(text: str, file: str) -> Document:
 
 def _said(error: tomllib.TOMLDecodeError, file: str) -> str:
     text = str(error)
-    found = _AT.search(text)
+    found = re.search(_AT, text)
     at = (int(found[1]), int(found[2])) if found and found[1] else (None, None)
-    return f"{Place(file, *at)}: this is no TOML: {_AT.sub('', text)}."
+    return f"{Place(file, *at)}: this is no TOML: {re.sub(_AT, '', text)}."
 
 
 def _places(text: str, file: str, value: dict[str, Any]) -> dict[Keys, Place]:
@@ -70,10 +70,10 @@ def _places(text: str, file: str, value: dict[str, Any]) -> dict[Keys, Place]:
 def _written(text: str) -> Iterator[tuple[tuple[str, ...], int, int]]:
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
+        if header := re.match(_HEADER, line):
             table = _keys(header[1])
             yield table, number, header.start(1) + 1
-        elif key := _KEY.match(line):
+        elif key := re.match(_KEY, line):
             yield (*table, *_keys(key[2])), number, key.start(2) + 1
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llem.config.homes import VARIABLE as HOME_OF_ENGINE
 from pytest_llem.config.layers.assignment import leaves_of_text
 from pytest_llem.config.layers.fields import located, refuse
 from pytest_llem.config.layers.layer import Given, Origin
@@ -37,8 +35,11 @@ RESERVED: Mapping[str, str] = {
     "LLEM_LIST_EXPERIMENTS": "told to the sides of llem ab",
 }
 """Variables that are no fields, and what they are for."""
-OWN_TESTS = re.compile(r"LLEM_TEST_.*")
-"""Left to tests, of this project and of others."""
+TESTS = "LLEM_TEST_"
+"""Begins variables that are left to tests, of this project and of others."""
+HOME = ("_PYTHON", "_IMAGE")
+"""Ends variables that say where an engine's experiments run; with two underscores together it is
+an option of a section."""
 
 
 def given_by(environ: Mapping[str, str], directory: Path | None = None) -> list[Given]:
@@ -71,7 +72,8 @@ def given_by(environ: Mapping[str, str], directory: Path | None = None) -> list[
 
 def is_reserved(name: str) -> bool:
     """Whether the variable *name* is no field, and never will be."""
-    return name in RESERVED or bool(HOME_OF_ENGINE.fullmatch(name) or OWN_TESTS.fullmatch(name))
+    is_home = name.endswith(HOME) and "__" not in name
+    return name in RESERVED or is_home or name.startswith(TESTS)
 
 
 def variable_of(path: str) -> str:

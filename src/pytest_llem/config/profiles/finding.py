@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pytest_llem.config.documents.document import Document
 from pytest_llem.config.documents.toml import parse_toml, read_toml
 from pytest_llem.config.problems import Problem, nearest, problems_of
 from pytest_llem.config.profiles.profile import Profile
@@ -18,10 +19,11 @@ from pytest_llem.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_llem.config.documents.document import Document
     from pytest_llem.config.layers.layer import Origin
 
+HERE = Path(__file__).parent
 ENDING = ".toml"
+MEASUREMENT = "[measurement]"
 FOLDER = "profiles"
 """Within the user's configuration."""
 CPU, CI = "cpu", "ci"
@@ -105,14 +107,16 @@ def built_ins() -> tuple[Profile, ...]:
 @cache
 def built_in(name: str) -> Profile:
     """The profile *name* that comes with the package."""
-    file = files(__package__).joinpath(name + ENDING)
-    return _parsed(parse_toml(file.read_text(encoding="utf-8"), str(file)), name)
+    file = HERE / (name + ENDING)
+    text = file.read_text(encoding="utf-8")
+    if MEASUREMENT not in text:  # no field of which to say where it stands
+        return _parsed(Document(str(file), tomllib.loads(text)), name)
+    return _parsed(parse_toml(text, str(file)), name)
 
 
 @cache
 def _built_in_files() -> tuple[str, ...]:
-    found = (entry.name for entry in files(__package__).iterdir())
-    return tuple(sorted(name for name in found if name.endswith(ENDING)))
+    return tuple(sorted(file.name for file in HERE.glob(f"*{ENDING}")))
 
 
 def _user_files(user: Path | None) -> dict[str, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from pytest_llem.config.documents.document import Document
 from pytest_llem.config.layers.fields import given_in
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 Positive = Annotated[float, Field(gt=0)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+QUICK = ConfigDict(use_attribute_docstrings=False)
+"""Each session reads a profile, and reading the docstrings takes longer than that."""
 REFRESHES = 10
 """Of the counter in a window: raw readings at its ends are then off by a tenth of it at most."""
 
 
 class FloorConstants(Model):
     """What the floor of an accelerator's energy is computed from; ``None`` is not published."""
+
+    model_config = QUICK
 
     bandwidth_bytes_per_s: Positive | None = None
     """Of its memory."""
@@ -37,6 +41,8 @@ class FloorConstants(Model):
 
 class Profile(Model):
     """What is known of a machine beforehand; ``None`` is unknown."""
+
+    model_config = QUICK
 
     name: str = Field(default="default", pattern=NAME)
     """The file's name, without its ending."""

@@ -52,11 +52,14 @@ def accelerators() -> dict[str, Accelerator]:
 def accelerator_named(name: str) -> Accelerator | None:
     """The accelerator that NVML calls *name*; ``None`` if no profile has all of its figures.
 
+    A user's own profile comes first, unless it has not all of them.
+
     Raises:
         ConfigError: a user's profile says what cannot be.
     """
-    profile = of_device(name, user_directory(os.environ))
-    return None if profile is None else _accelerator(profile)
+    profiles = (of_device(name, user_directory(os.environ)), of_device(name))
+    found = (_accelerator(one) for one in profiles if one is not None)
+    return next((one for one in found if one is not None), None)
 
 
 def _accelerator(profile: Profile) -> Accelerator | None:
