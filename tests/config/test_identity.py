@@ -157,7 +157,7 @@ def test_canonical_json_is_one_text_whatever_the_order(value: Any) -> None:
     ],
 )
 def test_a_set_is_refused_since_it_has_no_order(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match=r"a set has no order\. Give a list"):
+    with pytest.raises(ValidationError, match="a set has no order"):
         ExperimentConfig(**fields)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_llem.results.environment import collect_environment
 from pytest_llem.results.json_schema import json_schemas, main, write_schemas
+from pytest_llem.results.kept_reports import keep_reports
 from pytest_llem.results.manifest import PlannedExperiment
 from pytest_llem.results.store import RunStore
 
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from pytest_llem.results.schema import ExperimentResult
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
-NAMES = ["result.v1.schema.json", "manifest.v1.schema.json", "environment.v1.schema.json"]
+NAMES = [
+    "result.v1.schema.json",
+    "manifest.v1.schema.json",
+    "environment.v1.schema.json",
+    "journal.v1.schema.json",
+    "reports.v1.schema.json",
+]
 ALL = [*NAMES, "diagnosis.v1.schema.json", "log.v1.schema.json"]
 
 
@@ -37,7 +44,16 @@ def documents(tmp_path: Path, make_result: Callable[..., ExperimentResult]) -> d
     )
     result = store.write_result(make_result(), None)
     store.finish()
-    files = [result, store.path / "manifest.json", store.path / "environment.json"]
+    keep_reports(store, result.stem, [{"when": "call", "outcome": "passed"}])
+    journal = store.journal()
+    journal.finished(("chat-1", None, 0), "passed", result.stem)
+    files = [
+        result,
+        store.path / "manifest.json",
+        store.path / "environment.json",
+        journal.path,
+        store.path / "reports" / result.name,
+    ]
     return {name: json.loads(file.read_text()) for name, file in zip(NAMES, files, strict=True)}
 
 

@@ -82,9 +82,11 @@ class Journal:
         self.let_go()
 
     def let_go(self) -> None:
-        """Give the lock back without a word."""
+        """Give the lock back without a word, whoever else may have inherited the descriptor."""
         if self._descriptor in _OPEN:
             _OPEN.discard(self._descriptor)
+            with suppress(OSError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
         self._descriptor = None
 

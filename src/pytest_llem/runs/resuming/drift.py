@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.results.manifest import Drift
 
 if TYPE_CHECKING:
@@ -94,11 +95,23 @@ def described(drift: Sequence[Drift]) -> list[str]:
 
 
 def _of_config(name: str, then: PlannedExperiment, now: PlannedExperiment) -> list[Drift]:
-    found = drift_of_mapping(f"{name}:", then.config, now.config or {})
+    default = ExperimentConfig().model_dump(mode="json")
+    before = None if then.config is None else _over(default, then.config)
+    found = drift_of_mapping(f"{name}:", before, _over(default, now.config or {}))
     changed = Drift(field=name, before=then.fingerprint, now=now.fingerprint)
     return [
         Drift(field=one.field.replace(":.", ": "), before=one.before, now=one.now) for one in found
     ] or [changed]
+
+
+def _over(default: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """*default* with what is *given*, sections option by option."""
+    nested = {
+        name: _over(default[name], value)
+        for name, value in given.items()
+        if isinstance(value, dict) and isinstance(default.get(name), dict)
+    }
+    return {**default, **given, **nested}
 
 
 def _differences(name: str, then: Any, now: Any) -> Iterator[Drift]:
