@@ -6,7 +6,8 @@ Prints, as medians of interleaved runs in fresh processes:
   --collect-only -q`` of the same grid without the plugin, written once as a
   stack of ``parametrize`` and once with ``llem.grid`` (against one hand-written
   ``parametrize`` with the same rows);
-- what the plugin adds to ``pytest --collect-only -q`` of plain tests.
+- what the plugin adds to ``pytest --collect-only -q`` of plain tests;
+- time on the CPU and peak memory of ``llem plan`` for a study of 1,000,000 points.
 
 Other plugins stay out: autoloading is off, except for ``PYTEST_PLUGINS``.
 """
@@ -60,6 +61,18 @@ ROWS = list(
 @pytest.mark.parametrize("batch_size, input_tokens, output_tokens, dtype", ROWS)
 def test_chat(energy, model, batch_size, input_tokens, output_tokens, dtype): ...
 """
+STUDY = """
+base: {model: builtin/tiny}
+sweep:
+  batch_size: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
+  input_tokens: [16, 32, 48, 64, 96, 128, 192, 256, 384, 512]
+  output_tokens: [16, 32, 48, 64, 96, 128, 192, 256, 384, 512]
+  dtype: [float32, bfloat16]
+  seed: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+  backend: [transformers, vllm]
+  vllm.max_num_seqs: [16, 32, 64, 128]
+  measurement.windows: [3, 5, 7, 9, 11, 13, 15, 17, 19, 21]
+"""
 PLAIN = "\n".join(f"def test_{number}(tmp_path): ...\n" for number in range(200))
 
 
@@ -87,6 +100,22 @@ def main() -> None:
     added = statistics.median(b - a for a, b in zip(plain, with_plugin, strict=True))
     print(f"plugin on 200 plain tests, --collect-only: {added * 1e3:+.1f} ms", end=" ")
     print(f"({_seconds(with_plugin)} over {_seconds(plain)})")
+    _print_plan()
+
+
+def _print_plan() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "it.llem.yaml").write_text(STUDY)
+        command = [sys.executable, "-m", "pytest_llem", "plan", "it.llem.yaml"]
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        said = process.stdout.readline().strip()
+        process.stdout.read()
+        _, status, spent = os.wait4(process.pid, 0)
+    print(f"llem plan: {said} (exit status {status})")
+    print(
+        f"  {spent.ru_utime + spent.ru_stime:.1f} s of one core, {spent.ru_maxrss >> 10} MiB at most"
+    )
 
 
 def _interleaved(one: Side, other: Side, runs: int) -> tuple[list[float], list[float]]:

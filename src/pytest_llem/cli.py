@@ -15,6 +15,7 @@ from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.config import check, profiles, schema, show, template
 from pytest_llem.commands.doctor import doctor
 from pytest_llem.commands.history import history
+from pytest_llem.commands.plan import plan
 from pytest_llem.commands.run import run
 from pytest_llem.errors import ConfigError, LlemError
 
@@ -31,6 +32,7 @@ for _command in (show, schema, template, check, profiles):
     config_app.command()(_command)
 app.add_typer(baseline.app, name="baseline")
 app.command()(run)
+app.command()(plan)
 app.add_typer(runs.app, name="runs")
 app.command()(history)
 app.command()(ab)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import metadata
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,10 @@ import pytest
 from pytest_llem.plan.collection import POINT_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    WriteStudy = Callable[..., Path]
     from pytest_llem.plan.point import Point
 
 STAND_INS = """
@@ -35,6 +40,24 @@ def plugin_options() -> list[str]:
     installed = {entry.name for entry in metadata.entry_points(group="pytest11")}
     return [] if "llem" in installed else ["-p", "pytest_llem.plugin"]
 
+
+SWEPT = """
+    base:
+      output_tokens: 8
+    sweep:
+      backend: [transformers, vllm]
+      batch_size: [1, 8]
+      vllm.max_num_seqs: [64]
+      shape:
+        - {name: short, input_tokens: 16}
+        - {input_tokens: 512, output_tokens: 1}
+    exclude:
+      - {batch_size: 8, input_tokens: 512}
+      - {backend: vllm, batch_size: 1}
+    experiments:
+      - {batch_size: 64}
+      - {name: big, batch_size: 128, backend: vllm}
+    """
 
 OPTIONS = [
     *plugin_options(),
@@ -96,3 +119,21 @@ class Inner:
 @pytest.fixture
 def inner(pytester: pytest.Pytester) -> Inner:
     return Inner(pytester)
+
+
+@pytest.fixture
+def swept() -> str:
+    """A study with all that a grid can have."""
+    return SWEPT
+
+
+@pytest.fixture
+def write_study(pytester: pytest.Pytester) -> WriteStudy:
+    """Write a study file beside the tests."""
+
+    def write(text: str, name: str = "quant.llem.yaml") -> Path:
+        path = pytester.path / name
+        path.write_text(dedent(text))
+        return path
+
+    return write

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pytest
 
-    from conftest import Inner
-
-SWEPT = """
-    base:
-      output_tokens: 8
-    sweep:
-      backend: [transformers, vllm]
-      batch_size: [1, 8]
-      vllm.max_num_seqs: [64]
-      shape:
-        - {name: short, input_tokens: 16}
-        - {input_tokens: 512, output_tokens: 1}
-    exclude:
-      - {batch_size: 8, input_tokens: 512}
-      - {backend: vllm, batch_size: 1}
-    experiments:
-      - {batch_size: 64}
-      - {name: big, batch_size: 128, backend: vllm}
-    """
+    from conftest import Inner, WriteStudy
 
 
-def write(pytester: pytest.Pytester, text: str, name: str = "quant.llem.yaml") -> None:
-    (pytester.path / name).write_text(dedent(text))
-
-
-def test_a_study_is_a_parametrized_experiment(inner: Inner, pytester: pytest.Pytester) -> None:
-    write(pytester, SWEPT)
+def test_a_study_is_a_parametrized_experiment(
+    inner: Inner, write_study: WriteStudy, swept: str
+) -> None:
+    write_study(swept)
     collected = inner.collect("", "quant.llem.yaml")
     assert collected.names == [
         "quant[transformers-1-short]",
@@ -53,8 +31,8 @@ def test_a_study_is_a_parametrized_experiment(inner: Inner, pytester: pytest.Pyt
     assert (dependent.config.output_tokens, dependent.config.input_tokens) == (1, 512)
 
 
-def test_options_win_over_a_study(inner: Inner, pytester: pytest.Pytester) -> None:
-    write(pytester, SWEPT)
+def test_options_win_over_a_study(inner: Inner, write_study: WriteStudy, swept: str) -> None:
+    write_study(swept)
     options = ("--llem-set=batch_size=2", "--llem-backend=transformers")
     collected = inner.collect("", "quant.llem.yaml", *options)
     assert collected.names == [
@@ -65,42 +43,40 @@ def test_options_win_over_a_study(inner: Inner, pytester: pytest.Pytester) -> No
 
 
 def test_a_study_that_cannot_be_is_an_error_with_its_place(
-    inner: Inner, pytester: pytest.Pytester
+    inner: Inner, write_study: WriteStudy
 ) -> None:
-    write(pytester, "base:\n  batch_size: 0\n")
+    write_study("base:\n  batch_size: 0\n")
     result = inner.run("", "quant.llem.yaml")
     result.stdout.fnmatch_lines(["*quant.llem.yaml:2:3: batch_size=0: must be*"])
     assert "Traceback" not in result.stdout.str()
-    write(pytester, "sweep:\n  batch_size: [1, 2]\nexclude:\n  - {batch_size: [1, 2]}\n")
+    write_study("sweep:\n  batch_size: [1, 2]\nexclude:\n  - {batch_size: [1, 2]}\n")
     inner.run("", "quant.llem.yaml").stdout.fnmatch_lines(
         ["*exclude: leaves no point of the grid*"]
     )
 
 
-def test_an_impossible_point_is_skipped_and_says_why(
-    inner: Inner, pytester: pytest.Pytester
-) -> None:
-    write(pytester, "base: {model: builtin/tiny}\nsweep:\n  quantization: [awq, null]\n")
+def test_an_impossible_point_is_skipped_and_says_why(inner: Inner, write_study: WriteStudy) -> None:
+    write_study("base: {model: builtin/tiny}\nsweep:\n  quantization: [awq, null]\n")
     result = inner.run("", "quant.llem.yaml", "-rs", "-k", "awq")
     result.stdout.fnmatch_lines(["SKIPPED*quant.llem.yaml:1: quantization='awq'*"])
     result.assert_outcomes(skipped=1, deselected=1)
 
 
 def test_studies_are_found_in_folders_by_their_name_and_elsewhere_when_named(
-    inner: Inner, pytester: pytest.Pytester
+    inner: Inner, write_study: WriteStudy
 ) -> None:
     text = "base: {batch_size: 1}\n"
     for name in ("a.llem.yaml", "b.llem.yml", "c.yaml"):
-        write(pytester, text, name)
+        write_study(text, name)
     assert inner.collect("", ".").names == ["a", "b"]
     assert inner.collect("", "c.yaml").names == ["c"]
 
 
-def test_the_order_of_a_study_is_its_seeds(inner: Inner, pytester: pytest.Pytester) -> None:
+def test_the_order_of_a_study_is_its_seeds(inner: Inner, write_study: WriteStudy) -> None:
     sweep = "sweep:\n  batch_size: [1, 2, 3, 4, 5, 6]\n"
     orders = []
     for order in ("listed", "{shuffle: 1}", "{shuffle: 1}", "{shuffle: 2}"):
-        write(pytester, f"{sweep}order: {order}\n")
+        write_study(f"{sweep}order: {order}\n")
         orders.append(inner.collect("", "quant.llem.yaml").names)
     assert orders[0] == [f"quant[{size}]" for size in range(1, 7)]
     assert orders[1] == orders[2] != orders[0]

@@ -112,11 +112,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         return
     flags = {"--llem-dry-run": dry_run or None, "--llem-allow-shared": allow_shared or None}
     options = {"--llem-set": overrides, **common, **of_many, **flags}
-    _become_pytest([*targets, *arguments_of(options)], targets)
+    become_pytest(targets, options)
 
 
-def _become_pytest(arguments: list[str], targets: list[str]) -> NoReturn:
-    """Go on as pytest, in place of this process: signals and exit codes are its own."""
+def become_pytest(targets: list[str], options: Mapping[str, object]) -> NoReturn:
+    """Go on as pytest, in place of this process: signals and exit codes are its own.
+
+    Raises:
+        ConfigError: a target is not there.
+    """
     own = itertools.takewhile(lambda target: not target.startswith("-"), targets)
     missing = [one for one in own if not Path(one.partition("::")[0]).exists()]
     if missing:
@@ -125,7 +129,8 @@ def _become_pytest(arguments: list[str], targets: list[str]) -> NoReturn:
             "quant.llem.yaml, or --model for a single experiment."
         )
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell is meant
+    arguments = [sys.executable, "-m", "pytest", *targets, *arguments_of(options)]
+    os.execv(sys.executable, arguments)  # noqa: S606 - no shell is meant
 
 
 def arguments_of(options: Mapping[str, object]) -> list[str]:

@@ -218,7 +218,7 @@ def _argnames(mark: pytest.Mark) -> list[str]:
 
 def _warn_of_duplicates(items: Iterable[pytest.Item]) -> None:
     from pytest_llem.plan.duplicates import duplicates
-    from pytest_llem.plan.summary import counted
+    from pytest_llem.plan.wording import counted
 
     by_point = {id(item.stash[POINT_KEY]): item for item in items if POINT_KEY in item.stash}
     found = duplicates(item.stash[POINT_KEY] for item in by_point.values())

@@ -63,7 +63,7 @@ def marked(node: pytest.Item) -> Marked:
         merged.repeats = _repeats(mark, merged)
         for grid in mark.args:
             if isinstance(grid, Grid):
-                merged.axes.update(_paths_of(grid.axes))
+                merged.axes.update(paths_of(grid.axes))
                 merged.exclude += grid.exclude
                 merged.experiments += grid.experiments
     return merged
@@ -123,7 +123,7 @@ def _gate_texts(given: Any, node_id: str) -> list[str]:
     return list(texts)
 
 
-def _paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     for name, given in axes.items():
         if isinstance(given, Mapping) and is_section(name):
             yield from ((f"{name}.{option}", values) for option, values in given.items())

@@ -15,7 +15,7 @@ from pytest_llem.plan.point import Point
 from pytest_llem.plan.possible import DECIDING, why_impossible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import pytest
@@ -29,7 +29,73 @@ if TYPE_CHECKING:
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
-class Points:
+class Making:
+    """Makes points on top of what all of a group share."""
+
+    def __init__(
+        self,
+        group: str,
+        layers: Layers,
+        check_backend: Callable[[str], Problem | None],
+        directory: Path | None = None,
+    ) -> None:
+        """Make points on top of the *layers* that all share, files beside *directory*."""
+        self.problems: dict[str, Problem] = {}
+        """Impossible values met so far, by what they say."""
+        self._group = group
+        self._assembly = Assembly(group, layers.leaves, directory, layers.origins)
+        self._decided = not DECIDING.isdisjoint(layers.given)
+        self._check_backend = check_backend
+
+    def repeat(self, processes: int | None) -> None:
+        """Let all points made from now on ask for so many *processes*."""
+        self._assembly.repeats = processes
+
+    def make(
+        self,
+        found: Mapping[str, Leaf | Problem],
+        label: str,
+        own: Mapping[str, str] = _NONE,
+        refused: str | None = None,
+    ) -> Point:
+        """The point of what was *found* by path, *refused* for a reason beside its values."""
+        leaves = tuple([item for item in found.values() if isinstance(item, Leaf)])
+        backend = self._assembly.backend(found)
+        why: str | None
+        if len(leaves) < len(found):
+            why = self._note(item for item in found.values() if isinstance(item, Problem))
+        else:
+            why = self._why_invalid(found, leaves, backend, refused)
+        if why is not None:
+            axes = {path: _plain(item) for path, item in found.items()}
+            return Point(self._group, label, None, "", own, axes, why)
+        identity = self._assembly.identity(leaves, backend, own)
+        return PlannedPoint.of(self._assembly, label, identity, own, leaves)
+
+    def _why_invalid(
+        self,
+        found: Mapping[str, object],
+        leaves: Sequence[Leaf],
+        backend: str,
+        refused: str | None,
+    ) -> str | None:
+        unknown = self._check_backend(backend)
+        if unknown is not None:
+            return self._note([unknown])
+        if refused is not None:
+            return refused
+        if self._decided or not DECIDING.isdisjoint(found):
+            why = why_impossible(self._assembly.config(leaves))
+            return why and with_origins(why, self._assembly.origins(leaves))
+        return None
+
+    def _note(self, problems: Iterable[Problem]) -> str:
+        texts = {str(problem): problem for problem in problems}
+        self.problems.update(texts)
+        return " ".join(texts)
+
+
+class Points(Making):
     """Makes the points of one function."""
 
     def __init__(
@@ -41,64 +107,23 @@ class Points:
         directory: Path | None = None,
     ) -> None:
         """Make points on top of the *layers* that all share, files beside *directory*."""
-        self.problems: dict[str, Problem] = {}
-        """Impossible values met so far, by what they say."""
-        self._group = group
-        self._assembly = Assembly(group, layers.leaves, directory, layers.origins)
-        self._decided = not DECIDING.isdisjoint(layers.given)
+        super().__init__(group, layers, asked.check_backend, directory)
         self._overridden = asked.overrides.leaves.keys()
         self._own_tokens = seen.own_tokens
         self._ignored = seen.given | seen.empty
-        self._empty = ", ".join(sorted(seen.empty))
-        self._check_backend = asked.check_backend
+        empty = ", ".join(sorted(seen.empty))
+        self._refused = f"{empty}: parametrized without any value" if empty else None
         self._of_value: dict[tuple[str, int], dict[str, Leaf | Problem]] = {}
-
-    def repeat(self, processes: int | None) -> None:
-        """Let all points made from now on ask for so many *processes*."""
-        self._assembly.repeats = processes
 
     def point(self, call: Call | None = None, row: Row | None = None) -> Point:
         """The point of one invocation, and of its row of the grid.
 
         Without *call*, that of a function without parameters.
         """
-        found = self._found(call, row) if call else {}
-        own = self._own_arguments(call) if call and self._own_tokens else _NONE
-        label = call.id if call else ""
-        leaves = tuple([item for item in found.values() if isinstance(item, Leaf)])
-        backend = self._assembly.backend(found)
-        why: str | None
-        if len(leaves) < len(found):
-            why = self._note(item for item in found.values() if isinstance(item, Problem))
-        else:
-            why = self._why_invalid(call, found, leaves, backend)
-        if why is not None:
-            axes = {path: _plain(item) for path, item in found.items()}
-            return Point(self._group, label, None, "", own, axes, why)
-        identity = self._assembly.identity(leaves, backend, own)
-        return PlannedPoint.of(self._assembly, label, identity, own, leaves)
-
-    def _why_invalid(
-        self,
-        call: Call | None,
-        found: Mapping[str, object],
-        leaves: Sequence[Leaf],
-        backend: str,
-    ) -> str | None:
-        unknown = self._check_backend(backend)
-        if unknown is not None:
-            return self._note([unknown])
-        if call is not None and self._empty:
-            return f"{self._empty}: parametrized without any value"
-        if self._decided or not DECIDING.isdisjoint(found):
-            why = why_impossible(self._assembly.config(leaves))
-            return why and with_origins(why, self._assembly.origins(leaves))
-        return None
-
-    def _note(self, problems: Iterable[Problem]) -> str:
-        texts = {str(problem): problem for problem in problems}
-        self.problems.update(texts)
-        return " ".join(texts)
+        if call is None:
+            return self.make({}, "")
+        own = self._own_arguments(call) if self._own_tokens else _NONE
+        return self.make(self._found(call, row), call.id, own, self._refused)
 
     def _found(self, call: Call, row: Row | None) -> Mapping[str, Leaf | Problem]:
         """What the parameters set, by path: marks of parameters first, so that values win."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_llem.config.leaves import Leaf
     from pytest_llem.config.problems import Problem
@@ -42,6 +43,26 @@ def rows_of(axes: Axes, backend: str | None, wanted: Callable[[str], bool] | Non
             tagged = Row(row.items, row.id, engine if crossed else None)
             rows += extended([tagged], crossed.values(), wanted)
     return rows
+
+
+def each_row(axes: Axes, backend: str | None) -> Iterator[Row]:
+    """The same rows, one at a time and never all at once."""
+    for chosen in product(*axes.common.values()):
+        row = _row(Row({}, ""), chosen)
+        own = _backend_of(row, backend)
+        for engine in [None, *axes.of_engine] if own is None else [own]:
+            crossed = axes.of_engine.get(engine or "", {})
+            for options in product(*crossed.values()):
+                yield _row(Row(row.items, row.id, engine if crossed else None), options)
+
+
+def _row(base: Row, chosen: Iterable[Choice]) -> Row:
+    items = dict(base.items)
+    tokens = [base.id] if base.id else []
+    for choice in chosen:
+        items.update(choice.items)
+        tokens.append(choice.token)
+    return Row(items, "-".join(tokens), base.engine)
 
 
 def _backend_of(row: Row, otherwise: str | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,8 @@ from pytest_llem.plan.given_elsewhere import given_elsewhere
 from pytest_llem.plan.memory.fit import gib
 from pytest_llem.plan.memory.survey import leaves_by_path, survey
 from pytest_llem.plan.outlook import Outlook
-from pytest_llem.plan.tokens import token_of
 from pytest_llem.plan.totals import Totals
+from pytest_llem.plan.wording import INDENT, counted, note_value, paragraph, values_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +28,6 @@ MOST_LISTED = 5
 MOST_ROWS = 20
 """Points that are shown in a table; of more there are the first ones."""
 FIRST_ROWS = 8
-INDENT = "  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +71,17 @@ def summary(
     return lines
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 point``, ``2 points``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _group(points: Sequence[Point], outlook: Outlook, width: int) -> list[str]:
     repeated = duplicates(points)
     invalid = [point for point in points if point.invalid is not None]
     states = _states(points, outlook)
     return [
-        *_paragraph(_counts(len(points), len(invalid), len(repeated)), width),
+        *paragraph(_counts(len(points), len(invalid), len(repeated)), width),
         *_axes(points, width),
-        *(line for said in given_elsewhere(points) for line in _paragraph(said, width)),
-        *([] if states is None else _paragraph(_baselines(points, states), width)),
+        *(line for said in given_elsewhere(points) for line in paragraph(said, width)),
+        *([] if states is None else paragraph(_baselines(points, states), width)),
         *_memory(points, outlook, width),
-        *_paragraph(_windows(points), width),
+        *paragraph(_windows(points), width),
         f"{INDENT}first  {points[0].node_id}",
         *([f"{INDENT}last   {points[-1].node_id}"] if len(points) > 1 else []),
         *_table(points, states, outlook, width),
@@ -128,9 +121,9 @@ def _memory(points: Sequence[Point], outlook: Outlook, width: int) -> list[str]:
     if outlook.fits is None or all(point.invalid is not None for point in points):
         return []
     found = survey(points, outlook.fits, MOST_LISTED + 1)
-    lines = _paragraph(f"memory: {_verdicts(found)}", width)
+    lines = paragraph(f"memory: {_verdicts(found)}", width)
     for why, number in found.unknown.most_common(MOST_LISTED):
-        lines += _paragraph(f"{number} unknown: {why}", width, indent=2 * INDENT)
+        lines += paragraph(f"{number} unknown: {why}", width, indent=2 * INDENT)
     for verdict in ("does not fit", "tight"):
         listed = [(p.node_id, str(fit.reason)) for p, fit in found.listed if fit.verdict == verdict]
         lines += _reasons(verdict, listed, width, of=found.verdicts[verdict])
@@ -173,7 +166,7 @@ def _totals(
     hopeless = outlook.forecaster.hopeless()
     if hopeless is not None:
         said = f"in all: time ?, GPU hours ?, energy ?: {hopeless}"
-        return [Line(""), *map(Line, _paragraph(said, width, indent=""))]
+        return [Line(""), *map(Line, paragraph(said, width, indent=""))]
     totals, reasons = Totals(), Counter[str]()
     for point in valid:
         forecast = outlook.forecaster.of(point)
@@ -181,7 +174,7 @@ def _totals(
         if forecast.origin == "unknown":
             reasons[forecast.how] += 1
     why = [f"unknown for {n}: {text}" for text, n in reasons.most_common(MOST_LISTED)]
-    lines = [line for text in totals.lines(why) for line in _paragraph(text, width, indent="")]
+    lines = [line for text in totals.lines(why) for line in paragraph(text, width, indent="")]
     return [Line(""), *map(Line, lines)]
 
 
@@ -197,49 +190,18 @@ def _axes(points: Sequence[Point], width: int) -> list[str]:
     if by_path is not None:
         for path, leaves in by_path.items():
             for leaf in leaves:
-                _note(seen, path, leaf.plain)
+                note_value(seen, path, leaf.plain)
     else:
         for point in points:
             for path, value in point.axes.items():
-                _note(seen, path, value)
+                note_value(seen, path, value)
             for name, token in point.own_arguments.items():
-                _note(seen, f"{name} (own)", token)
+                note_value(seen, f"{name} (own)", token)
     column = max(map(len, seen), default=0)
     return [
-        _values(path.ljust(column), list(values.values()), width) for path, values in seen.items()
+        values_line(path.ljust(column), list(values.values()), width)
+        for path, values in seen.items()
     ]
-
-
-def _note(seen: dict[str, dict[Any, str]], path: str, value: Any) -> None:
-    if path not in seen:
-        seen[path] = {}
-    try:
-        if value in seen[path]:
-            return
-    except TypeError:  # a list or a mapping
-        value = token_of(value)
-    text = str(value)
-    seen[path].setdefault(value, text if text.isprintable() else ascii(text)[1:-1])
-
-
-def _values(name: str, values: list[str], width: int) -> str:
-    """One line with as many values as fit, and their number if they do not."""
-    start = f"{INDENT}{name}  "
-    whole = start + ", ".join(values)
-    if len(whole) <= width:
-        return whole
-    end = f", ... ({len(values)} values)"
-    shown = start + _cut(values[0], width - len(start) - len(end))
-    for value in values[1:]:
-        if len(shown) + 2 + len(value) + len(end) > width:
-            break
-        shown += f", {value}"
-    return shown + (end if len(values) > 1 else "")
-
-
-def _cut(text: str, width: int) -> str:
-    width = max(width, 8)
-    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _windows(points: Iterable[Point]) -> str:
@@ -271,19 +233,8 @@ def _reasons(
     lines = []
     for node_id, reason in reasons[:MOST_LISTED]:
         lines.append(f"{INDENT}{kind}: {node_id}")
-        lines += _paragraph(reason, width, indent=2 * INDENT, cut=kind == "invalid")
+        lines += paragraph(reason, width, indent=2 * INDENT, cut=kind == "invalid")
     more = (len(reasons) if of is None else of) - min(len(reasons), MOST_LISTED)
     if more > 0 and lines:
         lines.append(f"{INDENT}and {more} more {kind}")
     return lines
-
-
-def _paragraph(text: str, width: int, *, indent: str = INDENT, cut: bool = True) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=cut,
-        break_on_hyphens=False,
-    )
