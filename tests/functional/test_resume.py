@@ -46,6 +46,7 @@ def test_it(energy, name, record_property):
     if name == os.environ.get("STOP") and ran == int(os.environ.get("AT", "1")):
         raise KeyboardInterrupt
 """
+SERVER = "--llem-isolation=fork-server"
 PLAIN = """
 import os, pathlib
 import pytest
@@ -63,7 +64,8 @@ def test_it(energy, name):
 
 @pytest.fixture
 def isolation() -> str:
-    return "spawn"
+    """In this process, where processes of their own make no difference; the last option wins."""
+    return "none"
 
 
 def order() -> list[str]:
@@ -133,7 +135,7 @@ def test_a_killed_run_goes_on_where_it_was_and_reports_everything(
             "*test_it[[]c[]] PASSED *",
             "*assert name == *",
             "*said before it broke*",
-            "llem: 2 experiments were reported as they had ended*",
+            "llem: 2 experiments reported as they had ended*",
         ]
     )
     assert order() == ["a", "b", "c", "c", "d"]
@@ -157,18 +159,20 @@ def _transitions(path: Path) -> list[Transition]:
 def test_a_baseline_and_gates_have_the_whole_family(
     run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = SOURCE.replace('if name == "b"', 'if name == "never"')
+    source = SOURCE.replace('if name == "b"', 'if name == "never"').replace("abcd", "abc")
     monkeypatch.setenv("STOP", "c")
-    options = ("--llem-repeats=2", "--llem-update-baselines", "--llem-shuffle=5")
-    assert run(source, *options, "--llem-export=csv:t.csv").ret == pytest.ExitCode.INTERRUPTED
+    options = (SERVER, "--llem-update-baselines", "--llem-repeats=2")
+    assert run(source, *options, "--llem-shuffle=5").ret == pytest.ExitCode.INTERRUPTED
     monkeypatch.setenv("STOP", "a")
     monkeypatch.setenv("AT", "2")
-    again = ("--llem-repeats=2", "--llem-update-baselines", "--llem-resume")
-    assert run(source, *again).ret == pytest.ExitCode.INTERRUPTED  # and once more
+    assert (
+        run(source, *options, "--llem-resume").ret == pytest.ExitCode.INTERRUPTED
+    )  # and once more
     monkeypatch.delenv("STOP")
-    result = run(source, "--llem-update-baselines", "--llem-resume")
-    result.assert_outcomes(passed=4)
-    assert sorted(order()) == sorted("aabbccdd" + "ca")  # two of them had not finished
+    result = run(source, *options[:2], "--llem-resume")
+    result.assert_outcomes(passed=3)
+    assert sorted(order()) == sorted("aabbcc" + "ca")  # two of them had not finished
+    assert manifest()["shuffle_seed"] == 5
     (file,) = pytester.path.glob("baselines/**/*.json")
     for entry in json.loads(file.read_text())["entries"].values():
         (session,) = entry["sessions"]
@@ -178,24 +182,24 @@ def test_a_baseline_and_gates_have_the_whole_family(
     Path("order").unlink()
     gates = ("--llem-gate=energy_per_output_token_j:900%", "--junitxml=junit.xml")
     (path,) = Path().glob(".llem/runs/*")
-    judged = run(source, f"--llem-resume={path.name}", *gates)
-    judged.assert_outcomes(passed=4)
+    judged = run(source, f"--llem-resume={path.name}", *gates, SERVER)
+    judged.assert_outcomes(passed=3)
     assert not Path("order").exists()
-    assert manifest()["verdicts"] == {"pass": 4}
+    assert manifest()["verdicts"] == {"pass": 3}
     shown = subprocess.run(
         [sys.executable, "-m", "pytest_llem", "runs", "show"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert "finished, 4 experiments" in shown
-    assert "4 pass" in shown
+    assert "finished, 3 experiments" in shown
+    assert "3 pass" in shown
 
 
 def test_repeats_of_a_finished_run_are_topped_up(run: Run) -> None:
-    run(PLAIN).assert_outcomes(passed=2, skipped=1)
+    run(PLAIN, SERVER).assert_outcomes(passed=2, skipped=1)
     (path,) = Path().glob(".llem/runs/*")
-    result = run(PLAIN, f"--llem-resume={path}", "--llem-repeats=3")
+    result = run(PLAIN, f"--llem-resume={path}", "--llem-repeats=3", SERVER)
     result.assert_outcomes(passed=2, skipped=1)
     assert order() == ["a", "b", "c", "a", "b", "a", "b"]
     assert manifest()["repeats"] == 3
@@ -203,8 +207,9 @@ def test_repeats_of_a_finished_run_are_topped_up(run: Run) -> None:
 
 
 def test_a_part_of_the_run_can_go_on_and_the_rest_later(interrupted: Run) -> None:
-    result = interrupted("--llem-resume", "-k", "a or b")
-    result.assert_outcomes(passed=2, deselected=1)
+    selected = ("test_it.py::test_it[a]", "test_it.py::test_it[b]")
+    result = interrupted(*selected, "--llem-resume")
+    result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["llem: 1 of 2 experiments have finished; 1 more of the run *"])
     assert manifest()["state"] == "interrupted"
     interrupted("--llem-resume").assert_outcomes(passed=2, skipped=1)
@@ -237,7 +242,7 @@ def test_what_drifted_is_said_and_refused(
     assert "test_it.py::test_it[a]: measurement.windows: 5 → 7" in text
     assert "environment.threads: none → 1" in text
     assert "--llem-resume-anyway" in text
-    assert "The run was begun with: pytest -p no:randomly" in text
+    assert "The run was begun with: pytest --basetemp=" in text
     assert order() == ["a", "b"]
     assert manifest() == before
 
@@ -271,8 +276,7 @@ def test_a_run_of_another_project_is_refused_whatever_is_accepted(
 ) -> None:
     Path("test_it.py").unlink()
     pytester.makepyfile(test_other="def test_other(energy): pass")
-    command = ("-p", "no:randomly", "--llem-resume", "--llem-resume-anyway", "test_other.py")
-    command = (*command[:2], "--llem-resume-anyway", "test_other.py", "--llem-resume")
+    command = ("-p", "no:randomly", "--llem-resume-anyway", "test_other.py", "--llem-resume")
     text = refused(pytester.runpytest_subprocess(*command))
     assert "planned none of the experiments that were collected here" in text
 
@@ -304,11 +308,11 @@ def test_reports_that_were_not_kept_are_made_up_from_the_result(
 ) -> None:
     source = PLAIN.replace('list("abc")', 'list("cadb")') + '    assert name != "d", "d broke"\n'
     monkeypatch.setenv("STOP", "b")
-    run(source)
+    run(source, SERVER)
     monkeypatch.delenv("STOP")
     for file in Path().glob(".llem/runs/*/reports/*"):
         file.unlink()
-    result = run(source, "--llem-resume", "-rs")
+    result = run(source, "--llem-resume", "-rs", SERVER)
     result.assert_outcomes(passed=2, failed=1, skipped=1)
     result.stdout.fnmatch_lines(["*AssertionError: d broke*", "SKIPPED*no c"])
     assert order() == ["c", "a", "d", "b", "b"]
@@ -329,13 +333,13 @@ def test_a_run_that_is_deleted_meanwhile_ends_with_words(run: Run) -> None:
     assert "If it was deleted while the run was going" in text
 
 
-def test_a_run_in_this_process_can_be_taken_up_too(
+def test_spawned_processes_are_taken_up_like_others(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STOP", "b")
-    run(PLAIN, "--llem-isolation=none")
+    run(PLAIN, "--llem-isolation=spawn")
     monkeypatch.delenv("STOP")
-    result = run(PLAIN, "--llem-isolation=none", "--llem-resume")
+    result = run(PLAIN, "--llem-isolation=spawn", "--llem-resume")
     result.assert_outcomes(passed=2, skipped=1)
     assert order() == ["a", "b", "b", "c"]
 

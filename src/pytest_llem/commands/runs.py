@@ -90,8 +90,12 @@ def delete(
 
 
 def _ask(runs: list[StoredRun]) -> None:
-    if not sys.stdin.isatty():
+    if not _somebody_is_there():
         refuse("nobody is there to be asked; say --yes to delete what is listed above.")
     those = "this run" if len(runs) == 1 else f"these {len(runs)} runs"
     if not typer.confirm(f"Delete {those} for good?"):
         raise typer.Exit(1)
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty()

@@ -55,8 +55,8 @@ def head_lines(run: StoredRun, manifest: Manifest, environment: Environment | No
         f"run {run.run_id}: {state_of(run)}, {size(run.size_bytes)}",
         f"begun {manifest.started_at} with: {command_line(manifest.command)}",
     ]
-    if environment is not None:
-        lines.append(f"on {', '.join(_machine(environment))}")
+    if environment is not None and (machine := ", ".join(_machine(environment))):
+        lines.append(f"on {machine}")
     for again in manifest.resumptions:
         lines.append(f"resumed {again.at} with: {command_line(again.command)}")
         lines += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ class Resume:
 
     path: Path
     """Its directory."""
-    session: str
+    session: str = field(default_factory=lambda: secrets.token_hex(8))
     """What all workers that take it up together have in common, and nobody else."""
     anyway: bool = False
     """Go on though configuration or environment have changed."""

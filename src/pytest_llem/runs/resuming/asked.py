@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,10 +34,10 @@ def resume_of(config: pytest.Config, root: Path) -> Resume | None:
         anyway = config.getoption("llem_resume_anyway")
         if CHOSEN in worker:
             path, session = worker[CHOSEN]
+            config.stash[RESUME] = Resume(Path(path), session, anyway)
         else:
             path = run_to_resume(root, asked, config.invocation_params.dir).path
-            session = secrets.token_hex(8)
-        config.stash[RESUME] = Resume(Path(path), session, anyway)
+            config.stash[RESUME] = Resume(path, anyway=anyway)
     return config.stash[RESUME]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_llem.errors import LlemError
 from pytest_llem.plan.collection import POINT_KEY
+from pytest_llem.plan.summary import counted
 from pytest_llem.runs.resuming.asked import manifest_of, resume_of
 from pytest_llem.runs.resuming.drift import described
 from pytest_llem.runs.resuming.retelling import RESUMED
@@ -47,9 +48,9 @@ class ResumingSession:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say how many there were."""
         if self._resumed and terminalreporter.verbosity >= 0:
+            experiments = counted(len(self._resumed), "experiment")
             terminalreporter.write_line(
-                f"llem: {len(self._resumed)} experiments were reported as they had ended before the "
-                "run was resumed"
+                f"llem: {experiments} reported as they had ended before the run was resumed"
             )
 
 

@@ -66,10 +66,14 @@ def take_up(settings: RunSettings, now: Now) -> TakenUp:
     with own_turn(store.path):
         manifest = store.manifest()
         drift = _checked(store, manifest, settings, now)
-        if not _is_of(manifest, settings.resume.session):
-            journal.have_alone()
-            manifest = _reopened(store, settings, now, drift)
-        journal.join()
+        try:
+            if not _is_of(manifest, settings.resume.session):
+                journal.have_alone()
+                manifest = _reopened(store, settings, now, drift)
+            journal.join()
+        except BaseException:
+            journal.let_go()
+            raise
     return TakenUp(store, journal, finished_of(store), tuple(drift), len(manifest.planned))
 
 
