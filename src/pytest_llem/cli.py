@@ -81,6 +81,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     allow_shared: Annotated[
         bool, typer.Option("--allow-shared", help="Measure also where others use the devices.")
     ] = False,
+    log: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Append every transition as JSON lines.")
+    ] = None,
 ) -> None:
     """Measure one experiment and keep its result under .llem/."""
     from dataclasses import replace
@@ -107,6 +110,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         timeout_s=timeout or None,
         lock_timeout_s=lock_timeout,
         allow_shared=allow_shared,
+        log=log,
     )
     result = run_experiment(config, settings=settings)
     _show(result)
