@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llem import ExperimentConfig, StudyConfig, run_experiment, run_study
+from pytest_llem.results.event_log import read_events
+from pytest_llem.results.events import ChildDied, Loaded
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.library import default_settings
 
@@ -33,7 +35,7 @@ def test_a_study_measures_every_experiment_and_keeps_it(tmp_path: Path) -> None:
     told: list[str] = []
     result = run_study(
         study,
-        settings=default_settings(tmp_path),
+        settings=replace(default_settings(tmp_path), log=tmp_path / "log"),
         on_result=lambda one: told.append(one.experiment_id),
     )
     assert [one.outcome for one in result.results] == ["passed", "passed"]
@@ -43,6 +45,11 @@ def test_a_study_measures_every_experiment_and_keeps_it(tmp_path: Path) -> None:
     stored = {one.experiment_id: one for one in RunStore.open(result.run).results()}
     assert stored == {one.experiment_id: one for one in result.results}
     assert RunStore.open(result.run).manifest().state == "finished"
+    logged = read_events(tmp_path / "log")
+    loaded = [event for event in logged if isinstance(event, Loaded)]
+    assert [event.experiment_id for event in loaded] == told
+    assert all(event.versions["torch"] for event in loaded)
+    assert (logged[0].event, logged[-1].event) == ("run_started", "run_finished")
 
 
 def test_an_experiment_that_fails_says_why_in_its_result(tmp_path: Path) -> None:
@@ -53,9 +60,11 @@ def test_an_experiment_that_fails_says_why_in_its_result(tmp_path: Path) -> None
 
 
 def test_an_experiment_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    settings = replace(default_settings(tmp_path), timeout_s=0.3)
+    settings = replace(default_settings(tmp_path), timeout_s=0.3, log=tmp_path / "log")
     result = run_experiment(config(), settings=settings)
     assert result.outcome == "timed_out"
+    (died,) = [one for one in read_events(tmp_path / "log") if isinstance(one, ChildDied)]
+    assert (died.experiment_id, died.timed_out) == (result.experiment_id, True)
     assert "timed out" in (result.message or "")
 
 

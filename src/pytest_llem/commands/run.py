@@ -76,11 +76,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     allow_shared: Annotated[
         bool, typer.Option("--allow-shared", help="Measure also where others use the devices.")
     ] = False,
+    log: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Append every transition as JSON lines.")
+    ] = None,
 ) -> None:
     """Measure a study or tests, or one experiment of a model, and keep results under .llem/."""
     if require not in {None, "measured"}:
         raise typer.BadParameter(f"{require!r} is not known; the only value is 'measured'.")
     common = {
+        "--llem-log": log,
         "--llem-model": model,
         "--llem-backend": backend,
         "--llem-profile": profile,
@@ -108,6 +112,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
             timeout_s=timeout or None,
             lock_timeout_s=lock_timeout,
             allow_shared=allow_shared,
+            log=log,
         )
         return
     flags = {"--llem-dry-run": dry_run or None, "--llem-allow-shared": allow_shared or None}
