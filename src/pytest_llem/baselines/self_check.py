@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DEALS = 256
 """Ways to deal each round to two sides that are tried; all there are of one experiment's 8 rounds."""
-DRAWS = 25
+DRAWS = 15
 """Pairs of sides of one size that are drawn to see what they could show."""
 COUNTS = (3, 5, 8, 12, 20)
 """Processes a side that are looked at."""

@@ -194,7 +194,9 @@ def _top(compared: Compared, asked: Asked) -> Iterator[str]:
 def _bottom(compared: Compared) -> Iterator[str]:
     from pytest_llem.reports.ab import only_lines, spending
 
-    yield from (f"{one.node_id}: {one.problem}" for one in compared.verdicts if one.problem)
+    for one in compared.verdicts:
+        if one.problem:
+            yield f"NOT COMPARED: {one.node_id}: {one.problem.splitlines()[0]}"
     yield from only_lines(compared.only)
     yield from compared.notes
     if compared.interrupted:

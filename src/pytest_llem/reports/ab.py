@@ -107,7 +107,11 @@ def self_check_lines(check: SelfCheck | None, width: int) -> Iterator[str]:
     for line in _said(check):
         indent = len(line) - len(line.lstrip())
         yield from wrap(
-            line, max(width, 20), subsequent_indent=" " * (indent + 4), break_long_words=False
+            line,
+            max(width, 20),
+            subsequent_indent=" " * (indent + 4),
+            break_long_words=False,
+            break_on_hyphens=False,
         )
 
 

@@ -5,8 +5,8 @@ It speaks over the socket that :data:`VARIABLE` names, in lines as isolation's c
 ==============  =========================================================  ====================
 kind            fields                                                     answer
 ==============  =========================================================  ====================
-``collected``   ``root``, ``experiments`` (gates by node id), ``strict``,  none
-                ``match``, ``single``
+``collected``   ``version``, ``root``, ``experiments`` (gates by node id), none
+                ``strict``, ``match``, ``single``
 ``measure``     ``node_id``, ``number``, ``watched``: from the other side  ``measured`` or
                                                                            ``nothing``
 ``progress``    ``phase``, ``index``, ``count``, ``power_w``               none
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem._version import __version__
 from pytest_llem.plan.collection import POINT_KEY
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def _collected(config: pytest.Config, items: dict[str, pytest.Item]) -> dict[str
     settings = replace(settings_of(config), max_repeats=None)
     rules = rules_of(list(items.values()), settings)
     return {
+        "version": __version__,
         "root": str(config.rootpath),
         "experiments": {node_id: [str(rule) for rule in own] for node_id, own in rules.items()},
         "strict": settings.strict,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pytest_llem._version import __version__
 from pytest_llem.errors import ConfigError, IsolationError
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.interpreter import interpreter_environment
@@ -101,6 +103,13 @@ class Place:
         except ChannelClosedError:
             self._refuse()
         fields = message.fields
+        version = fields.pop("version")
+        if version != __version__:
+            self._ended()
+            raise ConfigError(
+                f"side {self.side.name} ({self.side.described}) has pytest-llem {version}, this is "
+                f"{__version__}. Install the same version there."
+            )
         self._collected = Collected(**{**fields, "root": Path(fields["root"])})
         return self._collected
 
@@ -244,6 +253,10 @@ class Place:
         hint = ""
         if self.side.ref is not None:
             hint = f"\nA commit has only what git tracks: look at `git ls-tree -r {self.side.ref}`."
+        if re.search(r"No module named '?pytest(_llem\S*)?'?\s*$", said):
+            hint = (
+                f"\nInstall there: {self.side.python} -m pip install 'pytest-llem=={__version__}'"
+            )
         raise ConfigError(
             f"side {self.side.name} ({self.side.described}) cannot be collected; its pytest ended "
             f"with {status}:\n{said}{hint}"
@@ -251,5 +264,7 @@ class Place:
 
 
 def _end(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
+    """The last lines of *log*, or what pytest calls an error of usage."""
+    lines = log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()[-LAST_LINES:]
+    errors = [number for number, line in enumerate(lines) if line.startswith("ERROR: ")]
+    return "\n".join(f"    {line}" for line in lines[errors[-1] if errors else 0 :])
