@@ -8,20 +8,23 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.assessment import testable
+from pytest_llem.baselines.assessment import POWER, Circumstances, assess, relative, testable
+from pytest_llem.baselines.family import FAMILY_ALPHA
 from pytest_llem.baselines.judging import judge
+from pytest_llem.baselines.prior import PRIORS
 from pytest_llem.baselines.samples import Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_llem.baselines.assessment import Assessment
     from pytest_llem.baselines.comparison import Comparison
     from pytest_llem.baselines.rules import Rule
     from pytest_llem.baselines.samples import Sample
 
 DEALS = 256
 """Ways to deal each round to two sides that are tried; all there are of one experiment's 8 rounds."""
-DRAWS = 15
+DRAWS = 50
 """Pairs of sides of one size that are drawn to see what they could show."""
 COUNTS = (3, 5, 8, 12, 20)
 """Processes a side that are looked at."""
@@ -33,6 +36,8 @@ FINE = 0.05
 """A tolerance that is fine enough, if fewer processes reach it."""
 NEARLY = 1.25
 """So many times the finest tolerance is nearly as good, if fewer processes reach it."""
+LARGEST = 0.9
+"""A reach beyond which no tolerance is worth its name."""
 PROBE = 0.02
 """Tolerance at which it is told what can be seen; it hardly depends on that."""
 
@@ -166,18 +171,42 @@ def _reaches(
 ) -> list[dict[int, float]]:
     """How far beyond a tolerance a change has to lie to be found, by processes a side."""
     probes = [replace(one, rule=_probe(one.rule), same_session=same_session) for one in family]
+    experiments = len({one.experiment for one in family})
+    among = Circumstances(PRIORS, complete=True, alone=False, looks=None)
     found: list[dict[int, float]] = [{} for _ in family]
     for count in COUNTS:
-        seen: list[list[float]] = [[] for _ in family]
-        for _ in range(DRAWS):
-            for some, judgement in zip(
-                seen, judge([_drawn(one, count, rng) for one in probes]), strict=True
-            ):
-                if judgement.minimum_detectable_change is not None:
-                    some.append(abs(judgement.minimum_detectable_change) - PROBE)
-        for some, reach, one in zip(seen, found, family, strict=True):
-            reach[count] = max(median(some), 0.0) * _unbiased(one)
+        draws = [
+            assess([_drawn(one, count, rng) for one in probes], among, experiments)
+            for _ in range(DRAWS)
+        ]
+        for reach, some, one in zip(found, zip(*draws, strict=True), family, strict=True):
+            far = (_short_of if same_session else _expected)(some, FAMILY_ALPHA / experiments)
+            reach[count] = relative(max(far, 0.0) * _unbiased(one))
     return found
+
+
+def _short_of(draws: Sequence[Assessment], level: float) -> float:
+    """What a change has to be beyond the tolerance to be found in four of five *draws*.
+
+    A change moves what each draw shows by as much, so each says how large it has to be. That
+    is by what the draws really scatter, whatever the prior makes of it.
+    """
+    from pytest_llem.baselines.evaluation import quantile
+
+    short = sorted(
+        float(quantile(1 - level, one.df)) * one.error - one.sign * math.log1p(one.change)
+        for one in draws
+    )
+    return short[math.ceil(POWER * len(short)) - 1]
+
+
+def _expected(draws: Sequence[Assessment], level: float) -> float:
+    """The same by the standard errors: days, which the draws do not have, are only assumed."""
+    from pytest_llem.baselines.evaluation import quantile
+
+    return median(
+        float(quantile(1 - level, one.df) + quantile(POWER, one.df)) * one.error for one in draws
+    )
 
 
 def _probe(rule: Rule) -> Rule:
@@ -211,4 +240,6 @@ def _recommended(seen: Sequence[tuple[str, dict[int, float]]]) -> Iterator[Recom
 
 
 def _stepped(reach: float) -> float:
-    return max(1, math.ceil(reach / STEP)) * STEP
+    """A tolerance of which twice as much lies *reach* beyond it, rounded up to a step."""
+    within = min(reach, LARGEST)
+    return max(1, math.ceil(within / (1 - within) / STEP)) * STEP

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llem.reports.ab import Tale
-    from pytest_llem.runs.ab.comparing import Asked, Compared
+    from pytest_llem.runs.ab.comparing import Compared
+    from pytest_llem.runs.ab.side import Side
 
 INTERRUPTED = 130
 """Exit status of what Ctrl-C has ended, as shells have it."""
@@ -66,7 +67,6 @@ def ab(  # noqa: PLR0913, PLR0917 - one parameter an option
     session to another is the same for both sides.
     """
     from pytest_llem.errors import ConfigError
-    from pytest_llem.runs.ab.comparing import Asked
     from pytest_llem.runs.ab.side import Side
 
     if not (a or b):
@@ -75,13 +75,12 @@ def ab(  # noqa: PLR0913, PLR0917 - one parameter an option
             "'vllm.max_num_seqs=64'. To measure a side against itself: llem aa"
         )
     sides = Side.asked("a", a or []), Side.asked("b", b or [])
-    what = tuple(tests or ()), _split(options), tuple(gates or ())
-    asked = Asked(*sides, *what, rounds, max_repeats, strict)
-    compared = _compared(asked, as_json=as_json)
+    how = {"rounds": rounds, "max_repeats": max_repeats, "strict": strict}
+    compared = _compared(sides, tests, options, gates, how, silent=as_json)
     if as_json:
         _put_json(_plain(compared))
     else:
-        _show(compared, asked)
+        _show(compared, sides)
     _leave(compared)
 
 
@@ -101,28 +100,35 @@ def aa(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Measure the same thing against itself: false alarms, and what this machine can see."""
     from pytest_llem.baselines.self_check import self_check
     from pytest_llem.reports.ab import self_check_lines
-    from pytest_llem.runs.ab.comparing import Asked
     from pytest_llem.runs.ab.side import Side
 
     sides = Side.asked("a", sets or [], "--set"), Side.asked("b", sets or [], "--set")
-    what = tuple(tests or ()), _split(options), tuple(gates or ())
-    asked = Asked(*sides, *what, rounds, None, strict)
-    compared = _compared(asked, as_json=as_json)
+    how = {"rounds": rounds, "strict": strict}
+    compared = _compared(sides, tests, options, gates, how, silent=as_json)
     rests = [(one.node_id, each) for one in compared.verdicts for each in one.comparisons]
     check = self_check(rests)
     if as_json:
         _put_json({**_plain(compared), "self_check": check and asdict(check)})
     else:
-        _show(compared, asked)
+        _show(compared, sides)
         for line in self_check_lines(check, _width()):
             typer.echo(line)
     _leave(compared)
 
 
-def _compared(asked: Asked, *, as_json: bool) -> Compared:
-    from pytest_llem.runs.ab.comparing import compare_sides
+def _compared(  # noqa: PLR0913 - what a comparison is made of
+    sides: tuple[Side, Side],
+    tests: list[str] | None,
+    options: list[str] | None,
+    gates: list[str] | None,
+    how: dict[str, Any],
+    *,
+    silent: bool,
+) -> Compared:
+    from pytest_llem.runs.ab.comparing import Asked, compare_sides
 
-    return compare_sides(asked, _tale(silent=as_json))
+    asked = Asked(*sides, tuple(tests or ()), _split(options), tuple(gates or ()), **how)
+    return compare_sides(asked, _tale(silent=silent))
 
 
 def _leave(compared: Compared) -> None:
@@ -161,7 +167,7 @@ def _width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
-def _show(compared: Compared, asked: Asked) -> None:
+def _show(compared: Compared, sides: tuple[Side, Side]) -> None:
     from pytest_llem.reports.terminal import SummaryRow, summary_lines
     from pytest_llem.runs.pooling import pooled_result
 
@@ -179,16 +185,16 @@ def _show(compared: Compared, asked: Asked) -> None:
         strict=compared.strict,
         against="a",
     )
-    for line in (*_top(compared, asked), "", *lines, *_bottom(compared)):
+    for line in (*_top(compared, sides), "", *lines, *_bottom(compared)):
         typer.echo(line)
 
 
-def _top(compared: Compared, asked: Asked) -> Iterator[str]:
+def _top(compared: Compared, sides: tuple[Side, Side]) -> Iterator[str]:
     from pytest_llem.reports.ab import headline
 
-    sides = {side.name: side.described for side in (asked.a, asked.b)}
+    named = {side.name: side.described for side in sides}
     rounds = [len(one.results) for one in compared.verdicts if not one.problem]
-    yield from headline(sides, compared.environments, rounds)
+    yield from headline(named, compared.environments, rounds)
 
 
 def _bottom(compared: Compared) -> Iterator[str]:

@@ -46,6 +46,13 @@ class Tale:
         """A line that stays."""
         self._write(f"{_ERASE if self._live else ''}{text}\n")
 
+    def ended(self, name: str) -> None:
+        """The process called *name* has ended well: a line, where none is written over."""
+        if self._live:
+            self._write(_ERASE)
+        else:
+            self.say(name)
+
     def watch(self, name: str) -> Callable[[Mapping[str, Any]], None] | None:
         """What shows how the process called *name* gets on; ``None`` where there is no terminal."""
         if not self._live:

@@ -20,8 +20,6 @@ from pytest_llem.runs.ab.rounds import Round, measure_round, planned
 from pytest_llem.runs.ab.verdicts import look, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_llem.baselines.comparison import Comparison
     from pytest_llem.baselines.looks import Looks
     from pytest_llem.baselines.verdict import Judgement
@@ -219,8 +217,3 @@ def _verdicts(pair: Pair) -> Verdicts:
         tuple(pair.comparisons) if not pair.problem else (),
         pair.problem,
     )
-
-
-def gated(verdicts: Sequence[Verdicts]) -> bool:
-    """Whether any rule asks for a verdict."""
-    return any(one.gated for verdict in verdicts for one in verdict.judgements)

@@ -9,7 +9,9 @@ kind            fields                                                     answe
                 ``strict``, ``match``, ``single``
 ``measure``     ``node_id``, ``number``, ``watched``: from the other side  ``measured`` or
                                                                            ``nothing``
-``progress``    ``phase``, ``index``, ``count``, ``power_w``               none
+``end``         nothing more will be asked: from the other side            none
+``progress``    ``phase``, ``index``, ``count``, ``power_w``,              none
+                ``estimated``
 ``measured``    ``run``, ``name``: where the result is kept                none
 ``nothing``     ``message``: why there is no result                        none
 ==============  =========================================================  ====================
@@ -24,6 +26,7 @@ import os
 import socket
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Host:
-    """Answers over *channel* until the other end closes it."""
+    """Answers over *channel* until the other end has heard enough, or is gone."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -83,16 +86,16 @@ class Host:
         experiments: Any = session.config.pluginmanager.get_plugin("llem-experiments")
         state = "interrupted"
         try:
-            while (message := self._next()) is not None:
+            while (message := self._next()) is not None and message.kind == "measure":
                 self._measure(experiments, items[message.fields["node_id"]], message)
-            state = "finished"
+            state = "interrupted" if message is None else "finished"
         finally:
             if experiments is not None:
                 _close_books(experiments, state)
         return True
 
     def _next(self) -> Message | None:
-        """What is asked for next; ``None`` if nothing ever will be."""
+        """What is asked for next; ``None`` if whoever asked is gone."""
         from pytest_llem.isolation.channel import ChannelClosedError
 
         try:
@@ -105,7 +108,8 @@ class Host:
     def _measure(self, experiments: ExperimentSession, item: pytest.Item, asked: Message) -> None:
         from pytest_llem.isolation.channel import ChannelClosedError
 
-        show = self._show if asked.fields["watched"] else None
+        estimated = not experiments.conductor.instruments.choice.measured
+        show = partial(self._show, estimated) if asked.fields["watched"] else None
         measured = experiments.measure(item, asked.fields["number"], show)
         try:
             if measured.result is None or measured.problem is not None:
@@ -117,13 +121,13 @@ class Host:
         except ChannelClosedError:
             pytest.exit("nobody waits for this side any more", pytest.ExitCode.INTERRUPTED)
 
-    def _show(self, progress: Progress) -> None:
+    def _show(self, estimated: bool, progress: Progress) -> None:
         now = time.monotonic_ns()
         if now - self._shown_ns < BETWEEN_NS:
             return
         self._shown_ns = now
         said = {"phase": progress.phase, "index": progress.index, "count": progress.count}
-        self._channel.send("progress", **said, power_w=progress.power_w)
+        self._channel.send("progress", **said, power_w=progress.power_w, estimated=estimated)
 
 
 def _is_experiment(item: pytest.Item) -> bool:

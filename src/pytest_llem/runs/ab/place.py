@@ -146,7 +146,9 @@ class Place:
 
     def close(self) -> None:
         """Let pytest close its books and end."""
-        if self._process is not None:
+        if self._process is not None and self._channel is not None:
+            with suppress(ChannelClosedError):
+                self._channel.send("end")
             self._ended()
 
     def stop(self) -> None:

@@ -22,6 +22,10 @@ class Teller(Protocol):
         """A line of its own."""
         ...
 
+    def ended(self, name: str) -> None:
+        """The process called *name* has ended well."""
+        ...
+
     def watch(self, name: str) -> Callable[[Mapping[str, Any]], None] | None:
         """What is told how the process called *name* gets on; ``None`` if nobody looks."""
         ...
@@ -129,7 +133,7 @@ def measure_round(pairs: Sequence[Pair], a: Place, b: Place, now: Round, teller:
                 one = place.measure(pair.node_id, now.number, teller.watch(name))
                 _refuse_failed(one, place)
                 measured.append(one)
-                teller.say(name)
+                teller.ended(name)
         except LlemError as error:
             pair.problem = str(error)
             teller.say(f"{now.named}: {pair.node_id}: {error}")
