@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.baselines.assessment import POWER, Circumstances, assess, relative, testable
 from pytest_llem.baselines.family import FAMILY_ALPHA
 from pytest_llem.baselines.judging import judge
+from pytest_llem.baselines.looks import FIRST_LOOK, nominal_levels, plan_looks
 from pytest_llem.baselines.prior import PRIORS
 from pytest_llem.baselines.samples import Side
 
@@ -52,7 +53,7 @@ class Seen:
     metric: str
     reach: dict[int, float]
     """How far beyond the tolerance a change has to lie to be found four times in five, relative,
-    by processes a side, both measured in turns."""
+    by the most processes a side, both measured in turns until it is decided."""
     stored: dict[int, float]
     """The same against a stored baseline of as many processes in one session."""
 
@@ -107,7 +108,7 @@ def self_check(comparisons: Sequence[tuple[str, Comparison]], seed: int = 0) -> 
     rng = random.Random(seed)  # noqa: S311 - a simulation
     family = [one for _, one in known]
     rounds = min(len(one.candidate.samples) for one in family)
-    alarms = [_alarms(dealt) for dealt in _deals(family, rng)]
+    alarms = _alarms(list(_deals(family, rng)))
     share = sum(alarms) / (len(alarms) * len(family))
     interleaved, stored = (_reaches(family, rng, same_session=same) for same in (True, False))
     seen = tuple(
@@ -162,8 +163,29 @@ def _swapped(comparison: Comparison, bits: int) -> Comparison:
     return _between(comparison, [a for a, _ in dealt], [b for _, b in dealt])
 
 
-def _alarms(dealt: Sequence[Comparison]) -> int:
-    return sum(judgement.verdict == "regressed" for judgement in judge(dealt))
+def _alarms(deals: Sequence[Sequence[Comparison]]) -> list[int]:
+    """How many comparisons of each deal are called regressions."""
+    if len(deals[0]) > 1:
+        judged = [judge(dealt) for dealt in deals]
+    else:
+        judged = [[one] for one in judge(_apart(deals))]
+    return [sum(one.verdict == "regressed" for one in judgements) for judgements in judged]
+
+
+def _assessed(lots: Sequence[Sequence[Comparison]], experiments: int) -> list[Sequence[Assessment]]:
+    """The tests of each of *lots*, which is a family of its own."""
+    among = Circumstances(PRIORS, complete=True, alone=False, looks=None)
+    if len(lots[0]) > 1:
+        return [assess(some, among, experiments) for some in lots]
+    return [[one] for one in assess(_apart(lots), among, experiments)]
+
+
+def _apart(lots: Sequence[Sequence[Comparison]]) -> list[Comparison]:
+    """Families of one, to be judged in one go: what is not gated shares its noise with nobody."""
+    return [
+        replace(one, rule=replace(one.rule, informational=True), experiment=str(number))
+        for number, (one,) in enumerate(lots)
+    ]
 
 
 def _reaches(
@@ -172,17 +194,30 @@ def _reaches(
     """How far beyond a tolerance a change has to lie to be found, by processes a side."""
     probes = [replace(one, rule=_probe(one.rule), same_session=same_session) for one in family]
     experiments = len({one.experiment for one in family})
-    among = Circumstances(PRIORS, complete=True, alone=False, looks=None)
     found: list[dict[int, float]] = [{} for _ in family]
     for count in COUNTS:
-        draws = [
-            assess([_drawn(one, count, rng) for one in probes], among, experiments)
-            for _ in range(DRAWS)
-        ]
+        draws = _assessed(
+            [[_drawn(one, count, rng) for one in probes] for _ in range(DRAWS)], experiments
+        )
         for reach, some, one in zip(found, zip(*draws, strict=True), family, strict=True):
-            far = (_short_of if same_session else _expected)(some, FAMILY_ALPHA / experiments)
+            level = FAMILY_ALPHA / experiments
+            far = (
+                _short_of(some, _of_looks(level, count)) if same_session else _expected(some, level)
+            )
             reach[count] = relative(max(far, 0.0) * _unbiased(one))
     return found
+
+
+def _of_looks(level: float, count: int) -> float:
+    """What is left of *level* for the last look of rounds that end once they are decided.
+
+    Some are decided before, so that what is found with this alone is a little less than all.
+    """
+    import numpy as np
+
+    looks = plan_looks(min(FIRST_LOOK, count), count)
+    last = len(looks.processes) - 1
+    return float(nominal_levels(np.array([level]), looks, last, np.zeros(1))[0])
 
 
 def _short_of(draws: Sequence[Assessment], level: float) -> float:
@@ -197,7 +232,7 @@ def _short_of(draws: Sequence[Assessment], level: float) -> float:
         float(quantile(1 - level, one.df)) * one.error - one.sign * math.log1p(one.change)
         for one in draws
     )
-    return short[math.ceil(POWER * len(short)) - 1]
+    return short[math.ceil(POWER * (len(short) + 1)) - 1]
 
 
 def _expected(draws: Sequence[Assessment], level: float) -> float:

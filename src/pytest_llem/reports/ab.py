@@ -127,7 +127,7 @@ def _said(check: SelfCheck | None) -> Iterator[str]:
         yield "nothing could be compared, so nothing can be said of this machine"
         return
     yield from _false_alarms(check)
-    yield "smallest change beyond the tolerance that is found four times in five, by processes a side:"
+    yield "smallest change beyond the tolerance that is found four times in five, by the most processes a side:"
     for one in check.seen:
         yield f"  {one.experiment}{_of(one)} {one.metric}: {_reaches(one.reach)}"
     for advice in check.recommended:

@@ -134,7 +134,7 @@ class Place:
         except ChannelClosedError:
             status, said = self._ended()
             raise IsolationError(
-                f"side {self.side.name}: its pytest ended with {status}:\n{said}"
+                f"side {self.side.name}: its pytest ended with {status}, see {self._log}\n{said}".rstrip()
             ) from None
         if self._collected.single:
             self.close()
