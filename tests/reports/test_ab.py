@@ -13,6 +13,7 @@ CHECK = SelfCheck(
     false_alarms_at_most=0.17,
     any_false_alarm=0.0,
     seen=(
+        Seen("bench/test_chat.py::test_chat", "workload", "ttft_s", {3: 2.0}, {}),
         Seen(
             "bench/test_chat.py::test_chat[batch_size=8]",
             "workload",
@@ -61,3 +62,4 @@ def test_a_self_check_fits_in_80_columns_and_says_how_sure_it_is() -> None:
     assert "at most 17 % with 95 % confidence" in text
     assert "llem ab --gate 'energy_j:1.5%' --max-repeats 5; finds changes of 3 %" in text
     assert "--llem-gate='energy_j:5%' --llem-repeats=3" in text
+    assert "no tolerance of ttft_s is of use for both sides in one session" in text

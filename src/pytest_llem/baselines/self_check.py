@@ -37,8 +37,10 @@ FINE = 0.05
 """A tolerance that is fine enough, if fewer processes reach it."""
 NEARLY = 1.25
 """So many times the finest tolerance is nearly as good, if fewer processes reach it."""
+USEFUL = 0.5
+"""A tolerance beyond which a gate is not worth its name."""
 LARGEST = 0.9
-"""A reach beyond which no tolerance is worth its name."""
+"""A reach that no useful tolerance has."""
 PROBE = 0.02
 """Tolerance at which it is told what can be seen; it hardly depends on that."""
 
@@ -265,13 +267,17 @@ def _between(comparison: Comparison, a: Sequence[Sample], b: Sequence[Sample]) -
 
 
 def _recommended(seen: Sequence[tuple[str, dict[int, float]]]) -> Iterator[Recommended]:
-    """Per metric the fewest processes that serve all experiments with a tolerance that is fine."""
+    """Per metric the fewest processes that serve all experiments with a tolerance that is fine.
+
+    Nothing for a metric of which even the finest is of no use.
+    """
     for metric in dict.fromkeys(metric for metric, _ in seen):
         reaches = [reach for name, reach in seen if name == metric]
         tolerances = {count: _stepped(max(one[count] for one in reaches)) for count in COUNTS}
         good = max(FINE, NEARLY * min(tolerances.values()))
         repeats = next(count for count, one in tolerances.items() if one <= good)
-        yield Recommended(metric, tolerances[repeats], repeats)
+        if tolerances[repeats] <= USEFUL:
+            yield Recommended(metric, tolerances[repeats], repeats)
 
 
 def _stepped(reach: float) -> float:

@@ -130,16 +130,21 @@ def _said(check: SelfCheck | None) -> Iterator[str]:
     yield "smallest change beyond the tolerance that is found four times in five, by the most processes a side:"
     for one in check.seen:
         yield f"  {one.experiment}{_of(one)} {one.metric}: {_reaches(one.reach)}"
+    turns, stored = "for both sides in one session", "against a stored baseline of one session"
     for advice in check.recommended:
-        yield (
-            f"recommended for both sides in one session: llem ab --gate '{_gate(advice)}' "
-            f"--max-repeats {advice.repeats}; {_finds(advice)}"
-        )
+        command = f"llem ab --gate '{_gate(advice)}' --max-repeats {advice.repeats}"
+        yield f"recommended {turns}: {command}; {_finds(advice)}"
     for advice in check.recommended_stored:
-        yield (
-            f"recommended against a stored baseline of one session, since days differ: pytest "
-            f"--llem-gate='{_gate(advice)}' --llem-repeats={advice.repeats}; {_finds(advice)}"
-        )
+        command = f"pytest --llem-gate='{_gate(advice)}' --llem-repeats={advice.repeats}"
+        yield f"recommended {stored}, since days differ: {command}; {_finds(advice)}"
+    for how, known in ((turns, check.recommended), (stored, check.recommended_stored)):
+        for metric in _without(check, known):
+            yield f"no tolerance of {metric} is of use {how}: it varies too much here"
+
+
+def _without(check: SelfCheck, known: Sequence[Recommended]) -> Iterator[str]:
+    metrics = dict.fromkeys(one.metric for one in check.seen)
+    yield from (one for one in metrics if one not in {advice.metric for advice in known})
 
 
 def _false_alarms(check: SelfCheck) -> Iterator[str]:
