@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,14 +67,76 @@ def judged(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("naps")
-def test_what_got_slower_fails_without_any_baseline(llem: Llem) -> None:
-    done = llem("ab", "--b", "env.NAP=0.04", "--rounds", "3", *GATE, "--json")
+def test_what_got_slower_fails_without_any_baseline_and_takes_no_more_rounds_than_that_needs(
+    llem: Llem,
+) -> None:
+    done = llem("ab", "--b", "env.NAP=0.04", *GATE, "--json")
     assert done.returncode == 1
-    (experiment,) = judged(done)["experiments"]
+    said = judged(done)
+    (experiment,) = said["experiments"]
     (judgement,) = experiment["judgements"]
     assert judgement["verdict"] == "regressed"
     assert judgement["change"] == pytest.approx(1.0, abs=0.3)
+    assert said["processes"] == 2 * experiment["rounds"] < said["processes_at_most"] == 40
     assert not Path("baselines").exists()
+
+
+def test_gates_of_project_markers_and_options_hold_as_in_any_run(
+    llem: Llem, pytester: pytest.Pytester
+) -> None:
+    nap = NAPS.format(nap='float(os.environ.get("NAP", "0.02"))')
+    free = '\n@pytest.mark.llem(gates={"duration_s": "off"})\ndef test_free(energy):\n    test_nap(energy)\n'
+    pytester.makepyfile(test_it="import pytest\n" + nap + free, test_off=nap)
+    pytester.makepyprojecttoml(
+        """
+        [tool.pytest.ini_options]
+        addopts = "--llem-strict -n2"
+        [tool.llem.gates]
+        duration_s = "10%"
+        [tool.llem.gates.experiments."test_off.py*"]
+        duration_s = "off"
+        """
+    )
+    narrow = "power_w:0.001%@*test_free"
+    done = llem("ab", "--b", "env.NAP=0.04", "--rounds", "1", "--gate", narrow, "--json")
+    assert done.returncode == 1
+    said = judged(done)
+    assert said["strict"] is True
+    found = {
+        one["node_id"]: [
+            (each["metric"], each["tolerance"]) for each in one["judgements"] if each["gated"]
+        ]
+        for one in said["experiments"]
+    }
+    assert found == {
+        "test_it.py::test_nap": [("duration_s", "10%")],
+        "test_it.py::test_free": [("power_w", "0.001%")],
+        "test_off.py::test_nap": [],
+    }
+
+
+def test_what_was_measured_before_an_interruption_is_judged(
+    pytester: pytest.Pytester, naps: None
+) -> None:
+    command = [sys.executable, "-m", "pytest_llem", "ab", "--b", "env.NAP=0.04", "--rounds", "50"]
+    with subprocess.Popen(
+        [*command, *GATE, "--pytest", QUICK],
+        cwd=pytester.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as llem:
+        assert llem.stderr is not None
+        for line in llem.stderr:
+            if line.startswith("round 3 of 50"):
+                llem.send_signal(signal.SIGINT)
+                break
+        said, complaints = llem.communicate()
+    assert llem.returncode == 130
+    assert "Traceback" not in complaints
+    assert "INTERRUPTED" in said
+    assert "2 processes against 2" in said
+    assert "1 regressed" in said
 
 
 @pytest.mark.usefixtures("naps")
@@ -84,6 +147,8 @@ def test_sides_take_turns_and_each_begins_as_often(llem: Llem) -> None:
     assert "a: env.NAP=0.021" in done.stdout
     assert "b: as it is" in done.stdout
     assert "4 processes against 4" in done.stdout
+    assert "change from a" in done.stdout
+    assert "baseline" not in done.stdout
 
 
 @pytest.mark.usefixtures("pytester")
@@ -97,7 +162,9 @@ def test_commits_are_measured_beside_the_working_tree(llem: Llem) -> None:
         git("add", "test_it.py", "src")
         git("commit", "--quiet", "-m", name)
     Path("src/naps/__init__.py").write_text("NAP = 5\n", encoding="utf-8")  # nobody's commit
-    done = llem("ab", "--a", "ref=HEAD~1", "--b", "ref=main", "--rounds", "3", *GATE, "--json")
+    test_file = str(Path("test_it.py").absolute())
+    sides = ("--a", "ref=HEAD~1", "--b", "ref=main")
+    done = llem("ab", test_file, *sides, "--rounds", "3", *GATE, "--json")
     assert done.returncode == 0, done.stderr
     (experiment,) = judged(done)["experiments"]
     assert experiment["judgements"][0]["verdict"] == "improved"
@@ -116,7 +183,11 @@ def test_commits_are_measured_beside_the_working_tree(llem: Llem) -> None:
         (("--b", "NAP"), "write KEY=VALUE"),
         (("--b", "env.NAP=1 env.NAP=2"), "set twice"),
         (("--b", "batch_sice=4"), "Did you mean 'batch_size'"),
-        (("nothing.py", "--b", "env.NAP=1"), "cannot be collected"),
+        (("--b", "pyhton=x"), "Did you mean 'python'"),
+        (("--b", "python=/bin/echo"), "does not answer as Python would"),
+        (("nothing.py", "--b", "env.NAP=1"), "file or directory not found: nothing.py"),
+        (("--b", "env.NAP=1", "--max-repeats", "8"), "Add a --gate"),
+        (("--b", "env.NAP=1", "--gats", "ttft_s:5%"), "-gate"),
         (("--b", "env.NAP=1", "--gate", "joules:5%"), "joules"),
     ],
 )
@@ -125,7 +196,7 @@ def test_what_cannot_be_is_said_before_anything_is_measured(
 ) -> None:
     done = llem("ab", *arguments)
     assert done.returncode == 2
-    assert any(one in done.stderr for one in said.split("|"))
+    assert any(one in done.stderr for one in said.split("|")), done.stderr
     assert "round 1" not in done.stderr
 
 
@@ -146,17 +217,24 @@ def test_a_side_that_fails_is_told_and_fails_the_comparison(
     assert "test_it.py::test_nap: side b: failed: ZeroDivisionError" in done.stdout
 
 
+def test_experiments_that_run_in_their_pytest_get_a_new_one_each_time(
+    llem: Llem, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile(
+        test_it=NAPS.format(nap="0.01") + "    open('pids', 'a').write(f'{os.getpid()} ')\n"
+    )
+    done = llem("ab", "--b", "env.X=1", "--rounds", "2", "--pytest", "--llem-isolation=none")
+    assert done.returncode == 0, done.stderr
+    assert len(set(Path("pids").read_text(encoding="utf-8").split())) == 4
+
+
 @pytest.mark.usefixtures("naps")
 def test_a_thing_against_itself_tells_what_this_machine_can_see(llem: Llem) -> None:
-    done = llem("aa", "--rounds", "4", *GATE, "--json")
+    done = llem("aa", "--rounds", "3", *GATE, "--json")
     assert done.returncode == 0
-    said = judged(done)
-    (check,) = said["checks"]
-    assert check["processes"] == 8
-    assert check["false_alarms"] <= 0.05
-    reach = [check["reach"][count] for count in ("3", "5", "8", "12", "20")]
-    assert reach == sorted(reach, reverse=True)
-    assert said["recommended"]["tolerance"] > 0
-    text = llem("aa", "--rounds", "2", *GATE).stdout
-    assert "recommended: a tolerance of" in text
-    assert max(map(len, text.splitlines()[-4:])) <= 200
+    check = judged(done)["self_check"]
+    assert (check["rounds"], check["deals"]) == (3, 8)
+    assert check["false_alarms"] <= check["false_alarms_at_most"]
+    (advice,) = check["recommended"]
+    assert advice["metric"] == "duration_s"
+    assert advice["tolerance"] > 0

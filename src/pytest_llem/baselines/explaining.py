@@ -52,7 +52,7 @@ def explain(comparison: Comparison, finding: Finding) -> str:
         _numbers(comparison),
         *_because(comparison),
         *_anchors(found),
-        *_verdict_note(finding),
+        *_verdict_note(finding, stored=not comparison.same_session),
         *_differing(comparison.differ),
         _assumed(found),
     ]
@@ -153,8 +153,8 @@ def _anchors(found: Assessment) -> Iterator[str]:
         yield f"anchors moved {_percent(found.anchors_moved)}, taken off"
 
 
-def _verdict_note(finding: Finding) -> Iterator[str]:
-    if finding.verdict == "improved":
+def _verdict_note(finding: Finding, *, stored: bool) -> Iterator[str]:
+    if finding.verdict == "improved" and stored:
         yield f"the baseline is behind, {UPDATE} refreshes it"
     if finding.verdict != "inconclusive" or finding.assessment is None:
         return

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
+    from pytest_llem.reports.ab import Tale
     from pytest_llem.runs.ab.comparing import Compared
+    from pytest_llem.runs.ab.side import Side
+
+INTERRUPTED = 130
+"""Exit status of what Ctrl-C has ended, as shells have it."""
 
 Tests = Annotated[
     list[str] | None,
@@ -26,11 +32,11 @@ Sets = Annotated[
 ]
 Gates = Annotated[
     list[str] | None,
-    typer.Option("--gate", metavar="METRIC:TOLERANCE", help="What must not get worse."),
+    typer.Option(
+        "--gate", metavar="METRIC:TOLERANCE", help="What must not get worse; METRIC:TOLERANCE@GLOB."
+    ),
 ]
-Rounds = Annotated[
-    int, typer.Option("--rounds", min=1, help="Processes of each experiment on each side.")
-]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail also where nothing could be told.")]
 Options = Annotated[
     list[str] | None,
     typer.Option("--pytest", metavar="OPTIONS", help="Further options of pytest, as one text."),
@@ -43,10 +49,15 @@ def ab(  # noqa: PLR0913, PLR0917 - one parameter an option
     a: Sets = None,
     b: Sets = None,
     gates: Gates = None,
-    rounds: Rounds = 5,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Fail also where nothing could be told.")
-    ] = False,
+    rounds: Annotated[
+        int | None,
+        typer.Option("--rounds", min=1, help="Processes of each experiment on each side."),
+    ] = None,
+    max_repeats: Annotated[
+        int | None,
+        typer.Option("--max-repeats", min=1, help="The most of them until a gate is decided."),
+    ] = None,
+    strict: Strict = False,
     options: Options = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +67,6 @@ def ab(  # noqa: PLR0913, PLR0917 - one parameter an option
     session to another is the same for both sides.
     """
     from pytest_llem.errors import ConfigError
-    from pytest_llem.runs.ab.comparing import Asked, compare_sides
     from pytest_llem.runs.ab.side import Side
 
     if not (a or b):
@@ -64,21 +74,14 @@ def ab(  # noqa: PLR0913, PLR0917 - one parameter an option
             "both sides are the same. Set something on one: llem ab bench/ --b "
             "'vllm.max_num_seqs=64'. To measure a side against itself: llem aa"
         )
-    asked = Asked(
-        Side.asked("a", a or []),
-        Side.asked("b", b or []),
-        tuple(tests or ()),
-        _split(options),
-        tuple(gates or ()),
-        rounds,
-    )
-    compared = compare_sides(asked, _teller(silent=as_json))
+    sides = Side.asked("a", a or []), Side.asked("b", b or [])
+    how = {"rounds": rounds, "max_repeats": max_repeats, "strict": strict}
+    compared = _compared(sides, tests, options, gates, how, silent=as_json)
     if as_json:
-        typer.echo(json.dumps(_plain(compared), indent=2, ensure_ascii=False))
+        _put_json(_plain(compared))
     else:
-        _show(compared, asked.a.described, asked.b.described, strict=strict)
-    if compared.failed(strict=strict):
-        raise typer.Exit(1)
+        _show(compared, sides)
+    _leave(compared)
 
 
 def aa(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -87,83 +90,146 @@ def aa(  # noqa: PLR0913, PLR0917 - one parameter an option
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="For both sides.")
     ] = None,
     gates: Gates = None,
-    rounds: Rounds = 8,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="Processes of each experiment on each side.")
+    ] = 8,
+    strict: Strict = False,
     options: Options = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the same thing against itself: false alarms, and what this machine can see."""
+    from pytest_llem.baselines.self_check import self_check
     from pytest_llem.reports.ab import self_check_lines
-    from pytest_llem.runs.ab.comparing import Asked, compare_sides
-    from pytest_llem.runs.ab.self_check import recommended, self_checked
     from pytest_llem.runs.ab.side import Side
 
-    asked = Asked(
-        Side.asked("a", sets or []),
-        Side.asked("b", sets or []),
-        tuple(tests or ()),
-        _split(options),
-        tuple(gates or ()),
-        rounds,
-    )
-    compared = compare_sides(asked, _teller(silent=as_json))
-    found = (self_checked(*named) for named in compared.comparisons)
-    checks = [one for one in found if one is not None]
-    advice = recommended(checks)
+    sides = Side.asked("a", sets or [], "--set"), Side.asked("b", sets or [], "--set")
+    how = {"rounds": rounds, "strict": strict}
+    compared = _compared(sides, tests, options, gates, how, silent=as_json)
+    rests = [(one.node_id, each) for one in compared.verdicts for each in one.comparisons]
+    check = self_check(rests)
     if as_json:
-        plain = [asdict(one) for one in checks]
-        said = {**_plain(compared), "checks": plain, "recommended": advice and asdict(advice)}
-        typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
-        return
-    _show(compared, asked.a.described, asked.b.described, strict=False)
-    for line in self_check_lines(checks, advice, shutil.get_terminal_size((80, 24)).columns):
-        typer.echo(line)
+        _put_json({**_plain(compared), "self_check": check and asdict(check)})
+    else:
+        _show(compared, sides)
+        for line in self_check_lines(check, _width()):
+            typer.echo(line)
+    _leave(compared)
+
+
+def _compared(  # noqa: PLR0913 - what a comparison is made of
+    sides: tuple[Side, Side],
+    tests: list[str] | None,
+    options: list[str] | None,
+    gates: list[str] | None,
+    how: dict[str, Any],
+    *,
+    silent: bool,
+) -> Compared:
+    from pytest_llem.runs.ab.comparing import Asked, compare_sides
+
+    asked = Asked(*sides, tuple(tests or ()), _split(options), tuple(gates or ()), **how)
+    return compare_sides(asked, _tale(silent=silent))
+
+
+def _leave(compared: Compared) -> None:
+    if compared.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if compared.failed:
+        raise typer.Exit(1)
 
 
 def _split(options: list[str] | None) -> tuple[str, ...]:
-    return tuple(word for text in options or () for word in shlex.split(text))
+    from pytest_llem.errors import ConfigError
+
+    try:
+        return tuple(word for text in options or () for word in shlex.split(text))
+    except ValueError as error:
+        raise ConfigError(f"--pytest {options}: {error}. Write '-k chat -x'.") from None
 
 
-def _teller(*, silent: bool) -> Callable[[str], None]:
-    def tell(text: str) -> None:
+def _tale(*, silent: bool) -> Tale:
+    from pytest_llem.reports.ab import Tale
+    from pytest_llem.reports.progress import is_live, live_width
+
+    def write(text: str) -> None:
         if not silent:
-            typer.echo(text, err=True)
+            typer.echo(text, err=True, nl=False)
 
-    return tell
+    live = is_live(sys.stderr, os.environ) and not silent
+    return Tale(write, width=live_width(sys.stderr), live=live, unicode=_unicode(sys.stderr))
 
 
-def _show(compared: Compared, a: str, b: str, *, strict: bool) -> None:
-    from pytest_llem.reports.ab import headline, only_lines
+def _unicode(stream: object) -> bool:
+    return (getattr(stream, "encoding", None) or "").lower().startswith("utf")
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def _show(compared: Compared, sides: tuple[Side, Side]) -> None:
     from pytest_llem.reports.terminal import SummaryRow, summary_lines
     from pytest_llem.runs.pooling import pooled_result
 
     rows = [
-        SummaryRow(pooled_result(one.results), one.judgements, one.results, compared.rounds)
+        SummaryRow(pooled_result(one.results), one.judgements, one.results, len(one.results))
         for one in compared.verdicts
-        if one.results
+        if one.results and not one.problem
     ]
     lines = summary_lines(
         rows,
-        width=shutil.get_terminal_size((80, 24)).columns,
+        width=_width(),
         colour=sys.stdout.isatty(),
-        unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
+        unicode=_unicode(sys.stdout),
         verbosity=1,
-        strict=strict,
+        strict=compared.strict,
+        against="a",
     )
-    said = [f"{one.node_id}: {one.problem}" for one in compared.verdicts if one.problem]
-    top = headline(a, b, len(compared.verdicts), compared.rounds)
-    for line in (*top, "", *lines, *said, *only_lines(compared.only)):
+    for line in (*_top(compared, sides), "", *lines, *_bottom(compared)):
         typer.echo(line)
-    typer.echo(f"results: {compared.folder}")
+
+
+def _top(compared: Compared, sides: tuple[Side, Side]) -> Iterator[str]:
+    from pytest_llem.reports.ab import headline
+
+    named = {side.name: side.described for side in sides}
+    rounds = [len(one.results) for one in compared.verdicts if not one.problem]
+    yield from headline(named, compared.environments, rounds)
+
+
+def _bottom(compared: Compared) -> Iterator[str]:
+    from pytest_llem.reports.ab import only_lines, spending
+
+    for one in compared.verdicts:
+        if one.problem:
+            yield f"NOT COMPARED: {one.node_id}: {one.problem.splitlines()[0]}"
+    yield from only_lines(compared.only)
+    yield from compared.notes
+    if compared.interrupted:
+        yield "INTERRUPTED: judged by the rounds that were complete by then"
+    elif len(compared.looks.processes) > 1:
+        yield spending(compared.spent, compared.most, compared.looks.most)
+    yield f"results: {compared.folder}"
+
+
+def _put_json(said: dict[str, object]) -> None:
+    typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
 
 
 def _plain(compared: Compared) -> dict[str, object]:
     return {
-        "rounds": compared.rounds,
         "folder": str(compared.folder),
+        "looks": compared.looks.processes,
+        "processes": compared.spent,
+        "processes_at_most": compared.most,
+        "strict": compared.strict,
+        "interrupted": compared.interrupted,
         "only": compared.only,
+        "notes": compared.notes,
         "experiments": [
             {
                 "node_id": one.node_id,
+                "rounds": len(one.results),
                 "problem": one.problem or None,
                 "judgements": [asdict(judgement) for judgement in one.judgements],
             }

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ABOUT = Path(__file__).with_name("about.py")
 ANSWER_S = 120.0
 """An interpreter on a network drive may take long to look through its packages."""
+MOST_SAID = 200
+"""Characters that are repeated of what an interpreter says; one that is none may say anything."""
 PACKAGES = {"transformers": "transformers", "vllm": "vllm", "tensorrt_llm": "tensorrt_llm"}
 """Modules without which an engine cannot run."""
 EXTRAS = frozenset({"transformers", "vllm"})
@@ -193,4 +195,4 @@ def interpreter_environment(python: str, environ: Mapping[str, str]) -> dict[str
 
 def _end(text: str) -> str:
     lines = text.strip().splitlines()
-    return f"It said: {lines[-1]}" if lines else "It said nothing."
+    return f"It said: {lines[-1][:MOST_SAID]}" if lines else "It said nothing."

@@ -10,6 +10,7 @@ from pytest_llem.reports.ink import Line, Span, Style, line
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.rows import MEASURED, NOT_GATED, NOT_MEASURED, STYLES
 from pytest_llem.reports.text import wrapped
+from pytest_llem.reports.view import BASELINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +44,8 @@ def _hints(
     further = sum(len(row.result.measurements[1:]) for row in rows)
     if further and view.verbosity < 1:
         yield f"{_counted(further, 'further measurement')} shown with -v", "dim"
-    yield from _baseline_hints(rows)
+    if view.against == BASELINE:
+        yield from _baseline_hints(rows)
     estimates = estimated_text(rows)
     if estimates:
         yield estimates, "yellow"

@@ -21,14 +21,9 @@ def change(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     """What judging found most telling, against the baseline; no column if nothing was compared."""
     cells = [_change_cell(entry, view) for entry in entries]
     if any(cell.parts != (view.signs.unknown,) for cell in cells):
-        title = ("change from baseline", "% [interval]")
-        yield Column(
-            "change from baseline",
-            title,
-            cells,
-            (True, False, False),
-            leaves=turn("change from baseline"),
-        )
+        name = f"change from {view.against}"
+        title = (name, "% [interval]")
+        yield Column(name, title, cells, (True, False, False), leaves=turn("change"))
 
 
 def _change_cell(entry: Entry, view: View) -> Cell:

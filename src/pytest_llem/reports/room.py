@@ -20,7 +20,7 @@ FOR_ROOM = (
     "beside",
     "tokens/s",
     "narrow energy",
-    "change from baseline",
+    "change",
     "energy",
 )
 """What is done in turn where a table is too wide: a column loses its uncertainty or

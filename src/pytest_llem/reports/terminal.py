@@ -17,7 +17,7 @@ from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.rows import SummaryRow, entry_of, name_of
 from pytest_llem.reports.table import Labels, laid_out
 from pytest_llem.reports.text import cut_middle
-from pytest_llem.reports.view import View
+from pytest_llem.reports.view import BASELINE, View
 from pytest_llem.reports.windows import window_lines
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
     unicode: bool,
     verbosity: int,
     strict: bool = False,
+    against: str = BASELINE,
 ) -> list[str]:
     """The summary of a run: a table, then notes, then one line that sums it up.
 
@@ -49,13 +50,14 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
             on the explanation of every verdict and every measurement, from 2 on
             every window.
         strict: Whether verdicts that tell nothing fail the run.
+        against: What changes are changes from, where that is no baseline.
 
     Returns:
         Lines without line breaks; none if there are no rows.
     """
     if not rows:
         return []
-    view = View(max(width, 1), colour, unicode, verbosity, strict)
+    view = View(max(width, 1), colour, unicode, verbosity, strict, against)
     failures = notes.note_lines(notes.failures(rows, view), view)
     body = failures if verbosity < 0 else _in_full(rows, failures, view)
     entries = [entry_of(row, view) for row in rows]

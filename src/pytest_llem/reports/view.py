@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pytest_llem.reports import text
 from pytest_llem.reports.text import Glyphs, glyphs
 
+BASELINE = "baseline"
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -22,6 +24,8 @@ class View:
     """pytest's: -1 for ``-q``, 2 for ``-vv``."""
     strict: bool
     """Whether verdicts that tell nothing fail the run."""
+    against: str = BASELINE
+    """What changes are changes from."""
 
     @property
     def signs(self) -> Glyphs:

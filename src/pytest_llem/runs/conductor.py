@@ -137,6 +137,11 @@ class Conductor:
         self._diary: Diary | None = None
 
     @property
+    def begun(self) -> bool:
+        """Whether there is a store."""
+        return self._store is not None
+
+    @property
     def store(self) -> RunStore:
         if self._store is None:
             raise RuntimeError("the run has not begun")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -37,6 +38,19 @@ if TYPE_CHECKING:
     from pytest_llem.runs.items import ConductedItem
     from pytest_llem.runs.settings import RunSettings
     from pytest_llem.runs.terminal import Show
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """One process of an experiment, apart from any round."""
+
+    ended: ConductedItem
+    result: ExperimentResult | None
+    """``None`` if nothing could be started."""
+    name: str
+    """The name it is stored under; empty if it is not."""
+    problem: LlemError | None
+    """What kept it from being stored."""
 
 
 class ExperimentSession:
@@ -228,6 +242,22 @@ class ExperimentSession:
     def _finished(self, experiment: Repeated) -> Entry | None:
         _, node_id, repeat = experiment.key
         return self.conductor.finished(experiment.point, node_id, repeat)
+
+    def measure(self, item: pytest.Item, number: int, show: Show | None = None) -> Once:
+        """Run *item* in one more process, its *number*-th from 0; nothing is judged or reported.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted, and has no result.
+        """
+        self._begin()
+        point = item.stash[POINT_KEY]
+        if self._settings.isolation == "none":
+            ended = self._items.in_process(item, point, None)
+        else:
+            ended = self._items.isolated(item, point, show, number)
+        if ended.interruption is not None:
+            _interrupt(ended.interruption)
+        return Once(ended, *self._keep(ended))
 
     def _run(self, experiment: Repeated, nextitem: pytest.Item | None) -> ConductedItem:
         self.conductor.diary.running(experiment.key)

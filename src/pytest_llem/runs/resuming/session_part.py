@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llem.errors import LlemError
 from pytest_llem.plan.collection import POINT_KEY
-from pytest_llem.plan.summary import counted
+from pytest_llem.plan.wording import counted
 from pytest_llem.runs.resuming.asked import manifest_of, resume_of
 from pytest_llem.runs.resuming.drift import described
 from pytest_llem.runs.resuming.retelling import RESUMED
