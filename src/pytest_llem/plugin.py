@@ -12,6 +12,7 @@ from pytest_llem.components.rules import set_project
 from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
+from pytest_llem.runs.anchor_option import ANCHORS, ANCHORS_HELP
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH|REF",
         help="compare with the baselines in another directory or file, or at a git ref (main)",
     )
+    add(ANCHORS, choices=["auto", "on", "off"], help=ANCHORS_HELP)
     add("--llem-baselines", metavar="DIR", help="where baselines live (default: ROOT/baselines)")
     add(
         "--llem-export",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.baselines.store import BaselineStore, How
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.results.store import RunStore
+from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.pooling import by_experiment
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def _update_baselines(store: RunStore, settings: RunSettings, closing: Closing) 
     try:
         environment = store.environment().model_dump(mode="json")
         complete, partial_ = complete_experiments(store.results(), settings.repeats)
-        update = BaselineStore(settings.baselines).update(complete, environment, _how(settings))
+        anchors = Anchored.of_run(store).results
+        baselines = BaselineStore(settings.baselines)
+        update = baselines.update(complete, environment, _how(settings), anchors)
     except LlemError as error:
         closing.problems.append(str(error))
     else:

@@ -136,15 +136,16 @@ def _conduct(
     command = Command(["-m", "pytest_llem.isolation.child"], Path.cwd(), output=log.path)
     job = {"function": FUNCTION, "config": point.config.model_dump(mode="json")}
     conducted = conductor.conduct(Task(point, command, job, listen, on_progress, deadline_s, log))
-    outcome, message = _account(said, conducted.ending, deadline_s, log)
+    outcome, message = bare_account(said, conducted.ending, deadline_s, log)
     result = conductor.result(conducted, Account(point, outcome, message, None, repeat))
     conductor.keep(conducted, result)
     return result
 
 
-def _account(
+def bare_account(
     said: dict[str, Any], ending: Ending | None, deadline_s: float | None, log: OutputLog
 ) -> tuple[Outcome, str | None]:
+    """Outcome and message of a bare job, by what it *said* as its last word, or by its end."""
     if said:
         return said["outcome"], said["message"]
     assert ending is not None  # noqa: S101 - bare experiments always run in a child

@@ -50,6 +50,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
     if max_repeats is not None:
         repeats = _first_look(config, repeats, max_repeats)
     limit = config.getoption("llem_memory_limit")
+    baseline_table = read_baseline_table(config.rootpath)
     return RunSettings(
         project=config.rootpath,
         runs=_directory(config, "llem_dir", ".llem"),
@@ -63,7 +64,8 @@ def settings_of(config: pytest.Config) -> RunSettings:
         memory_limit_bytes=None if limit is None else bytes_of(limit),
         gates=tuple(config.getoption("llem_gate")),
         configured_gates=read_gates(config.rootpath),
-        baseline_table=read_baseline_table(config.rootpath),
+        baseline_table=baseline_table,
+        anchors=config.getoption("llem_anchors") or baseline_table.anchors,
         baseline_from=config.getoption("llem_baseline_from"),
         invoked_from=config.invocation_params.dir,
         strict=config.getoption("llem_strict"),

@@ -14,6 +14,7 @@ from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.reports import restore_warning
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.markers import gates_of
+from pytest_llem.runs.anchors import Anchors, wanted_sites
 from pytest_llem.runs.conductor import Conductor
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
@@ -57,6 +58,9 @@ class ExperimentSession:
             settings, self.conductor.environment, rules, may_wait=may_wait
         )
         self._may_wait = may_wait
+        planned = sum(point.config is not None for point in points) * settings.repeats
+        self._anchors = Anchors(self.conductor, planned)
+        self._gatekeeper.anchored = self._anchors.known
         self._experiments: list[Repeated] = []
         self._held: list[Repeated] = []
         self._begun = False
@@ -92,6 +96,7 @@ class ExperimentSession:
             for number in range(1, self._settings.repeats):
                 self._repeat(session, number)
             self._go_on(session)
+            self._anchors.end()
         finally:
             self._settle()
         return result
@@ -124,6 +129,12 @@ class ExperimentSession:
             self.conductor.begin(self._points, sys.argv)
         except LlemError as error:
             pytest.exit(f"{type(error).__name__}: {error}", pytest.ExitCode.USAGE_ERROR)
+        gated = {
+            point.identity for point in self._points if point.node_id in self._gatekeeper.rules
+        }
+        baselines = self._gatekeeper.baselines
+        sites = wanted_sites(self.conductor, self._points, gated, baselines)
+        self._anchors.begin(sites, self.say, self.watch)
 
     def _go_on(self, session: pytest.Session) -> None:
         """Add processes to undecided experiments, look by look, and release what is decided."""
@@ -131,6 +142,7 @@ class ExperimentSession:
         if looks is None:
             return
         for before, until in zip(looks.processes, looks.processes[1:], strict=False):
+            self._anchors.before_look()
             undecided = self._look()
             _stop_if_told(session)
             if not undecided:
@@ -182,6 +194,7 @@ class ExperimentSession:
             self._report_unfinished(experiment, ended)
             _interrupt(ended.interruption)
         experiment.take(ended, *self._keep(ended))
+        self._anchors.process_ended()
         if experiment.planned > 1:
             process = f"process {experiment.ran} of {experiment.planned}"
             self.say(f"llem: {experiment.item.nodeid}, {process}: {ended.account.outcome}", 1)
