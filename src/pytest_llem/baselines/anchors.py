@@ -14,6 +14,7 @@ from pydantic import Field
 
 from pytest_llem.baselines.metrics import metric_named
 from pytest_llem.baselines.samples import Anchor, unusable
+from pytest_llem.energy.student import NORMAL_95, student_95
 from pytest_llem.results.schema import Stored
 
 if TYPE_CHECKING:
@@ -30,13 +31,12 @@ OWN_SD = 0.003
 """Standard deviation of one reading that is assumed beforehand, relative; so 0.2 % for the
 mean of three readings of either loop, and less."""
 OWN_DF = 4.0
-HALF_WIDTH = 1.96
-"""Of a 95 % interval, in standard errors."""
-UNKNOWN_SHARE = 1 / 6
+UNKNOWN_SHARE = 1 / 5
 """By how much the square of a session's gap between its loops, less that of the others, adds to
 its anchor's variance. An experiment takes any share of either loop, all alike likely: then what
-it really moved has a variance of a twelfth of the squared gap between what the loops moved. Half
-of that gap falls to each of two sessions."""
+it really moved has a variance of a twelfth of the squared gap between what the loops moved. The
+comparison adds the mean variance of both sides' anchors, once for each session's share of a side:
+for any number of sessions in the baseline that comes to a twelfth or more."""
 
 
 class AnchorReading(Stored):
@@ -54,7 +54,9 @@ class AnchorReading(Stored):
     energy_j: float | None = Field(default=None, gt=0)
     """Of the same; ``None`` if only time was measured."""
     energy_uncertainty_j: float | None = Field(default=None, ge=0)
-    """Half-width of the instrument's 95 % interval."""
+    """Half-width of its 95 % interval."""
+    windows: int = Field(default=1, ge=1)
+    """How many windows the figures are the means of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def anchor_of(readings: Sequence[AnchorReading], metric: str) -> Anchor | None:
     Both loops count alike, since nobody says which of them an experiment resembles. The error
     is that of their mean: the spread of readings around their loop, moderated by what is
     assumed (Smyth 2004), so that three readings that agree by chance do not pass for exact; and
-    never less than what the instrument says of itself.
+    never less than what the readings state of themselves.
     """
     values = _values(readings, metric)
     if not values:
@@ -170,10 +172,11 @@ def _log_of(reading: AnchorReading, metric: str) -> float | None:
 
 
 def _stated(reading: AnchorReading, metric: str) -> float:
-    """Relative standard error that the instrument states; time is as good as exact."""
-    if reading.energy_j is None or not metric_named(metric).unit.startswith(("J", "W")):
+    """Relative standard error of an energy as stated; power varies less than it, time is exact."""
+    if not reading.energy_j or not metric_named(metric).unit.startswith("J"):
         return 0.0
-    return (reading.energy_uncertainty_j or 0.0) / reading.energy_j / HALF_WIDTH
+    reach = student_95(reading.windows - 1) if reading.windows > 1 else NORMAL_95
+    return (reading.energy_uncertainty_j or 0.0) / reading.energy_j / reach
 
 
 def _means(readings: Sequence[AnchorReading], metric: str) -> dict[Loop, float]:
@@ -236,5 +239,6 @@ def _readings(measurements: Sequence[Measured], place: Place) -> Iterator[Anchor
                     "duration_s": measured.duration_s,
                     "energy_j": measured.energy_j or None,
                     "energy_uncertainty_j": measured.energy_uncertainty_j,
+                    "windows": max(1, sum(one.valid for one in measured.samples())),
                 }
             )
