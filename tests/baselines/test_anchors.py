@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -105,6 +106,42 @@ def test_loops_that_disagree_leave_open_what_an_experiment_takes(gap: float, ses
     added = [one.error**2 - then.error**2 for one, then in zip(apart, alike, strict=True)]
     both = math.fsum(added[:-1]) / sessions + added[-1]
     assert both / 2 * (1 / sessions + 1) >= 0.999 * gap**2 / 12 - 1e-15
+
+
+@pytest.mark.parametrize("sessions", [1, 4])
+@pytest.mark.parametrize("together", [True, False])
+def test_what_anchors_do_not_cancel_is_within_their_stated_error(
+    sessions: int, *, together: bool
+) -> None:
+    """Sessions move the loops by half a percent, and an experiment takes any share of either."""
+    chance, far, times = random.Random(7), 0, 400  # noqa: S311 - a simulation
+    for _ in range(times):
+        share, read, true = chance.random(), [], []
+        for _ in range(sessions + 1):
+            compute = chance.gauss(0, 0.005)
+            memory = compute if together else chance.gauss(0, 0.005)
+            read.append(_noisy(compute, memory, chance))
+            true.append(share * compute + (1 - share) * memory)
+        anchors = cancelling(read[:-1], read[-1], "energy_j").anchors
+        found = _change([one.log for one in anchors])
+        errors = [one.error**2 for one in anchors]
+        stated = (math.fsum(errors[:-1]) / sessions + errors[-1]) / 2 * (1 / sessions + 1)
+        far += abs(found - _change(true)) > 1.96 * math.sqrt(stated)
+    assert far / times <= 0.08
+
+
+def _change(values: list[float]) -> float:
+    return values[-1] - math.fsum(values[:-1]) / (len(values) - 1)
+
+
+def _noisy(compute: float, memory: float, chance: random.Random) -> tuple[AnchorReading, ...]:
+    moved = {"compute": compute, "memory": memory}
+    return tuple(
+        one.model_copy(
+            update={"energy_j": 100 * math.exp(moved[one.loop] + chance.gauss(0, 0.003))}
+        )
+        for one in readings()
+    )
 
 
 def test_only_the_same_loops_in_every_session_cancel_it() -> None:

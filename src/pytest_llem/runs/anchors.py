@@ -156,6 +156,7 @@ class Anchors:
     def _job(self, site: Site) -> dict[str, Any]:
         return {
             "function": FUNCTION,
+            "node_id": "the anchors of this session",
             "config": site.config.model_dump(mode="json"),
             "gpus": site.gpus,
             "driver": self._conductor.environment.driver_version,
