@@ -13,6 +13,7 @@ from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.options import add_options
+from pytest_llem.runs.anchor_option import ANCHORS, ANCHORS_HELP
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 from pytest_llem.runs.resuming.options import add_resume_options
 from pytest_llem.runs.standing import add_profile_option, read_standing_of
@@ -152,6 +153,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH|REF",
         help="compare with the baselines in another directory or file, or at a git ref (main)",
     )
+    add(ANCHORS, choices=["auto", "on", "off"], help=ANCHORS_HELP)
     add("--llem-baselines", metavar="DIR", help="where baselines live (default: ROOT/baselines)")
     add(
         "--llem-export",

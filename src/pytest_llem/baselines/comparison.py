@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.baselines.anchors import anchor_of
+from pytest_llem.baselines.anchors import Cancelling, cancelling
 from pytest_llem.baselines.differences import Differences, compare_fingerprints
 from pytest_llem.baselines.matching import DEFAULT, Policy
 from pytest_llem.baselines.metrics import EXPLAINING, HEADLINE
@@ -52,6 +52,11 @@ class Comparison:
     """What differs and may: named in the verdict."""
     factors: dict[str, tuple[float, float]] = field(default_factory=dict)
     """What may explain a change, by name: in the baseline, now."""
+    loops: dict[str, float] = field(default_factory=dict)
+    """Relative change of each of the anchors' loops in this session, in the metric's terms; empty
+    without anchors on both sides."""
+    no_anchors: str = ""
+    """Why the anchors of the baseline's sessions are of no use; empty if they are, or if it has none."""
 
 
 def compare(  # noqa: PLR0913 - what a comparison is made of
@@ -62,13 +67,15 @@ def compare(  # noqa: PLR0913 - what a comparison is made of
     *,
     policy: Policy = DEFAULT,
     anchors: Sequence[AnchorReading] = (),
+    no_anchors: str = "",
 ) -> list[Comparison]:
     """The comparisons of one experiment with its baseline.
 
     *results* are its processes in this run, *environment* the snapshot they were
     made in, *entry* its baseline or ``None``, *policy* says what becomes of what differs
-    between the two, *anchors* what they took in this run. Every rule gives a comparison for the
-    headline, and one for each further measurement in which its metric is known.
+    between the two, *anchors* what they took in this run, *no_anchors* why there are none, if
+    there are none. Every rule gives a comparison for the headline, and one for each further
+    measurement in which its metric is known.
 
     Raises:
         ConfigError: *results* are not the processes of one experiment.
@@ -81,7 +88,7 @@ def compare(  # noqa: PLR0913 - what a comparison is made of
         return [_refused(experiment, results[0], rule, reason) for rule in rules]
     session = session_of(results, environment, anchors)
     return [
-        _compared(experiment, session, entry, name, rule, policy)
+        _compared(experiment, session, entry, name, rule, policy, no_anchors)
         for position, name in enumerate(session.measurements)
         for rule in (_applicable(declared, session, name) for declared in rules)
         if not position or session.samples(name, rule.metric)
@@ -116,9 +123,11 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
     measurement: str,
     rule: Rule,
     policy: Policy,
+    no_anchors: str,
 ) -> Comparison:
     before, differences = _comparable(entry, now, measurement, policy)
-    sides = [_anchored(sessions, measurement, rule.metric) for sessions in (before, [now])]
+    cancels = _cancelling(before, now, measurement, rule.metric, no_anchors)
+    sides = _sides(before, now, measurement, rule.metric, cancels)
     unknown = _unknown(rule.metric, *sides) if before else _unknown(rule.metric, sides[1])
     return Comparison(
         experiment=experiment,
@@ -131,6 +140,8 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
         refuse=(*differences.refuse, *unknown),
         differ=tuple(differences.differ),
         factors=_factors(before, now, measurement),
+        loops=dict(cancels.moved),
+        no_anchors=cancels.why_not,
     )
 
 
@@ -163,11 +174,31 @@ def _side(sessions: Sequence[BaselineSession], measurement: str, metric: str) ->
     return Side(sessions=tuple(known for known in samples if known))
 
 
-def _anchored(sessions: Sequence[BaselineSession], measurement: str, metric: str) -> Side:
-    """The same with what the anchors of each session say of the metric."""
-    known = [session for session in sessions if session.samples(measurement, metric)]
-    anchors = tuple(anchor_of(session.anchors, metric) for session in known)
-    return Side(_side(known, measurement, metric).sessions, anchors if any(anchors) else ())
+def _cancelling(
+    before: Sequence[BaselineSession],
+    now: BaselineSession,
+    measurement: str,
+    metric: str,
+    no_anchors: str,
+) -> Cancelling:
+    """What the anchors say, of the sessions that know the metric."""
+    known = [session.anchors for session in before if session.samples(measurement, metric)]
+    return cancelling(known, now.anchors, metric, no_anchors)
+
+
+def _sides(
+    before: Sequence[BaselineSession],
+    now: BaselineSession,
+    measurement: str,
+    metric: str,
+    cancels: Cancelling,
+) -> tuple[Side, Side]:
+    """Both sides, with the anchors of each session."""
+    baseline, candidate = (_side(some, measurement, metric) for some in (before, [now]))
+    if not (cancels.anchors and candidate.sessions):
+        return baseline, candidate
+    *those, this = cancels.anchors
+    return replace(baseline, anchors=tuple(those)), replace(candidate, anchors=(this,))
 
 
 def _unknown(metric: str, *sides: Side) -> Iterator[str]:

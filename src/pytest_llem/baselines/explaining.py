@@ -51,7 +51,7 @@ def explain(comparison: Comparison, finding: Finding) -> str:
         f"{_values(comparison, found)}, {_change(found)} at tolerance {_tolerance(comparison)}",
         _numbers(comparison),
         *_because(comparison),
-        *_anchors(found),
+        *_anchors(comparison, found),
         *_verdict_note(finding, stored=not comparison.same_session),
         *_differing(comparison.differ),
         _assumed(found),
@@ -148,9 +148,28 @@ def _phases(metric: Metric, changes: dict[str, float]) -> str:
     return f" ({said})"
 
 
-def _anchors(found: Assessment) -> Iterator[str]:
-    if found.anchors_moved:
-        yield f"anchors moved {_percent(found.anchors_moved)}, taken off"
+def _anchors(comparison: Comparison, found: Assessment) -> Iterator[str]:
+    """What the fixed loops of both sessions showed, and whether it was taken off."""
+    if comparison.no_anchors:
+        yield comparison.no_anchors
+    if not comparison.loops:
+        return
+    each = ", ".join(f"{loop} {_percent(moved)}" for loop, moved in comparison.loops.items())
+    if not found.anchors_moved:
+        yield f"anchors moved ({each}), not taken off: sessions vary no less without"
+        return
+    verb, noun = _ANCHORED.get(metric_named(comparison.rule.metric).unit[:1], ("moved", ""))
+    moved = f"{_percent(found.anchors_moved)} {noun}".rstrip()
+    yield f"anchors {verb} {moved} in this session ({each}), taken off"
+
+
+_ANCHORED = {
+    "J": ("drew", "energy"),
+    "W": ("drew", "power"),
+    "s": ("took", "time"),
+    "t": ("ran", ""),
+}
+"""What loops do for the same work, by the first letter of the metric's unit."""
 
 
 def _verdict_note(finding: Finding, *, stored: bool) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_llem._version import __version__
+from pytest_llem.baselines.anchors import readings_for
 from pytest_llem.baselines.file import (
     SCHEMA_VERSION,
     BaselineFile,
@@ -27,7 +28,7 @@ from pytest_llem.config.identity import digest, identity_of
 from pytest_llem.errors import BaselineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_llem.baselines.sources import Source
     from pytest_llem.results.schema import ExperimentResult
@@ -117,6 +118,16 @@ class Baselines:
         file = self._load(relative_path(group, hardware))
         return None if file is None else file.entries.get(identity)
 
+    def has_anchors(self, group: str, identity: str) -> bool:
+        """Whether sessions that runs are compared with have anchors, on any hardware.
+
+        Raises:
+            BaselineError: a baseline file cannot be read.
+        """
+        files = (self._load(relative_path(group, one)) for one in self.hardware_of(group, identity))
+        entries = (file.entries[identity] for file in files if file is not None)
+        return any(session.anchors for entry in entries for session in entry.current)
+
     def all(self) -> list[BaselineFile]:
         """Every file.
 
@@ -155,8 +166,11 @@ class BaselineStore(Baselines):
         results: Iterable[ExperimentResult],
         environment: Mapping[str, Any],
         how: How | None = None,
+        anchors: Sequence[ExperimentResult] = (),
     ) -> Update:
         """Make *results*, those of one run, the baselines of their experiments.
+
+        What the run's *anchors* took on the devices of an experiment is stored with it.
 
         Repeats of one experiment are stored together, as a session behind those of
         before, in the place of one of the same run. An experiment of which any
@@ -176,7 +190,8 @@ class BaselineStore(Baselines):
                 continue
             hardware = hardware_class(first, environment)
             group = entries.setdefault((first.group, hardware), {})
-            session = _with_provenance(session_of(repeats, environment), how)
+            readings = readings_for(first, anchors)
+            session = _with_provenance(session_of(repeats, environment, readings), how)
             group[identity_of_result(first)] = _entry(first, session)
             update.stored.append(Stored(first.experiment_id, self.path(first.group, hardware)))
         if entries:

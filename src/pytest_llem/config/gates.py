@@ -23,6 +23,7 @@ EXPERIMENTS = "experiments"
 SESSIONS = 20
 """Sessions that are kept of each experiment."""
 Choice = Literal["must-match", "warn", "ignore"]
+AnchorChoice = Literal["auto", "on", "off"]
 
 
 class BaselineTable(Model):
@@ -30,6 +31,8 @@ class BaselineTable(Model):
 
     sessions: int = Field(default=SESSIONS, ge=1, le=1000)
     """How many sessions are kept of each experiment, the newest ones."""
+    anchors: AnchorChoice = "auto"
+    """Whether the anchors are measured in every session, never, or where they are of use."""
     match: dict[str, Choice] = Field(default_factory=dict)
     """What becomes of a difference, by field of the fingerprint; the rest has its default."""
 

@@ -27,11 +27,16 @@ def new_run_directory(root: Path, name_run: Callable[[], str]) -> Path:
     _keep_out_of_git(root)
     while True:
         path = runs / name_run()
-        if _made(path):
+        if make_run_directory(path):
             return path
 
 
-def _made(path: Path) -> bool:
+def make_run_directory(path: Path) -> bool:
+    """Make a directory for results and raw data; whether it was not there before.
+
+    Raises:
+        StoreError: it could not be made.
+    """
     with explained("create", path):
         try:
             path.mkdir()

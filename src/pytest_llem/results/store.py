@@ -23,7 +23,7 @@ from pytest_llem.results.manifest import (
 )
 from pytest_llem.results.names import file_names, new_run_id, newest_name, timestamp, utc_now
 from pytest_llem.results.raw_store import RawStore
-from pytest_llem.results.root import RUNS, new_run_directory
+from pytest_llem.results.root import RUNS, make_run_directory, new_run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _MANIFEST = "manifest.json"
 _ENVIRONMENT = "environment.json"
+_ANCHORS = "anchors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,22 @@ class RunStore:
     def run_id(self) -> str:
         return self.path.name
 
+    @property
+    def anchors(self) -> RunStore | None:
+        """What the run's anchors took, kept as results are; ``None`` if none were measured."""
+        path = self.path / _ANCHORS
+        return RunStore(path) if path.is_dir() else None
+
+    def with_anchors(self) -> RunStore:
+        """The same, made if need be.
+
+        Raises:
+            StoreError: it could not be made.
+        """
+        path = self.path / _ANCHORS
+        make_run_directory(path)
+        return RunStore(path)
+
     def manifest(self) -> Manifest:
         """The manifest as it is on disk.
 
@@ -207,6 +224,8 @@ class RunStore:
             StoreError: some could not be turned; it stays staged, and all other was turned.
         """
         self._raw.compact()
+        if (anchors := self.anchors) is not None:
+            anchors.compact()
 
     def finish(
         self,

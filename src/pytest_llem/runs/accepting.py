@@ -9,6 +9,7 @@ from pytest_llem.baselines.rulebook import matches
 from pytest_llem.baselines.store import BaselineStore, How, Update
 from pytest_llem.errors import BaselineError, ConfigError
 from pytest_llem.results.store import RunStore
+from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import complete_experiments
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def accept_run(run: Path, baselines: Path, how: How, pattern: str | None = None)
         )
     complete, left_out = complete_experiments(results, store.manifest().processes())
     environment = store.environment().model_dump(mode="json")
-    update = BaselineStore(baselines).update(complete, environment, replace(how, reason=reason))
+    how, anchors = replace(how, reason=reason), Anchored.of_run(store).results
+    update = BaselineStore(baselines).update(complete, environment, how, anchors)
     return with_left_out(update, left_out)
 
 

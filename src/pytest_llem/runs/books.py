@@ -12,6 +12,7 @@ from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.progress import progress_of
 from pytest_llem.results.store import RunStore
+from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.pooling import by_experiment
 from pytest_llem.runs.resuming.plan import settings_kept
 
@@ -137,7 +138,9 @@ def _update_baselines(store: RunStore, settings: RunSettings, closing: Closing) 
     try:
         environment = store.environment().model_dump(mode="json")
         complete, partial_ = complete_experiments(store.results(), store.manifest().processes())
-        update = BaselineStore(settings.baselines).update(complete, environment, _how(settings))
+        anchors = Anchored.of_run(store).results
+        baselines = BaselineStore(settings.baselines)
+        update = baselines.update(complete, environment, _how(settings), anchors)
     except LlemError as error:
         closing.problems.append(str(error))
     else:

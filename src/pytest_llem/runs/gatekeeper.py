@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.baselines.anchors import readings_for
 from pytest_llem.baselines.comparison import compare
 from pytest_llem.baselines.helper import judge_in_helper
 from pytest_llem.baselines.looks import plan_looks
 from pytest_llem.baselines.rules import parse_rules
+from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.compared_with import compared_with, policy_of
 
 if TYPE_CHECKING:
@@ -50,11 +52,14 @@ class Gatekeeper:
         self.rules = {node_id: own for node_id, own in rules.items() if own}
         self._gates = not settings.update_baselines
         self._environment = environment.model_dump(mode="json")
-        self._baselines = compared_with(settings)
+        self.baselines = compared_with(settings)
+        self.anchored = Anchored()
+        """What the session's anchors took so far."""
         self._policy = policy_of(settings)
         self._family_size = len(self.rules)
         self._alone = not may_wait
         self._family: dict[str, list[Comparison]] = {}
+        self._taken: dict[str, Sequence[ExperimentResult]] = {}
         self.looks: Looks | None = None
         """At how many processes undecided experiments are looked at; ``None`` if only once."""
         if settings.max_repeats is not None:
@@ -81,18 +86,29 @@ class Gatekeeper:
         rules = self.rules.get(results[0].node_id or "", ())
         if not (self._gates and rules and shown):
             return []
-        comparisons = _compared(results, self._baselines, rules, self._environment, self._policy)
-        self._family[results[0].experiment_id] = comparisons
-        return comparisons
+        name = results[0].experiment_id
+        self._taken[name] = results
+        self._family[name] = self._comparisons(results)
+        return self._family[name]
+
+    def _comparisons(self, results: Sequence[ExperimentResult]) -> list[Comparison]:
+        rules = self.rules[results[0].node_id or ""]
+        return _compared(
+            results, self.baselines, rules, self._environment, self._policy, self.anchored
+        )
 
     def settle(self) -> By:
         """What the family says that there is, by experiment; no more of it will come.
 
-        Where others have the rest of it, as workers of pytest-xdist do, they count.
+        Where others have the rest of it, as workers of pytest-xdist do, they count. All are
+        compared by the anchors that there are by now, not by those when they were taken.
 
         Raises:
-            BaselineError: judging failed.
+            BaselineError: a baseline cannot be read, or judging failed.
         """
+        if self.anchored.results:
+            for name, results in self._taken.items():
+                self._family[name] = self._comparisons(results)
         size = self._family_size if self._alone else None
         return _judged(self._family, size, alone=self._alone, looks=self.looks)
 
@@ -101,8 +117,11 @@ def compare_for_information(
     experiments: Sequence[tuple[Sequence[ExperimentResult], Sequence[str]]],
     environment: Mapping[str, Any],
     settings: RunSettings,
+    anchored: Anchored,
 ) -> By:
     """How experiments, each by its processes and gates, compare with their baselines; nothing fails.
+
+    *anchored* are the anchors of their run.
 
     Raises:
         BaselineError: a baseline cannot be read, or judging failed.
@@ -112,7 +131,7 @@ def compare_for_information(
     baselines, policy = compared_with(settings), policy_of(settings)
     family = {
         results[0].experiment_id: _compared(
-            results, baselines, parse_rules(gates), environment, policy
+            results, baselines, parse_rules(gates), environment, policy, anchored
         )
         for results, gates in experiments
         if all(result.measurements for result in results)
@@ -121,16 +140,26 @@ def compare_for_information(
     return _judged(family, None) if family else {}
 
 
-def _compared(
+def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
     results: Sequence[ExperimentResult],
     baselines: Baselines,
     rules: Sequence[Rule],
     environment: Mapping[str, Any],
     policy: Policy,
+    anchored: Anchored,
 ) -> list[Comparison]:
     measured = next((result for result in results if result.measurements), results[0])
     entry = baselines.find(measured, environment)
-    return compare(results, entry, rules, environment, policy=policy)
+    readings = readings_for(measured, anchored.results)
+    return compare(
+        results,
+        entry,
+        rules,
+        environment,
+        policy=policy,
+        anchors=readings,
+        no_anchors=anchored.why_none,
+    )
 
 
 def _judged(

@@ -20,6 +20,7 @@ from pytest_llem.isolation.interpreter import (
     ask_interpreter,
     interpreter_environment,
 )
+from pytest_llem.isolation.spawn import SpawnLauncher
 from pytest_llem.pyproject import FILE
 from pytest_llem.results.environment import recorded, recorded_libraries
 from pytest_llem.results.schema import Elsewhere
@@ -100,6 +101,10 @@ class Launchers:
         if engine not in self._places:
             self._places[engine] = self._find(engine)
         return self._places[engine]
+
+    def start_here(self, name: str) -> None:
+        """Have what goes by *name* started afresh in this interpreter, whatever is configured."""
+        self._places[name] = Place(SpawnLauncher())
 
     def described(self) -> list[str]:
         """For each engine that does not run here: where it does."""

@@ -150,16 +150,17 @@ def _conduct(
     job = {"function": FUNCTION, "config": point.config.model_dump(mode="json")}
     task = Task(point, command, job, listen, on_progress, deadline_s, log, repeat)
     conducted = conductor.conduct(task)
-    outcome, message = _account(said, conducted.ending, deadline_s, log)
+    outcome, message = bare_account(said, conducted.ending, deadline_s, log)
     result = conductor.result(conducted, Account(point, outcome, message, None, repeat))
     name = conductor.keep(conducted, result)
     conductor.diary.finished(key, outcome, name)
     return result
 
 
-def _account(
+def bare_account(
     said: dict[str, Any], ending: Ending | None, deadline_s: float | None, log: OutputLog
 ) -> tuple[Outcome, str | None]:
+    """Outcome and message of a bare job, by what it *said* as its last word, or by its end."""
     if said:
         return said["outcome"], said["message"]
     assert ending is not None  # noqa: S101 - bare experiments always run in a child

@@ -61,6 +61,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         repeats = _first_look(config, repeats, max_repeats)
     limit = config.getoption("llem_memory_limit")
     project, profile = read_llem_table(config.rootpath), standing_of(config).profile
+    baseline_table = baseline_table_in(project)
     return RunSettings(
         project=config.rootpath,
         runs=runs,
@@ -75,7 +76,8 @@ def settings_of(config: pytest.Config) -> RunSettings:
         memory_limit_bytes=None if limit is None else bytes_of(limit),
         gates=completed(config.getoption("llem_gate"), profile),
         configured_gates=gates_in(project),
-        baseline_table=baseline_table_in(project),
+        baseline_table=baseline_table,
+        anchors=config.getoption("llem_anchors") or baseline_table.anchors,
         baseline_from=config.getoption("llem_baseline_from"),
         invoked_from=config.invocation_params.dir,
         strict=config.getoption("llem_strict"),

@@ -33,8 +33,9 @@ def recompute_run(run: Path) -> Recomputation:
         StoreError: there is no such run, or its files cannot be read.
     """
     store = RunStore.named(run)
-    recomputed = recompute(store, derive_measured)
-    problems = store.problems()
+    stores = [store] if store.anchors is None else [store, store.anchors]
+    recomputed = [again for one in stores for again in recompute(one, derive_measured)]
+    problems = [problem for one in stores for problem in one.problems()]
     lines = [line for one in recomputed for line in _lines(one)]
     return Recomputation(
         lines=(*lines, *map(str, problems), _total(recomputed)),

@@ -15,7 +15,8 @@ from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.reports import restore_warning
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.markers import ROUNDS, gates_of
-from pytest_llem.runs.conductor import Conductor
+from pytest_llem.runs.anchors import Anchors, wanted_sites
+from pytest_llem.runs.conductor import Conductor, experiment_id
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.options import settings_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.results.store import Entry
+    from pytest_llem.results.transitions import Key
     from pytest_llem.runs.items import ConductedItem
     from pytest_llem.runs.settings import RunSettings
     from pytest_llem.runs.terminal import Show
@@ -75,6 +77,9 @@ class ExperimentSession:
             settings, self.conductor.environment, rules, may_wait=may_wait
         )
         self._may_wait = may_wait
+        planned = sum(point.config is not None for point in points) * settings.repeats
+        self._anchors = Anchors(self.conductor, planned)
+        self._gatekeeper.anchored = self._anchors.known
         self._experiments: list[Repeated] = []
         self._held: list[Repeated] = []
         self._begun = False
@@ -111,6 +116,7 @@ class ExperimentSession:
             for number in range(1, most):
                 self._repeat(session, number)
             self._go_on(session)
+            self._anchors.end()
         finally:
             self._settle()
         return result
@@ -146,6 +152,12 @@ class ExperimentSession:
             self.conductor.begin(self._points, command_of(self._config))
         except LlemError as error:
             pytest.exit(f"{type(error).__name__}: {error}", pytest.ExitCode.USAGE_ERROR)
+        gated = {
+            point.identity for point in self._points if point.node_id in self._gatekeeper.rules
+        }
+        baselines = self._gatekeeper.baselines
+        sites = wanted_sites(self.conductor, self._points, gated, baselines)
+        self._anchors.begin(sites, self.say, self.watch)
 
     def _go_on(self, session: pytest.Session) -> None:
         """Add processes to undecided experiments, look by look, and release what is decided."""
@@ -153,6 +165,7 @@ class ExperimentSession:
         if looks is None:
             return
         for before, until in zip(looks.processes, looks.processes[1:], strict=False):
+            self._anchors.before_look()
             undecided = self._look()
             _stop_if_told(session)
             if not undecided:
@@ -222,7 +235,8 @@ class ExperimentSession:
             if ended.interruption is not None:
                 self._report_unfinished(experiment, ended)
                 _interrupt(ended.interruption)
-            experiment.take(ended, *self._keep(experiment, ended))
+            experiment.take(ended, *self._keep(experiment.key, ended))
+            self._anchors.process_ended()
         if experiment.planned > 1:
             process = f"process {experiment.ran} of {experiment.planned}"
             said = ended.account.outcome + (" (resumed)" if entry is not None else "")
@@ -234,7 +248,7 @@ class ExperimentSession:
     def _report_unfinished(self, experiment: Repeated, ended: ConductedItem) -> None:
         """Report an interrupted process if it had failed by then; others have no result."""
         if any(report.failed for report in ended.reports) and not experiment.released:
-            experiment.take(ended, *self._keep(experiment, ended))
+            experiment.take(ended, *self._keep(experiment.key, ended))
             self._judge(experiment)
         else:
             self.conductor.diary.pending(experiment.key)
@@ -251,13 +265,16 @@ class ExperimentSession:
         """
         self._begin()
         point = item.stash[POINT_KEY]
+        key = experiment_id(point), item.nodeid, number
+        self.conductor.diary.running(key)
         if self._settings.isolation == "none":
             ended = self._items.in_process(item, point, None)
         else:
             ended = self._items.isolated(item, point, show, number)
         if ended.interruption is not None:
+            self.conductor.diary.pending(key)
             _interrupt(ended.interruption)
-        return Once(ended, *self._keep(ended))
+        return Once(ended, *self._keep(key, ended))
 
     def _run(self, experiment: Repeated, nextitem: pytest.Item | None) -> ConductedItem:
         self.conductor.diary.running(experiment.key)
@@ -277,13 +294,13 @@ class ExperimentSession:
             return self._items.isolated(item, point, show, experiment.ran)
 
     def _keep(
-        self, experiment: Repeated, ended: ConductedItem
+        self, key: Key, ended: ConductedItem
     ) -> tuple[ExperimentResult | None, str, LlemError | None]:
         """Store a process's result: it, the name it is stored under, and what went wrong."""
         result, name, problem = self._stored(ended)
         if name:
             keep(self.conductor.store, name, ended.item, ended.reports)
-        self.conductor.diary.finished(experiment.key, ended.account.outcome, name or None)
+        self.conductor.diary.finished(key, ended.account.outcome, name or None)
         return result, name, problem
 
     def _stored(

@@ -12,6 +12,7 @@ from pytest_llem.runs.limits import LOCK_TIMEOUT_S
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_llem.config.gates import AnchorChoice
     from pytest_llem.isolation.choice import Isolation
     from pytest_llem.runs.exporting import Export
 
@@ -65,6 +66,8 @@ class RunSettings:
     update_baselines: bool = False
     extend_baselines: bool = False
     """Whether an update adds a session to what a baseline has, rather than beginning anew."""
+    anchors: AnchorChoice = "off"
+    """Whether a session's anchors are measured."""
     exports: tuple[Export, ...] = ()
     """What is written in other formats once the run has ended."""
     allow_shared: bool = False

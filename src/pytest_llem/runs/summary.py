@@ -15,6 +15,7 @@ from pytest_llem.reports.rows import word_of
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
 from pytest_llem.results.load import load_result
 from pytest_llem.results.store import RunStore
+from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
 from pytest_llem.runs.exporting import write_all
 from pytest_llem.runs.gatekeeper import compare_for_information
@@ -138,6 +139,7 @@ class Summary:
                 [(results, told.gates) for told, results in experiments],
                 environment,
                 self.settings,
+                Anchored.of_run(self.store),
             )
         except LlemError as error:
             self.closing.problems.append(str(error))

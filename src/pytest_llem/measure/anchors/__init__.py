@@ -1,0 +1,1 @@
+"""Anchors: two fixed loops, bound by arithmetic and by memory, that no change under test touches."""
