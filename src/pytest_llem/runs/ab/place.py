@@ -181,6 +181,7 @@ class Place:
 
     def _command(self) -> list[str]:
         keep = [f"--llem-dir={self._runs}", f"--llem-baselines={self._runs / 'baselines'}"]
+        keep.append("--llem-anchors=off")  # the sides share a session, which tells all
         fields = [f"--llem-set={assignment}" for assignment in self.side.assignments]
         return [self.side.python, "-m", "pytest", *self._tests, *self._options, *fields, *keep]
 
