@@ -267,7 +267,7 @@ class ExperimentSession:
         speak_of(self._config, experiment.item)
         strict = self._settings.strict
         if experiment.kept.results:
-            witness = self.conductor.witness_of(experiment.kept.results[-1])
+            witness = self.conductor.log.witness_of(experiment.kept.results[-1])
             witness.judged(experiment.kept.judgements, strict=strict)
         release(experiment.ended, experiment.kept, self.conductor.store, strict=strict)
 
