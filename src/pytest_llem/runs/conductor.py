@@ -6,18 +6,15 @@ import datetime as dt
 import logging
 import os
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem._version import __version__
 from pytest_llem.config.identity import config_hash
 from pytest_llem.devices.nvml.meter import driver_facts
-from pytest_llem.errors import LlemError
 from pytest_llem.isolation.memory import MemoryGuard
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment
-from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.raw import RawData
 from pytest_llem.results.schema import ExperimentResult
 from pytest_llem.runs.books import open_or_create
@@ -28,10 +25,10 @@ from pytest_llem.runs.leasing import Leasing
 from pytest_llem.runs.observation import Instruments
 from pytest_llem.runs.resuming.plan import planned_experiments, sources_of
 from pytest_llem.runs.resuming.taking_up import Now, take_up
-from pytest_llem.runs.witness import Witness
+from pytest_llem.runs.run_log import RunLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_llem.config.experiment import ExperimentConfig
@@ -49,6 +46,7 @@ if TYPE_CHECKING:
     from pytest_llem.runs.observation import Instrument, Observation
     from pytest_llem.runs.resuming.taking_up import TakenUp
     from pytest_llem.runs.settings import RunSettings
+    from pytest_llem.runs.witness import Witness
 
 
 def log(text: str) -> None:
@@ -121,18 +119,17 @@ class Conductor:
             tell_of_waiting: gets whom one waits for, likewise; ``None`` leaves it to *tell*.
         """
         self.settings = settings
-        self.log = EventLog(settings.log, tell)
-        """What happens in this run."""
-        tell = self._logging(tell)
+        self.log = RunLog(settings, tell)
+        tell_of_waiting = tell_of_waiting or (lambda text, _: tell(text))
         self.instruments = Instruments(settings)
-        self._witness: Witness | None = None
-        self._tell_of_waiting = tell_of_waiting or (lambda text, _: tell(text))
-        self.leasing = Leasing(settings, self.instruments, self._waits)
+        self.leasing = Leasing(
+            settings, self.instruments, self.log.hearing_of_waiting(tell_of_waiting)
+        )
         self.environment = collect_environment(settings.project, driver_facts())
-        self.launchers = Launchers(settings, tell)
+        self._tell = self.log.hearing(tell)
+        self.launchers = Launchers(settings, self._tell)
         self.taken_up: TakenUp | None = None
         """The run that goes on; ``None`` if one was begun."""
-        self._tell = tell
         self._store: RunStore | None = None
         self._diary: Diary | None = None
 
@@ -181,13 +178,15 @@ class Conductor:
             journal = self._store.journal()
             journal.join()
         self._diary = Diary(journal, self._tell)
-        self._log_beginning(points, command_line)
+        meters = [choice.name for choice in self.instruments.choices]
+        self.log.began(self._store, command_line, meters)
+        self.log.collected(points)
 
     def finished(self, point: Point, node_id: str | None, repeat: int) -> Entry | None:
         """The result of a process of an experiment that had finished before the run was resumed."""
         if self.taken_up is None:
             return None
-        return self.taken_up.finished.of(experiment_id(point), node_id, repeat)
+        return self.taken_up.finished.of(point.experiment_id, node_id, repeat)
 
     def conduct(self, task: Task) -> Conducted:
         """Run one experiment in a child and observe it to its end.
@@ -200,30 +199,12 @@ class Conductor:
         environ = {**os.environ, **task.command.environment}
         what = task.job.get("node_id") or task.point.label
         with (
-            self.witnessed(task.point, task.job.get("node_id"), task.repeat) as witness,
+            self.log.witnessed(task.point, task.job.get("node_id"), task.repeat) as witness,
             self.leased(task.point, what, environ) as leased,
         ):
             environment = {**task.command.environment, **leased.environment}
             command = replace(task.command, environment=environment)
             return self._observed(replace(task, command=command), leased.instrument, witness)
-
-    @contextmanager
-    def witnessed(self, point: Point, node_id: str | None, repeat: int) -> Iterator[Witness]:
-        """Who logs what becomes of one process of *point* while the body runs it."""
-        witness = Witness(self.log, experiment_id(point), node_id, repeat)
-        assert point.config is not None  # noqa: S101 - invalid points are never conducted
-        witness.queued(point.config.backend, point.config.model)
-        self._witness = witness
-        try:
-            yield witness
-        except LlemError as error:
-            witness.failed(f"{type(error).__name__}: {error}")
-            raise
-        except BaseException:
-            witness.interrupted()
-            raise
-        finally:
-            self._witness = None
 
     def leased(
         self, point: Point, what: str, environ: Mapping[str, str]
@@ -231,45 +212,6 @@ class Conductor:
         """The devices of *point*, for it alone; see :meth:`Leasing.leased`."""
         assert point.config is not None  # noqa: S101 - invalid points are never conducted
         return self.leasing.leased(point.config, environ, what, self.store.run_id)
-
-    def retried(self, task: Task) -> None:
-        """Say that *task* is conducted again, as what its process was forked from is gone."""
-        node_id = task.job.get("node_id")
-        again = Witness(self.log, experiment_id(task.point), node_id, task.repeat)
-        again.retried("what its process was forked from has ended")
-
-    def _waits(self, text: str, obstacle: Obstacle) -> None:
-        if self._witness is not None:
-            self._witness.waiting(text)
-        self._tell_of_waiting(text, obstacle)
-
-    def _logging(self, tell: Callable[[str], None]) -> Callable[[str], None]:
-        """*tell*, of which the log hears, too."""
-
-        def tell_and_log(text: str) -> None:
-            if self._witness is None:
-                self.log.add("warning", text=text)
-            else:
-                self._witness.warned(text)
-            tell(text)
-
-        return tell_and_log
-
-    def _log_beginning(self, points: Sequence[Point], command_line: Sequence[str]) -> None:
-        self.log.run_id = self.store.run_id
-        self.log.add(
-            "run_started",
-            directory=self.store.path,
-            tool_version=__version__,
-            command=command_line,
-            meters=[choice.name for choice in self.instruments.choices],
-            isolation=self.settings.isolation,
-            repeats=self.settings.repeats,
-            shuffle_seed=self.settings.shuffle_seed,
-        )
-        engines = dict.fromkeys(point.config.backend for point in points if point.config)
-        ids = [experiment_id(point) for point in points if point.config]
-        self.log.add("collected", experiments=ids, engines=list(engines))
 
     def _observed(self, task: Task, instrument: Instrument, witness: Witness) -> Conducted:
         assert task.point.config is not None  # noqa: S101 - as above
@@ -342,19 +284,15 @@ class Conductor:
         try:
             name = self.store.write_result(result, raw if observation.marks else None).stem
         finally:
-            self.witness_of(result).finished(result, name)
+            self.log.witness_of(result).finished(result, name)
         return name
-
-    def witness_of(self, result: ExperimentResult) -> Witness:
-        """Who logs what else becomes of a process that has ended."""
-        return Witness(self.log, result.experiment_id, result.node_id, result.repeat)
 
     def result(self, conducted: Conducted, account: Account) -> ExperimentResult:
         """What is to be kept of an ended experiment."""
         point, measured = account.point, conducted.observation.measured
         assert point.config is not None  # noqa: S101 - it has run
         return ExperimentResult(
-            experiment_id=experiment_id(point),
+            experiment_id=point.experiment_id,
             config_hash=config_hash(point.config),
             group=point.group,
             label=point.label,
@@ -376,11 +314,6 @@ class Conductor:
             isolation_reason=conducted.isolation_reason,
             wall_s=conducted.wall_s,
         )
-
-
-def experiment_id(point: Point) -> str:
-    """Group and configuration hash."""
-    return point.experiment_id
 
 
 def _storable(text: str | None) -> str | None:

@@ -132,7 +132,8 @@ class ItemConductor:
                 return not_conducted(item, point, error)
             lost = conducted.lost and missing_phase(heard.reports) is not None
             if lost:
-                self._conductor.retried(task)
+                again = self._conductor.log.witness(point, item.nodeid, repeat)
+                again.retried("what its process was forked from has ended")
         self._add_owed_report(item, heard, conducted, deadline_s, log)
         if log is not None:
             log.remove()
@@ -150,7 +151,7 @@ class ItemConductor:
         with ExitStack() as stack:
             leased = self._conductor.leased(point, item.nodeid, os.environ)
             try:
-                with self._conductor.witnessed(point, item.nodeid, 0) as witness:
+                with self._conductor.log.witnessed(point, item.nodeid, 0) as witness:
                     instrument = stack.enter_context(leased).instrument
             except LlemError as error:
                 finish_item(item, nextitem)

@@ -16,7 +16,7 @@ from pytest_llem.isolation.reports import describe
 from pytest_llem.plan.point import Point
 from pytest_llem.plan.summary import summary
 from pytest_llem.runs.books import close_books
-from pytest_llem.runs.conductor import Account, Conductor, Task, experiment_id
+from pytest_llem.runs.conductor import Account, Conductor, Task
 from pytest_llem.runs.limits import TIMEOUT_S
 from pytest_llem.runs.order import ordered
 from pytest_llem.runs.settings import RunSettings
@@ -136,7 +136,7 @@ def _conduct(
     assert point.config is not None  # noqa: S101 - made from a configuration
     if (entry := conductor.finished(point, None, repeat)) is not None:
         return entry.result
-    key = (experiment_id(point), None, repeat)
+    key = (point.experiment_id, None, repeat)
     conductor.diary.running(key)
     said: dict[str, Any] = {}
 

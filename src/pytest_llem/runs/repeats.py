@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_llem.runs.conductor import experiment_id
 from pytest_llem.runs.release import Kept
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Repeated:
     @property
     def key(self) -> Key:
         """What names its next process in the journal."""
-        return experiment_id(self.point), self.item.nodeid, self.ran
+        return self.point.experiment_id, self.item.nodeid, self.ran
 
     @property
     def may_go_on(self) -> bool:

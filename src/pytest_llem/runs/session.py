@@ -16,7 +16,7 @@ from pytest_llem.isolation.reports import restore_warning
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.markers import ROUNDS, gates_of
 from pytest_llem.runs.anchors import Anchors, wanted_sites
-from pytest_llem.runs.conductor import Conductor, experiment_id
+from pytest_llem.runs.conductor import Conductor
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.options import settings_of
@@ -265,7 +265,7 @@ class ExperimentSession:
         """
         self._begin()
         point = item.stash[POINT_KEY]
-        key = experiment_id(point), item.nodeid, number
+        key = point.experiment_id, item.nodeid, number
         self.conductor.diary.running(key)
         if self._settings.isolation == "none":
             ended = self._items.in_process(item, point, None)
@@ -363,7 +363,7 @@ class ExperimentSession:
         speak_of(self._config, experiment.item)
         strict = self._settings.strict
         if experiment.kept.results:
-            witness = self.conductor.witness_of(experiment.kept.results[-1])
+            witness = self.conductor.log.witness_of(experiment.kept.results[-1])
             witness.judged(experiment.kept.judgements, strict=strict)
         release(experiment.ended, experiment.kept, self.conductor.store, strict=strict)
 

@@ -27,7 +27,7 @@ MEANINGS = {
     "may work": "It was built for it, from documents or over stand-ins, and has not been seen there.",
     "will not work": "It is refused, or nothing can read it.",
 }
-HEAD = """| device | meter | scope | method | privileges | seen | evidence |
+HEAD = """| device | meter | scope | method | privileges | as of | evidence |
 |---|---|---|---|---|---|---|"""
 
 
