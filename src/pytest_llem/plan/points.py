@@ -50,12 +50,61 @@ class Points:
         self._empty = ", ".join(sorted(seen.empty))
         self._check_backend = asked.check_backend
         self._of_value: dict[tuple[str, int], dict[str, Leaf | Problem]] = {}
+        self._sound: dict[str, dict[int, Leaf]] = {}
+        self._sound_ids: set[int] = set()
+        self._simple = not (self._decided or self._empty or asked.check_backend(self._backend()))
 
     def point(self, call: Call | None = None, row: Row | None = None) -> Point:
         """The point of one invocation, and of its row of the grid.
 
         Without *call*, that of a function without parameters.
         """
+        if call is not None and self._simple and not call.marks:
+            leaves = self._sound_leaves(call, row)
+            if leaves is not None:
+                own = self._own_arguments(call) if self._own_tokens else _NONE
+                return PlannedPoint.of(self._assembly, call.id, own, leaves)
+        return self._looked_at(call, row)
+
+    def _sound_leaves(self, call: Call, row: Row | None) -> tuple[Leaf, ...] | None:
+        """What the parameters set, if all of it was met before and nothing speaks against it."""
+        found = []
+        for name, value in call.params.items():
+            known = self._sound.get(name)
+            if known is not None:
+                leaf = known.get(id(value))
+                if leaf is None:
+                    return None
+                found.append(leaf)
+            elif name in FIELDS and name not in self._ignored:
+                return None
+        if row is not None:
+            leaves = row.items.values()
+            if not self._sound_ids.issuperset(map(id, leaves)):
+                return None
+            found += leaves  # type: ignore[arg-type]  # a problem is never sound
+        return tuple(found)
+
+    def _remember(self, call: Call, row: Row | None) -> None:
+        """Take note of values that no point need be invalid for."""
+        for name, value in call.params.items():
+            if name in FIELDS and name not in self._ignored:
+                items = list(self._of_value.get((name, id(value)), {}).values())
+                if len(items) == 1 and isinstance(items[0], Leaf) and self._is_sound(items[0]):
+                    self._sound.setdefault(name, {})[id(value)] = items[0]
+        for item in row.items.values() if row is not None else ():
+            if isinstance(item, Leaf) and self._is_sound(item):
+                self._sound_ids.add(id(item))
+
+    def _is_sound(self, leaf: Leaf) -> bool:
+        if leaf.path == "backend":
+            return self._check_backend(str(leaf.value)) is None
+        return leaf.path not in DECIDING
+
+    def _backend(self) -> str:
+        return self._assembly.backend({})
+
+    def _looked_at(self, call: Call | None, row: Row | None) -> Point:
         found = self._found(call, row) if call else {}
         own = self._own_arguments(call) if call and self._own_tokens else _NONE
         label = call.id if call else ""
@@ -69,8 +118,9 @@ class Points:
         if why is not None:
             axes = {path: _plain(item) for path, item in found.items()}
             return Point(self._group, label, None, "", own, axes, why)
-        identity = self._assembly.identity(leaves, backend, own)
-        return PlannedPoint.of(self._assembly, label, identity, own, leaves)
+        if call is not None:
+            self._remember(call, row)
+        return PlannedPoint.of(self._assembly, label, own, leaves)
 
     def _why_invalid(
         self,
