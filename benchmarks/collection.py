@@ -6,7 +6,9 @@ Prints, as medians of interleaved runs in fresh processes:
   --collect-only -q`` of the same grid without the plugin, written once as a
   stack of ``parametrize`` and once with ``llem.grid`` (against one hand-written
   ``parametrize`` with the same rows);
-- what the plugin adds to ``pytest --collect-only -q`` of plain tests.
+- what the plugin adds to ``pytest --collect-only -q`` of plain tests;
+- a grid of 1,000,000 points, planned as a stream without test items, each with its identity: CPU
+  time and peak memory of one run.
 
 Other plugins stay out: autoloading is off, except for ``PYTEST_PLUGINS``.
 """
@@ -60,6 +62,22 @@ ROWS = list(
 @pytest.mark.parametrize("batch_size, input_tokens, output_tokens, dtype", ROWS)
 def test_chat(energy, model, batch_size, input_tokens, output_tokens, dtype): ...
 """
+STREAM = """
+import resource
+import time
+
+from pytest_llem.plan.streaming import GridStream, tally
+
+axes = {
+    "batch_size": range(1, 101),
+    "input_tokens": range(1, 101),
+    "output_tokens": range(1, 51),
+    "dtype": ["float32", "bfloat16"],
+}
+found = tally(GridStream("study", axes))
+most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(f"{found.valid:,} valid points streamed: {time.process_time():.1f} s of CPU, {most:.0f} MiB")
+"""
 PLAIN = "\n".join(f"def test_{number}(tmp_path): ...\n" for number in range(200))
 
 
@@ -87,6 +105,7 @@ def main() -> None:
     added = statistics.median(b - a for a, b in zip(plain, with_plugin, strict=True))
     print(f"plugin on 200 plain tests, --collect-only: {added * 1e3:+.1f} ms", end=" ")
     print(f"({_seconds(with_plugin)} over {_seconds(plain)})")
+    subprocess.run([sys.executable, "-c", STREAM], check=True)
 
 
 def _interleaved(one: Side, other: Side, runs: int) -> tuple[list[float], list[float]]:
