@@ -41,7 +41,7 @@ def marked(node: pytest.Item) -> Marked:
         merged.problems += problems
         for grid in mark.args:
             if isinstance(grid, Grid):
-                merged.axes.update(_paths_of(grid.axes))
+                merged.axes.update(paths_of(grid.axes))
     return merged
 
 
@@ -88,7 +88,8 @@ def _gate_texts(given: Any, node_id: str) -> list[str]:
     return list(texts)
 
 
-def _paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Axes by dotted path: a mapping for a section is one axis for each of its options."""
     for name, given in axes.items():
         if isinstance(given, Mapping) and is_section(name):
             yield from ((f"{name}.{option}", values) for option, values in given.items())

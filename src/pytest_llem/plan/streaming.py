@@ -16,6 +16,7 @@ from pytest_llem.config.problems import shown_value
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan.assembly import Assembly
 from pytest_llem.plan.leaves import Leaf
+from pytest_llem.plan.markers import paths_of
 from pytest_llem.plan.planned import PlannedPoint
 from pytest_llem.plan.point import Point
 from pytest_llem.plan.possible import DECIDING, why_impossible
@@ -44,7 +45,7 @@ class GridStream:
         Raises:
             ConfigError: an axis, or a value that is held fixed, is impossible.
         """
-        self._axes: Axes = axes_of(axes, {})
+        self._axes: Axes = axes_of(dict(paths_of(axes)), {})
         if self._axes.problems:
             said = "\n".join(f"  {problem}" for problem in self._axes.problems)
             raise ConfigError(f"{group}: this grid cannot be planned\n{said}")
