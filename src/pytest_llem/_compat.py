@@ -9,6 +9,7 @@ import os
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from _pytest import fixtures
 from _pytest.config import create_terminal_writer
 from _pytest.mark.structures import ParameterSet
 
@@ -233,6 +234,17 @@ def replace_collecting(
         return session.items
 
     session.perform_collect = replaced  # type: ignore[method-assign,assignment]
+
+
+@contextmanager
+def unordered() -> Iterator[None]:
+    """Leave items in the order of their collection, for a session that runs none of them."""
+    original = fixtures.reorder_items
+    fixtures.reorder_items = list  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        fixtures.reorder_items = original
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -226,3 +227,57 @@ def test_a_fixture_of_the_projects_own_called_model_is_left_alone(run: Run) -> N
             assert "LLEM_EXPERIMENT" not in os.environ
         """
     ).assert_outcomes(passed=1)
+
+
+def test_a_dry_run_tells_what_fits_into_a_stated_device(run: Run) -> None:
+    source = """
+        import pytest
+
+        @pytest.mark.parametrize("batch_size", [1, 100_000])
+        def test_chat(energy, model, batch_size): pass
+        """
+    result = run(source, "--llem-dry-run", "--llem-device-memory=NVIDIA L4:24GiB")
+    assert result.ret == 0
+    text = " ".join(result.stdout.str().split())
+    assert "memory: 1 fits, 1 does not fit" in text
+    assert "does not fit: test_it.py::test_chat[100000]" in text
+    assert "an ideal machine" in text
+    wrong = run(source, "--llem-dry-run", "--llem-device-memory=much")
+    assert "no size" in wrong.stderr.str() + wrong.stdout.str()
+    assert "Traceback" not in wrong.stderr.str() + wrong.stdout.str()
+
+
+def test_the_plan_is_json_on_standard_output_and_nothing_else_is(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    result = run(GRID, "--llem-plan-json=-", "--llem-model=org/absent")
+    assert result.ret == 0
+    plan = json.loads(result.stdout.str())
+    assert [point["state"] for point in plan["points"]] == ["valid"] * 4
+    assert {point["memory"]["verdict"] for point in plan["points"]} == {"unknown"}
+    assert "4 points in 1 group" in result.stderr.str()
+    assert run(GRID, "--llem-plan-json=plan.json").ret == 0
+    assert len(json.loads((pytester.path / "plan.json").read_text())["points"]) == 4
+    refused = run(GRID, "--llem-plan-json=no/where/plan.json")
+    assert "cannot be written" in refused.stderr.str() + refused.stdout.str()
+
+
+def test_a_baseline_of_other_hardware_is_incomparable(run: Run, pytester: pytest.Pytester) -> None:
+    measured = run(
+        "def test_it(energy): energy.measure(lambda: sum(range(1000)))",
+        "--llem-update-baselines",
+        "--llem-set=measurement.windows=1",
+        "--llem-set=measurement.window_s=0.1",
+    )
+    assert measured.ret == 0
+    here = run("def test_it(energy): pass", "--llem-dry-run")
+    assert "baselines: 1 have" in here.stdout.str()
+    (file,) = (pytester.path / "baselines").rglob("*.json")
+    content = json.loads(file.read_text())
+    file.unlink()
+    elsewhere = {**content, "hardware": "nvidia-l4-x1"}
+    (file.parent / "nvidia-l4-x1.json").write_text(json.dumps(elsewhere))
+    assert (
+        "baselines: 1 incomparable"
+        in run("def test_it(energy): pass", "--llem-dry-run").stdout.str()
+    )

@@ -119,8 +119,10 @@ def test_a_planned_point_gives_its_configuration_when_asked() -> None:
     from pytest_llem.plan.planned import PlannedPoint
 
     varied = tuple(leaves({"batch_size": 8, "vllm.max_num_seqs": 64}).values())
-    point = PlannedPoint.of(Assembly("group", {}), "8-64", "abc", {}, varied)
+    point = PlannedPoint.of(Assembly("group", {}), "8-64", {}, varied)
     assert isinstance(point, Point)
+    assert point.config is not None
+    assert point.identity == identity_hash(point.config)
     assert point.node_id == "group[8-64]"
     assert point.config is point.config
     assert point.config is not None

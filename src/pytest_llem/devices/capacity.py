@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llem.devices.assignment import devices_for
 from pytest_llem.errors import ConfigError, MeterError
 
 if TYPE_CHECKING:
@@ -46,12 +45,15 @@ class Machine:
 
     def capacity(self, config: ExperimentConfig, environ: Mapping[str, str]) -> Capacity | str:
         """The devices of *config*, or why their memory is not known."""
-        try:
-            used = devices_for(config, self.gpus, environ)
-        except (ConfigError, MeterError) as error:
-            return str(error)
-        if used:
-            return self._of_gpus(used)
+        if self.gpus:
+            from pytest_llem.devices.assignment import devices_for
+
+            try:
+                used = devices_for(config, self.gpus, environ)
+            except (ConfigError, MeterError) as error:
+                return str(error)
+            if used:
+                return self._of_gpus(used)
         if config.device.startswith("cuda"):
             return "no NVIDIA GPU is here"
         if config.device != "cpu" and self.other_gpus:

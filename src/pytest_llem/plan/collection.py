@@ -113,8 +113,9 @@ class ExperimentCollection:
         """Hand the points to their items; items that cannot be run are skipped."""
         if not self.groups:
             return
+        point_of = self._point_of
         for item in items:
-            point = self._point_of(item)
+            point = point_of(item)
             if point is None:
                 continue
             item.stash[POINT_KEY] = point

@@ -140,7 +140,7 @@ def _planned(
     points: Sequence[Point], outlook: Outlook, totals: Totals, repeats: int | None
 ) -> Iterator[PlanPoint]:
     valid = [point for point in points if point.invalid is None]
-    states = outlook.baselines(valid) if outlook.baselines else {}
+    states = outlook.baselines(valid) if outlook.baselines else None
     repeated = {id(point): original for point, original in duplicates(points)}
     for point in points:
         if point.config is None:

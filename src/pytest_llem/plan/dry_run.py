@@ -57,6 +57,12 @@ class DryRun:
             if enabled:
                 gc.enable()
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection_modifyitems(self) -> Generator[None, object, object]:
+        """Spare pytest the order in which fixtures would be set up least often."""
+        with _compat.unordered():
+            return (yield)
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Print the points that the command line selected."""

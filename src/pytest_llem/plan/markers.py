@@ -124,6 +124,7 @@ def _gate_texts(given: Any, node_id: str) -> list[str]:
 
 
 def paths_of(axes: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Axes by dotted path: a mapping for a section is one axis for each of its options."""
     for name, given in axes.items():
         if isinstance(given, Mapping) and is_section(name):
             yield from ((f"{name}.{option}", values) for option, values in given.items())

@@ -11,11 +11,22 @@ if TYPE_CHECKING:
     from pytest_llem.plan.memory.fits import Fits
     from pytest_llem.plan.point import Point
 
-    BaselineState = Callable[[Sequence[Point]], Mapping[str, str]]
+    BaselineState = Callable[[Sequence[Point]], Mapping[str, str] | "AllAre"]
 
 Origin = Literal["run", "baseline", "model", "unknown"]
 """Where a forecast comes from: an earlier run of the same experiment, its baseline, a model of
 the machine, or nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllAre:
+    """One state for all points, whatever their identities, which need not be worked out."""
+
+    state: str
+
+    def get(self, _identity: str, _default: str | None = None) -> str:
+        """The state."""
+        return self.state
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pytest_llem.plan.markers import MARKER, leaves_of_mark
 from pytest_llem.plan.planned import PlannedPoint
 from pytest_llem.plan.point import Point
 from pytest_llem.plan.possible import DECIDING, why_impossible
+from pytest_llem.plan.sound import Sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,8 +70,7 @@ class Making:
         if why is not None:
             axes = {path: _plain(item) for path, item in found.items()}
             return Point(self._group, label, None, "", own, axes, why)
-        identity = self._assembly.identity(leaves, backend, own)
-        return PlannedPoint.of(self._assembly, label, identity, own, leaves)
+        return PlannedPoint.of(self._assembly, label, own, leaves)
 
     def _why_invalid(
         self,
@@ -114,6 +114,9 @@ class Points(Making):
         empty = ", ".join(sorted(seen.empty))
         self._refused = f"{empty}: parametrized without any value" if empty else None
         self._of_value: dict[tuple[str, int], dict[str, Leaf | Problem]] = {}
+        self._sound = Sound(asked.check_backend, self._ignored)
+        backend = self._assembly.backend({})
+        self._is_simple = not (self._decided or empty or asked.check_backend(backend))
 
     def point(self, call: Call | None = None, row: Row | None = None) -> Point:
         """The point of one invocation, and of its row of the grid.
@@ -123,7 +126,21 @@ class Points(Making):
         if call is None:
             return self.make({}, "")
         own = self._own_arguments(call) if self._own_tokens else _NONE
-        return self.make(self._found(call, row), call.id, own, self._refused)
+        if self._is_simple and not call.marks:
+            leaves = self._sound.leaves(call, row)
+            if leaves is not None:
+                return PlannedPoint.of(self._assembly, call.id, own, leaves)
+        point = self.make(self._found(call, row), call.id, own, self._refused)
+        if point.invalid is None:
+            self._remember(call, row)
+        return point
+
+    def _remember(self, call: Call, row: Row | None) -> None:
+        for name, value in call.params.items():
+            if (name, id(value)) in self._of_value:
+                self._sound.note(name, value, self._of_value[name, id(value)].values())
+        if row is not None:
+            self._sound.note_row(row)
 
     def _found(self, call: Call, row: Row | None) -> Mapping[str, Leaf | Problem]:
         """What the parameters set, by path: marks of parameters first, so that values win."""

@@ -24,6 +24,8 @@ OTHER_START_S = 10.0
 READ_BYTES_PER_S = 1e9
 """Assumed of reading weights."""
 WARM_UP_PASSES = 3
+LEAST_SHARE = 1e-6
+"""Of a window: shorter passes fill it evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ def schedule_of(
     decode_s = (passes.whole_s - prefill_s) / config.output_tokens
 
     def window(pass_s: float) -> float:
-        return ceil(settings.window_s / pass_s) * pass_s if pass_s > 0 else settings.window_s
+        if pass_s < settings.window_s * LEAST_SHARE:
+            return settings.window_s
+        return ceil(settings.window_s / pass_s) * pass_s
 
     warm_up = min(
         max(settings.warmup_min_s, WARM_UP_PASSES * passes.whole_s),

@@ -13,16 +13,20 @@ from pytest_llem.plan.duplicates import duplicates
 from pytest_llem.plan.given_elsewhere import given_elsewhere
 from pytest_llem.plan.memory.fit import gib
 from pytest_llem.plan.memory.survey import leaves_by_path, survey
-from pytest_llem.plan.outlook import Outlook
+from pytest_llem.plan.outlook import AllAre, Outlook
 from pytest_llem.plan.totals import Totals
 from pytest_llem.plan.wording import INDENT, counted, note_value, paragraph, values_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_llem.config.leaves import Leaf
     from pytest_llem.plan.memory.fit import Fit
     from pytest_llem.plan.memory.survey import Survey
     from pytest_llem.plan.point import Point
+
+    Leaves = Mapping[str, Sequence[Leaf]]
+    States = Mapping[str, str] | AllAre
 
 MOST_LISTED = 5
 MOST_ROWS = 20
@@ -74,32 +78,27 @@ def summary(
 def _group(points: Sequence[Point], outlook: Outlook, width: int) -> list[str]:
     repeated = duplicates(points)
     invalid = [point for point in points if point.invalid is not None]
-    states = _states(points, outlook)
+    valid = [point for point in points if point.invalid is None] if invalid else points
+    states = None if outlook.baselines is None else outlook.baselines(valid)
+    by_path = leaves_by_path(points)
     return [
         *paragraph(_counts(len(points), len(invalid), len(repeated)), width),
-        *_axes(points, width),
+        *_axes(points, by_path, width),
         *(line for said in given_elsewhere(points) for line in paragraph(said, width)),
-        *([] if states is None else paragraph(_baselines(points, states), width)),
-        *_memory(points, outlook, width),
+        *([] if states is None else paragraph(_baselines(valid, states, len(repeated)), width)),
+        *_memory(valid, by_path, outlook, width),
         *paragraph(_windows(points), width),
         f"{INDENT}first  {points[0].node_id}",
         *([f"{INDENT}last   {points[-1].node_id}"] if len(points) > 1 else []),
-        *_table(points, states, outlook, width),
+        *_table(valid, states, outlook, width),
         *_reasons("invalid", [(p.node_id, str(p.invalid)) for p in invalid], width),
         *_reasons("duplicate", [(p.node_id, f"repeats {o.node_id}") for p, o in repeated], width),
     ]
 
 
-def _states(points: Sequence[Point], outlook: Outlook) -> Mapping[str, str] | None:
-    if outlook.baselines is None:
-        return None
-    return outlook.baselines([point for point in points if point.invalid is None])
-
-
 def _table(
-    points: Sequence[Point], states: Mapping[str, str] | None, outlook: Outlook, width: int
+    valid: Sequence[Point], states: States | None, outlook: Outlook, width: int
 ) -> list[str]:
-    valid = [point for point in points if point.invalid is None]
     shown = valid if len(valid) <= MOST_ROWS else valid[:FIRST_ROWS]
     if outlook.fits is None and outlook.forecaster is None:
         return []
@@ -110,17 +109,19 @@ def _table(
     return lines
 
 
-def look(point: Point, states: Mapping[str, str] | None, outlook: Outlook) -> Looked:
+def look(point: Point, states: States | None, outlook: Outlook) -> Looked:
     """All that is known of one point that can be run."""
     fit = outlook.fits.of(point.config) if outlook.fits and point.config else None
     forecast = outlook.forecaster.of(point) if outlook.forecaster else None
-    return Looked(point, (states or {}).get(point.identity), fit, forecast)
+    return Looked(point, states.get(point.identity) if states else None, fit, forecast)
 
 
-def _memory(points: Sequence[Point], outlook: Outlook, width: int) -> list[str]:
-    if outlook.fits is None or all(point.invalid is not None for point in points):
+def _memory(
+    valid: Sequence[Point], by_path: Leaves | None, outlook: Outlook, width: int
+) -> list[str]:
+    if outlook.fits is None or not valid:
         return []
-    found = survey(points, outlook.fits, MOST_LISTED + 1)
+    found = survey(valid, by_path, outlook.fits, MOST_LISTED + 1)
     lines = paragraph(f"memory: {_verdicts(found)}", width)
     for why, number in found.unknown.most_common(MOST_LISTED):
         lines += paragraph(f"{number} unknown: {why}", width, indent=2 * INDENT)
@@ -160,13 +161,13 @@ def _fullest(fit: Fit) -> str:
 def _totals(
     groups: Mapping[str, Sequence[Point]], outlook: Outlook, width: int, repeats: int | None
 ) -> list[Line]:
-    valid = [point for points in groups.values() for point in points if point.invalid is None]
-    if outlook.forecaster is None or not valid:
+    if outlook.forecaster is None or not groups:
         return []
     hopeless = outlook.forecaster.hopeless()
     if hopeless is not None:
         said = f"in all: time ?, GPU hours ?, energy ?: {hopeless}"
         return [Line(""), *map(Line, paragraph(said, width, indent=""))]
+    valid = [point for points in groups.values() for point in points if point.invalid is None]
     totals, reasons = Totals(), Counter[str]()
     for point in valid:
         forecast = outlook.forecaster.of(point)
@@ -184,9 +185,8 @@ def _counts(points: int, invalid: int, repeated: int) -> str:
     return counted(points, "point") + (f", of which {' and '.join(notes)}" if notes else "")
 
 
-def _axes(points: Sequence[Point], width: int) -> list[str]:
+def _axes(points: Sequence[Point], by_path: Leaves | None, width: int) -> list[str]:
     seen: dict[str, dict[Any, str]] = {}
-    by_path = None if any(point.own_arguments for point in points) else leaves_by_path(points)
     if by_path is not None:
         for path, leaves in by_path.items():
             for leaf in leaves:
@@ -217,11 +217,14 @@ def _windows(points: Iterable[Point]) -> str:
     return f"{text}, and with a model {others}" if others else text
 
 
-def _baselines(points: Iterable[Point], states: Mapping[str, str]) -> str:
+def _baselines(valid: Sequence[Point], states: States, repeated: int) -> str:
     counts: dict[str, int] = {}
-    for identity in {point.identity: None for point in points if point.invalid is None}:
-        state = states.get(identity, "unknown")
-        counts[state] = counts.get(state, 0) + 1
+    if isinstance(states, AllAre):
+        counts = {states.state: len(valid) - repeated} if valid else {}
+    else:
+        for identity in {point.identity: None for point in valid}:
+            state = states.get(identity, "unknown")
+            counts[state] = counts.get(state, 0) + 1
     parts = [f"{number} {state}" for state, number in sorted(counts.items())]
     return f"baselines: {', '.join(parts) or 'none needed'}"
 

@@ -166,7 +166,8 @@ class Anchors:
         observation = conducted.observation
         raw = RawData(traces=observation.traces, marks=tuple(observation.marks))
         kept = self._conductor.store.with_anchors()
-        kept.write_result(result, raw if observation.marks else None)
+        path = kept.write_result(result, raw if observation.marks else None)
+        self._conductor.log.witness_of(result).finished(result, path.stem)
 
 
 def wanted_sites(

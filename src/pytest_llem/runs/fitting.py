@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 OPTION = "--llem-device-memory"
 NVML = "libnvidia-ml.so.1"
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-_SYSTEM = Path("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +80,13 @@ class Rooms:
 
     def modelled(self) -> bool:
         """Whether there are constants of any device that an experiment may have."""
+        stated = self._stated
+        names = [gpu.name for gpu in self.machine().gpus] if stated is None else [stated.name]
+        if not names:
+            return False
         from pytest_llem.energy.floor.accelerators import accelerator_named
 
-        if self._stated is not None:
-            return accelerator_named(self._stated.name) is not None
-        return any(accelerator_named(gpu.name) for gpu in self.machine().gpus)
+        return any(accelerator_named(name) for name in names)
 
     def machine(self) -> Machine:
         """What there is; NVML is not even imported where its library is not installed."""
@@ -121,14 +122,12 @@ def _has_nvml() -> bool:
 
 def host_bytes() -> int | None:
     """Main memory, or what the control group lets this process have of it."""
-    from pytest_llem.results.environment.memory import memory_bytes
-
     found = []
-    with suppress(OSError, ValueError):
-        found.append(memory_bytes(_SYSTEM))
+    with suppress(OSError, ValueError):  # ValueError: this system has no such name
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     with suppress(OSError, ValueError):  # "max" is no limit
         found.append(int(CGROUP_LIMIT.read_text()))
-    return min((size for size in found if size), default=None)
+    return min((size for size in found if size > 0), default=None)
 
 
 def facts_of(model: str, revision: str | None) -> ModelFacts:

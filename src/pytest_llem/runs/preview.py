@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import BaselineError, ConfigError, LlemError
-from pytest_llem.plan.outlook import Outlook
+from pytest_llem.plan.outlook import AllAre, Outlook
 from pytest_llem.runs.fitting import StatedDevice, fits_on, rooms_of
-from pytest_llem.runs.forecasting.earlier import EarlierRuns
 from pytest_llem.runs.forecasting.forecaster import Expected
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.store import Baselines
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.plan.point import Point
+    from pytest_llem.runs.forecasting.earlier import EarlierRuns
     from pytest_llem.runs.observation import Instruments
 
 OPTION, DEFAULT = "llem_baselines", "baselines"
@@ -45,13 +45,23 @@ def outlook(config: pytest.Config) -> Outlook:
     rooms = rooms_of(stated)
     fits, baselines = fits_on(rooms), _baselines(config)
     hardware = Hardware(config, stated)
-    kept = config.getoption("llem_dir")
-    root = config.invocation_params.dir / kept if kept else config.rootpath / ".llem"
+    earlier, modelled = _earlier(config), rooms.modelled()
     return Outlook(
         lambda points: _states(baselines, hardware, points),
         fits,
-        Expected(fits, EarlierRuns(root), baselines, hardware.of, modelled=rooms.modelled()),
+        Expected(fits, earlier, baselines, hardware.of, modelled=modelled),
     )
+
+
+def _earlier(config: pytest.Config) -> EarlierRuns | None:
+    """The runs that are kept; ``None`` if there are none."""
+    kept = config.getoption("llem_dir")
+    root = config.invocation_params.dir / kept if kept else config.rootpath / ".llem"
+    if not (root / "runs").is_dir():
+        return None
+    from pytest_llem.runs.forecasting.earlier import EarlierRuns
+
+    return EarlierRuns(root)
 
 
 class Hardware:
@@ -128,10 +138,10 @@ def _elsewhere(where: str, here: Path, directory: Path) -> Baselines:
 
 def _states(
     baselines: Baselines | None, hardware: Hardware, points: Sequence[Point]
-) -> Mapping[str, str]:
+) -> Mapping[str, str] | AllAre:
     """``have``, ``missing``, ``incomparable`` or ``unreadable`` for each of *points*, by identity."""
     if baselines is None:
-        return dict.fromkeys((point.identity for point in points), "missing")
+        return AllAre("missing")
     return {point.identity: _state(baselines, hardware, point) for point in points}
 
 

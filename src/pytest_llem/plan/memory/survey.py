@@ -41,15 +41,18 @@ class Survey:
     """Points by why nothing can be said."""
 
 
-def survey(points: Sequence[Point], fits: Fits, listed: int) -> Survey:
-    """The fit of *points* that can be run, with at most *listed* of those that are no good."""
-    valid = [point for point in points if point.invalid is None]
-    largest = [fits.of(config) for config in _largest(valid)]
-    kinds = {fit.verdict for fit in largest}
-    if largest and kinds == {"fits"}:
-        return Survey(Counter({"fits": len(valid)}), _most(largest))
+def survey(
+    valid: Sequence[Point], by_path: Mapping[str, Sequence[Leaf]] | None, fits: Fits, listed: int
+) -> Survey:
+    """The fit of points that can be run, with at most *listed* of those that are no good.
+
+    *by_path* are the values that they have, if that is known.
+    """
+    largest = [fits.of(config) for config in _largest(valid, by_path or {})]
+    if largest and {fit.verdict for fit in largest} == {"fits"}:
+        return Survey(Counter({"fits": len(valid)}), _fuller(*largest))
     reasons = {fit.reason for fit in largest if fit.need is None}
-    if largest and len(reasons) == 1 and all(fit.need is None for fit in largest):
+    if len(reasons) == 1 and all(fit.need is None for fit in largest):
         why = str(reasons.pop())
         return Survey(Counter({"unknown": len(valid)}), unknown=Counter({why: len(valid)}))
     return _each(valid, fits, listed)
@@ -73,10 +76,6 @@ def _each(points: Iterable[Point], fits: Fits, listed: int) -> Survey:
     return found
 
 
-def _most(fits: Sequence[Fit]) -> Fit:
-    return _fuller(*fits)
-
-
 def _fuller(*fits: Fit) -> Fit:
     return max(fits, key=_share)
 
@@ -87,28 +86,26 @@ def _share(fit: Fit) -> float:
     return fit.need.total_bytes / (fit.room.total_bytes if fit.room else 1)
 
 
-def leaves_by_path(points: Iterable[Point]) -> dict[str, list[Leaf]] | None:
-    """The values that *points* have, by path, in order; ``None`` if one does not tell."""
-    points = list(points)
-    if not all(isinstance(point, PlannedPoint) for point in points):
+def leaves_by_path(points: Sequence[Point]) -> dict[str, list[Leaf]] | None:
+    """The values that *points* have, by path, in order.
+
+    ``None`` where a point does not tell, has arguments of its own, or others have more fields.
+    """
+    planned = [point for point in points if isinstance(point, PlannedPoint)]
+    if not planned or len(planned) < len(points) or planned[0].own_arguments:
         return None
-    leaves = (point.leaves for point in points if isinstance(point, PlannedPoint))
+    rows = [point.leaves for point in planned]
     found: dict[str, list[Leaf]] = {}
-    for leaf in dict.fromkeys(chain.from_iterable(leaves)):
+    for leaf in dict.fromkeys(chain.from_iterable(rows)):
         found.setdefault(leaf.path, []).append(leaf)
-    return found
+    return found if sum(map(len, rows)) == len(rows) * len(found) else None
 
 
-def _alike(points: Sequence[Point], paths: int) -> bool:
-    """Whether all points are given the same fields."""
-    given = (len(point.leaves) for point in points if isinstance(point, PlannedPoint))
-    return sum(given) == len(points) * paths
-
-
-def _largest(points: Sequence[Point]) -> list[ExperimentConfig]:
+def _largest(
+    points: Sequence[Point], by_path: Mapping[str, Sequence[Leaf]]
+) -> list[ExperimentConfig]:
     """One experiment for each way to load a model, with the most work of all; empty if unclear."""
-    by_path = leaves_by_path(points)
-    if not by_path or points[0].config is None or not _alike(points, len(by_path)):
+    if not by_path or points[0].config is None:
         return []
     deciding = {path: leaves for path, leaves in by_path.items() if _decides(path)}
     if any("." in path for path in deciding):  # options of one engine only

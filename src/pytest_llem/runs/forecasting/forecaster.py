@@ -24,7 +24,7 @@ class Expected:
     def __init__(
         self,
         fits: Fits,
-        earlier: EarlierRuns,
+        earlier: EarlierRuns | None,
         baselines: Baselines | None,
         hardware_of: Callable[[Point], str | None],
         *,
@@ -34,7 +34,7 @@ class Expected:
 
         Args:
             fits: knows models and devices.
-            earlier: stored results.
+            earlier: stored results; ``None`` if there are none.
             baselines: ``None`` if there are none.
             hardware_of: class of the hardware that an experiment would be measured on here.
             modelled: whether there is a model of any device of this session.
@@ -47,7 +47,7 @@ class Expected:
 
     def hopeless(self) -> str | None:
         """Why nothing can be foretold; ``None`` if something may."""
-        if self._modelled or self._baselines is not None or self._earlier.any():
+        if self._modelled or self._baselines is not None or (self._earlier and self._earlier.any()):
             return None
         return "there is no earlier run and no baseline, and no model of these devices"
 
@@ -61,7 +61,9 @@ class Expected:
 
     def _found(self, point: Point, fit: Fit) -> Forecast:
         weights = None if fit.footprint is None else fit.footprint.weights_bytes
-        found = self._earlier.forecast(point, fit.room, weights)
+        found = None
+        if self._earlier is not None:
+            found = self._earlier.forecast(point, fit.room, weights)
         if found is None and self._baselines is not None:
             from pytest_llem.runs.forecasting import baselined
 
