@@ -6,8 +6,9 @@ import copy
 import json
 from typing import Any
 
-from fuzzing.values import scalars, texts, trees
 from hypothesis import strategies as st
+
+from fuzzing.values import scalars, texts, trees
 
 MISSING = object()
 """Instead of a value: the key is taken out."""
@@ -27,9 +28,7 @@ def steps_of(value: Any, here: Steps = ()) -> list[Steps]:
 
 def changes(document: Any) -> st.SearchStrategy[list[tuple[Steps, Any]]]:
     """Up to three places of *document*, and what is put there."""
-    return st.lists(
-        st.tuples(st.sampled_from(steps_of(document)), _new), min_size=1, max_size=3
-    )
+    return st.lists(st.tuples(st.sampled_from(steps_of(document)), _new), min_size=1, max_size=3)
 
 
 def changed(document: Any, what: list[tuple[Steps, Any]]) -> bytes:

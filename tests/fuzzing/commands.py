@@ -12,13 +12,13 @@ from unittest.mock import patch
 
 import pytest
 import typer
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
 from fuzzing.places import folder
 from fuzzing.stored import ROOT, kept
 from fuzzing.target import Target
 from fuzzing.values import PATHS
-from hypothesis import strategies as st
-from typer.testing import CliRunner
-
 from pytest_llem import plugin
 from pytest_llem.cli import app
 
@@ -34,7 +34,15 @@ WORDS = (
     *("x.llem.yaml", "bad.llem.yaml", "test_it.py", "test_it.py::test_it", ".", "none", "empty"),
     *("folder.llem.yaml", "latin.yaml", "pyproject.toml", "baselines", "HEAD", "HEAD:baselines"),
     *("csv:out.csv", "csv:folder.llem.yaml", "csv:", "parquet:x", "runs", "latest", "vllm", "a,b"),
-    *("transformers", "builtin/tiny", "batch_size=2", "vllm.max_num_seqs=x", "seed=1e400", "=", "a="),
+    *(
+        "transformers",
+        "builtin/tiny",
+        "batch_size=2",
+        "vllm.max_num_seqs=x",
+        "seed=1e400",
+        "=",
+        "a=",
+    ),
     *("ttft_s:5%", "energy_j:+1J@*", "ttft_s", "off", "5%", "0", "-1", "1", "1e400", "nan", "inf"),
     *("auto", "on", "replay:none", "estimate", "nvml,rapl", "measured", "80GiB", "h100-sxm", "é"),
     *("./mine.toml", "*", "[", "a" * 300, "\udcff", "", " ", "-", "--", "💥", "env.A=1 ref=x", "'"),

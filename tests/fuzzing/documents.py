@@ -6,11 +6,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from hypothesis import strategies as st
+
 from fuzzing.places import folder, written
 from fuzzing.target import Target
 from fuzzing.values import as_toml, axes, fields, keys, scalars, texts, trees
-from hypothesis import strategies as st
-
 from pytest_llem.baselines.rulebook import Rulebook
 from pytest_llem.components.rules import read_rules
 from pytest_llem.config.gates import baseline_table_in, gates_in
@@ -34,20 +34,30 @@ YAML = (
     b"profile: h100-sxm\nmeasurement:\n  windows: 1e3\n  window_s: .nan\n",
 )
 STUDY = (
-    b"name: q\nbase: {model: builtin/tiny}\nsweep:\n  batch_size: [1, 8]\n  vllm.max_num_seqs: [4]\n"
-    b"exclude: [{batch_size: [1], dtype: auto}]\nrepeats: 2\norder: {shuffle: 7}\n",
-    b"experiments:\n- {name: a, batch_size: 1}\n- seed: 2\ngates: {ttft_s: +20ms}\n"
-    b"sweep:\n  pair:\n  - {input_tokens: 1, output_tokens: 2}\n  - {name: b, seed: 3}\n",
+    (
+        b"name: q\nbase: {model: builtin/tiny}\nsweep:\n  batch_size: [1, 8]\n  vllm.max_num_seqs: [4]\n"
+        b"exclude: [{batch_size: [1], dtype: auto}]\nrepeats: 2\norder: {shuffle: 7}\n"
+    ),
+    (
+        b"experiments:\n- {name: a, batch_size: 1}\n- seed: 2\ngates: {ttft_s: +20ms}\n"
+        b"sweep:\n  pair:\n  - {input_tokens: 1, output_tokens: 2}\n  - {name: b, seed: 3}\n"
+    ),
 )
 TOML = (
-    b'[tool.llem]\nbatch_size = 4\nvllm.max_num_seqs = 3\n[tool.llem.gates]\nttft_s = "5%"\n'
-    b'[tool.llem.gates.experiments."bench/*"]\n"decode.energy_j" = "+1J"\n',
-    b'[tool.llem.engines.vllm]\npython = "x/bin/python"\n[tool.llem.container]\nshm_size = "8g"\n'
-    b'[tool.llem.baselines]\nsessions = 9\n[tool.llem.components]\nallow = ["*"]\n',
+    (
+        b'[tool.llem]\nbatch_size = 4\nvllm.max_num_seqs = 3\n[tool.llem.gates]\nttft_s = "5%"\n'
+        b'[tool.llem.gates.experiments."bench/*"]\n"decode.energy_j" = "+1J"\n'
+    ),
+    (
+        b'[tool.llem.engines.vllm]\npython = "x/bin/python"\n[tool.llem.container]\nshm_size = "8g"\n'
+        b'[tool.llem.baselines]\nsessions = 9\n[tool.llem.components]\nallow = ["*"]\n'
+    ),
 )
 PROFILE = (
-    b'title = "x"\ndevices = ["NVIDIA *"]\ntolerance = "5%"\n[measurement]\nwindow_s = 2.0\n'
-    b'[floor]\nflop_per_s = {bfloat16 = 1e15}\n[sources]\ntitle = "me"\n',
+    (
+        b'title = "x"\ndevices = ["NVIDIA *"]\ntolerance = "5%"\n[measurement]\nwindow_s = 2.0\n'
+        b'[floor]\nflop_per_s = {bfloat16 = 1e15}\n[sources]\ntitle = "me"\n'
+    ),
 )
 
 
@@ -174,7 +184,5 @@ TARGETS = (
         st.tuples(fields(), _tables),
     ),
     Target("profile", _profile, seeds=PROFILE),
-    Target(
-        "profile-values", lambda value: _profile(as_toml(value).encode()), _profile_values
-    ),
+    Target("profile-values", lambda value: _profile(as_toml(value).encode()), _profile_values),
 )

@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import strategies as st
+
 from fuzzing.changing import changed, changes
 from fuzzing.places import written
 from fuzzing.target import Target
 from fuzzing.values import scalars, texts, trees
-from hypothesis import strategies as st
-
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.config.workload import WorkloadConfig
 from pytest_llem.runs.fitting import StatedDevice, fits_on, rooms_of

@@ -24,5 +24,7 @@ def written(folder_name: str, name: str, content: str | bytes) -> Path:
     """A file of that name with *content*."""
     path = folder(folder_name) / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode(errors="surrogatepass") if isinstance(content, str) else content)
+    path.write_bytes(
+        content.encode(errors="surrogatepass") if isinstance(content, str) else content
+    )
     return path

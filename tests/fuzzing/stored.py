@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hypothesis import strategies as st
+
 from fuzzing.changing import changed, changes
 from fuzzing.places import folder
 from fuzzing.target import Target
-from hypothesis import strategies as st
 from instruments.examples import RESULT, example_raw
-
-from pytest_llem.baselines.catalogue import SHOWN, catalogue, changes as changes_between
+from pytest_llem.baselines.catalogue import SHOWN, catalogue
+from pytest_llem.baselines.catalogue import changes as changes_between
 from pytest_llem.baselines.elsewhere import source_named
 from pytest_llem.baselines.history import histories
 from pytest_llem.baselines.kept import VERDICTS, JudgedExperiment, Verdicts, keep_verdicts

@@ -39,4 +39,5 @@ class Target:
         try:
             self.enter(value)
         except OWN as error:
-            assert str(error).strip(), f"{error!r} tells nothing"
+            if not str(error).strip():
+                raise AssertionError("it tells nothing") from error

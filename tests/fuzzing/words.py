@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypothesis import strategies as st
+
 from fuzzing.places import folder
 from fuzzing.target import Target
 from fuzzing.values import PATHS, scalars, texts
-from hypothesis import strategies as st
-
 from pytest_llem.baselines.rulebook import Rulebook, matches, parse_gate
 from pytest_llem.baselines.rules import parse_rule
 from pytest_llem.baselines.tolerance import bounds
@@ -94,7 +94,10 @@ _assignment = st.one_of(
 _backend = st.one_of(st.sampled_from(("vllm", "tensorrt-llm", "a,b", ",", "openai")), texts)
 _sizes = st.one_of(
     st.builds(
-        _joined, values, st.sampled_from(("", "GiB", "k", "TB", ":", "x")), st.sampled_from(("", "B"))
+        _joined,
+        values,
+        st.sampled_from(("", "GiB", "k", "TB", ":", "x")),
+        st.sampled_from(("", "B")),
     ),
     texts,
 )
@@ -102,7 +105,9 @@ TARGETS = (
     Target(
         "variables",
         _variables,
-        st.dictionaries(st.one_of(st.sampled_from(NAMES), texts.map("LLEM_".__add__)), values, max_size=4),
+        st.dictionaries(
+            st.one_of(st.sampled_from(NAMES), texts.map("LLEM_".__add__)), values, max_size=4
+        ),
     ),
     Target(
         "assignments",

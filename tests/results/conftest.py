@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from instruments.examples import RESULT, example_raw
 
+from instruments.examples import RESULT, example_raw
 from pytest_llem.results.environment import Environment
 from pytest_llem.results.store import RunStore
 
