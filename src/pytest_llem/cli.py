@@ -17,6 +17,7 @@ from pytest_llem.commands.doctor import doctor
 from pytest_llem.commands.history import history
 from pytest_llem.commands.plan import plan
 from pytest_llem.commands.run import run
+from pytest_llem.commands.streams import standard_streams
 from pytest_llem.errors import ConfigError, LlemError
 
 app = typer.Typer(
@@ -43,7 +44,8 @@ app.command()(doctor)
 def main() -> None:
     """Entry point of ``llem`` and of ``python -m pytest_llem``."""
     try:
-        app()
+        with standard_streams():
+            app()
     except LlemError as error:
         typer.echo(f"llem: {error}", err=True)
         sys.exit(2)

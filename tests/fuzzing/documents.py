@@ -106,7 +106,8 @@ def _profile(content: bytes) -> None:
 
 
 def _dumped(value: Any) -> bytes:
-    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False).encode(errors="replace")
+    text: str = yaml.safe_dump(value, allow_unicode=True, sort_keys=False)
+    return text.encode(errors="replace")
 
 
 _lists = st.lists(st.one_of(fields(), scalars), max_size=3)

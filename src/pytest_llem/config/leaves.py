@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 SECTIONS = (*ENGINE_SECTIONS, "measurement", "traffic", "workload")
 FIELDS = FIELD_NAMES
 NO_JSON = "must be made of texts, numbers, booleans, lists and mappings."
-NO_NUMBER = "has a number that JSON has no text for: infinite, none at all, or of thousands of digits."
+NO_NUMBER = (
+    "has a number that JSON has no text for: infinite, none at all, or of thousands of digits."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
