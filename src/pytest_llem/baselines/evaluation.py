@@ -10,6 +10,7 @@ import numpy as np
 
 from pytest_llem.baselines.contrasts import Family, Priors
 from pytest_llem.baselines.moderation import family_prior
+from pytest_llem.baselines.residuals import anchors_leave
 from pytest_llem.baselines.tolerance import bounds
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def evaluate(processes: Processes, setting: Setting) -> Evaluation:
     noise = family.noise()
     prior = family_prior(noise, setting.groups)
     found = family.contrasts(noise, prior, setting.same_cards)
+    if left := anchors_leave(family, found, family.allowances(noise)[1], setting.groups):
+        found = family.contrasts(noise, prior, setting.same_cards, left)
     profile = (noise.expected, noise.expected_df)
     alone = family.contrasts(noise, profile, setting.same_cards)
     falls = [rule.higher_is_better for rule in setting.rules]

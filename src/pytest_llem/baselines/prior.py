@@ -30,6 +30,10 @@ class Prior(Stored):
     session_sd: float = Field(gt=0)
     """Between sessions on the same device."""
     session_df: float = Field(gt=0)
+    """What the allowance weighs where a history of sessions speaks too."""
+    session_tail_df: float = Field(gt=0)
+    """Degrees of freedom of the test where nothing but the allowance is known: more than it
+    weighs, since it is taken for more than is usual, not for an estimate."""
     anchored_sd: float = Field(gt=0)
     """Between sessions on the same device once anchors are taken off, beyond their own error."""
     card_sd: float = Field(gt=0)
@@ -47,6 +51,7 @@ MEASURED = Prior(
     window_df=4,
     session_sd=0.01,
     session_df=30,
+    session_tail_df=100,
     anchored_sd=0.0025,
     card_sd=0.035,
     card_df=10,
@@ -67,6 +72,7 @@ ESTIMATED = Prior(
     window_df=4,
     session_sd=0.08,
     session_df=10,
+    session_tail_df=10,
     anchored_sd=0.02,
     card_sd=0.035,
     card_df=10,
