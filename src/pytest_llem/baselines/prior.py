@@ -52,7 +52,7 @@ MEASURED = Prior(
     session_sd=0.01,
     session_df=30,
     session_tail_df=100,
-    anchored_sd=0.0025,
+    anchored_sd=0.003,
     card_sd=0.035,
     card_df=10,
 )

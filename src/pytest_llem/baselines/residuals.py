@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_llem.baselines.processes import total
-from pytest_llem.baselines.variances import Allowance
 
 if TYPE_CHECKING:
     from pytest_llem.baselines.arrays import Bools, Floats, Ints
     from pytest_llem.baselines.contrasts import Contrasts, Family
+    from pytest_llem.baselines.variances import Allowance
 
+SURENESS = 0.9
+"""Confidence of the upper bound that the spread gives."""
+LEAST = 0.01
+"""Share of the allowance that remains in any case."""
 FEWEST = 20
 """Experiments below which a spread tells next to nothing."""
 OWN_ERROR = 0.5
@@ -21,9 +26,7 @@ OWN_ERROR = 0.5
 for readings of different sessions."""
 TOGETHER = 3.0
 """Standard errors by which all anchors together may have moved."""
-_CLIPPED = 3.0
-_CLIPPED_VARIANCE = 0.97334
-"""Of a normal distribution that is cut at three standard deviations on either side."""
+_BULK = 4.0
 _HALF = 0.6745
 """Standard deviations on either side that hold half of a normal distribution."""
 _ROUNDS = 4
@@ -50,95 +53,73 @@ def anchors_leave(
     Returns:
         ``None`` where nothing is told.
     """
-    value, weight, tail_df = (
-        field.copy() for field in (allowed.value, allowed.weight, allowed.tail_df)
-    )
-    told = False
+    shares = np.ones_like(allowed.value)
     for group in np.unique(groups[groups >= 0]):
         members = np.flatnonzero((groups == group) & found.held)
-        seen = _seen(family, found, members)
-        if seen is None:
-            continue
-        share, worth = seen
-        told = True
-        both = weight[members] + worth
-        left = (weight[members] + worth * share) / both
-        spread = (weight[members] / both) ** 2 / tail_df[members] + worth / both**2
-        value[members] *= left
-        weight[members] = both
-        tail_df[members] = left**2 / spread
-    return Allowance(value, weight, tail_df) if told else None
+        shares[members] = _shown(family, found, members)
+    return replace(allowed, value=allowed.value * shares) if (shares < 1).any() else None
 
 
-def _seen(family: Family, found: Contrasts, members: Ints) -> tuple[float, float] | None:
-    """Share of the allowed variance that the spread shows, at most 1, and what it is worth."""
-    chosen, sides = _apart(family, members)
-    if len(chosen) < FEWEST or not any(sides):
-        return None
+def _shown(family: Family, found: Contrasts, members: Ints) -> float:
+    """Share of the allowed variance that the spread leaves room for: 1 if it shows nothing."""
+    from scipy.special import chdtri
+
+    chosen = _apart(family, members)
+    if len(chosen) < FEWEST:
+        return 1.0
     (term,) = (one for one in found.terms if one.source == "sessions")
     expected = found.error()[0][chosen] ** 2
-    parts = (term.baseline[chosen], term.candidate[chosen])
-    own = sum((part for part, apart in zip(parts, sides, strict=True) if apart), np.zeros(1))
-    part = float(np.mean(own / expected))
-    ratio, df = spread((found.candidate - found.baseline)[chosen] / np.sqrt(expected))
-    share = 1 - (1 - ratio) / part
-    return min(1.0, max(0.0, share)), df * part**2
+    own = (term.baseline + term.candidate)[chosen]
+    part = float(np.average(own / expected, weights=1 / expected))
+    ratio, df = spread((found.candidate - found.baseline)[chosen], expected)
+    bound = ratio * df / float(chdtri(df, SURENESS))
+    return min(1.0, max(LEAST, 1 - (1 - bound) / part))
 
 
-def _apart(family: Family, members: Ints) -> tuple[Ints, tuple[bool, bool]]:
-    """Some of *members* of which no two have a session in common, and on which sides they vary."""
-    processes = family.processes
-    anchors = (total(processes.anchor, family.side, len(family.sessions)) / family.sessions)[
-        np.stack([2 * members, 2 * members + 1])
-    ]
-    variances = (
-        total(processes.anchor_error**2, family.side, len(family.sessions)) / family.sessions**2
-    )[np.stack([2 * members, 2 * members + 1])]
-    sides = tuple(
-        _differ(anchor, variance) for anchor, variance in zip(anchors, variances, strict=True)
+def _apart(family: Family, members: Ints) -> Ints:
+    """Some of *members*, no two of which have a session in common; none if there are few."""
+    processes, sides = family.processes, len(family.sessions)
+    everyone = (
+        total(processes.anchor, family.side, sides) / family.sessions,
+        total(processes.anchor_error**2, family.side, sides) / family.sessions**2,
     )
     chosen: Bools = np.ones(len(members), dtype=bool)
-    for anchor, apart in zip(anchors, sides, strict=True):
-        if apart:
-            first: Bools = np.zeros(len(members), dtype=bool)
-            first[np.unique(anchor, return_index=True)[1]] = True
-            chosen &= first
-    moved = (anchors[1] - anchors[0])[chosen]
-    if len(moved) < FEWEST or not abs(moved.mean()) <= TOGETHER * moved.std() / math.sqrt(
-        len(moved)
-    ):
-        return members[:0], (False, False)
-    return members[chosen], (sides[0], sides[1])
-
-
-def _differ(anchors: Floats, variances: Floats) -> bool:
-    """Whether *anchors* differ as those of different sessions do, if only by their own errors."""
-    distinct = np.unique(anchors)
-    return bool(
-        len(distinct) >= FEWEST and distinct.var(ddof=1) >= OWN_ERROR * float(np.mean(variances))
+    for side in (2 * members, 2 * members + 1):
+        anchors, variances = (some[side] for some in everyone)
+        distinct, first = np.unique(anchors, return_index=True)
+        if distinct.var() < OWN_ERROR * float(np.mean(variances)):
+            return members[:0]
+        chosen &= np.isin(np.arange(len(members)), first)
+    moved = (everyone[0][2 * members + 1] - everyone[0][2 * members])[chosen]
+    together = len(moved) < FEWEST or abs(moved.mean()) * math.sqrt(len(moved)) > TOGETHER * float(
+        moved.std()
     )
+    return members[:0] if together else members[chosen]
 
 
-def spread(values: Floats) -> tuple[float, float]:
-    """Variance of the bulk of *values*, and its degrees of freedom.
+def spread(values: Floats, expected: Floats) -> tuple[float, float]:
+    """Variance of the bulk of *values* as a multiple of *expected*, and its degrees of freedom.
 
     The shortest interval that holds half of them says where the bulk lies (Rousseeuw and Leroy
-    1987, "Robust Regression and Outlier Detection", section 4.2); what lies beyond three
+    1987, "Robust Regression and Outlier Detection", section 4.2); what lies beyond four
     standard deviations of it is left out. Nothing that is added to independent values makes
     that interval shorter: their concentration function can only fall (Lévy 1937; Petrov 1975,
     "Sums of Independent Random Variables", chapter 3), so that a spread of real changes errs on
-    the safe side.
+    the safe side. Squares count by the inverse of their variance, as in the score of a normal
+    likelihood: so it does not matter which of them were measured on because of what they were.
     """
-    ordered = np.sort(values)
-    count = len(ordered)
+    ordered, count = np.sort(values), len(values)
     half = count // 2 + 1
     lengths = ordered[half - 1 :] - ordered[: count - half + 1]
     start = int(np.argmin(lengths))
-    centre = (ordered[start] + ordered[start + half - 1]) / 2
-    deviation = float(lengths[start]) / 2 / _HALF * (1 + 5 / (count - 1))
-    kept = ordered
+    centre = float(ordered[start] + ordered[start + half - 1]) / 2
+    ratio = (float(lengths[start]) / 2 / _HALF) ** 2 / float(np.median(expected))
+    ratio *= (1 + 5 / (count - 1)) ** 2
     for _ in range(_ROUNDS):
-        kept = ordered[np.abs(ordered - centre) <= _CLIPPED * deviation]
-        centre = float(kept.mean())
-        deviation = float(kept.std(ddof=1)) / math.sqrt(_CLIPPED_VARIANCE)
-    return deviation**2, float(len(kept) - 1)
+        kept = np.abs(values - centre) <= _BULK * np.sqrt(ratio * expected)
+        shares = 1 / expected[kept] / np.sum(1 / expected[kept])
+        centre = float(shares @ values[kept])
+        df = 1 / float(shares @ shares) - 1
+        squares = (values[kept] - centre) ** 2 / expected[kept]
+        ratio = float(shares @ squares) * (df + 1) / df
+    return ratio, df
