@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.anchors import anchor_of
+from pytest_llem.baselines.decomposition import FACTORS, factor, factor_error
 from pytest_llem.baselines.differences import Differences, compare_fingerprints
 from pytest_llem.baselines.matching import DEFAULT, Policy
-from pytest_llem.baselines.metrics import EXPLAINING, HEADLINE
-from pytest_llem.baselines.prior import Profile  # noqa: TC001  the helper resolves annotations
+from pytest_llem.baselines.metrics import INFORMING
+from pytest_llem.baselines.prior import PRIORS, Profile
 from pytest_llem.baselines.rules import Rule, informational_rule
 from pytest_llem.baselines.samples import Side
 from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of
-from pytest_llem.baselines.statistics import location
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.anchors import AnchorReading
     from pytest_llem.baselines.file import BaselineSession, Entry
     from pytest_llem.results.schema import ExperimentResult
-
-_INFORMATIONAL = (HEADLINE, "energy_per_request_j", "energy_j", "duration_s")
-"""What is compared where no gate was declared: the first of these that is known."""
-_FACTORS = ("duration_s", "prefill.duration_s", "decode.duration_s", "power_w", *EXPLAINING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +47,10 @@ class Comparison:
     """What differs and may: named in the verdict."""
     factors: dict[str, tuple[float, float]] = field(default_factory=dict)
     """What may explain a change, by name: in the baseline, now."""
+    factor_errors: dict[str, float] = field(default_factory=dict)
+    """Standard error of the logarithm of their ratio, by how processes differ."""
+    output_tokens: int | None = None
+    """Of one pass, the same on both sides; ``None`` if they are unknown."""
 
 
 def compare(  # noqa: PLR0913 - what a comparison is made of
@@ -80,12 +79,23 @@ def compare(  # noqa: PLR0913 - what a comparison is made of
     if (reason := refusal(results, environment)) is not None:
         return [_refused(experiment, results[0], rule, reason) for rule in rules]
     session = session_of(results, environment, anchors)
+    known = {name: None for one in _current(entry) for name in one.measurements}
     return [
         _compared(experiment, session, entry, name, rule, policy)
-        for position, name in enumerate(session.measurements)
+        for position, name in enumerate({**dict.fromkeys(session.measurements), **known})
         for rule in (_applicable(declared, session, name) for declared in rules)
-        if not position or session.samples(name, rule.metric)
+        if not position or _due(rule, name, [session, *_current(entry)])
     ]
+
+
+def _current(entry: Entry | None) -> tuple[BaselineSession, ...]:
+    return entry.current if entry else ()
+
+
+def _due(rule: Rule, measurement: str, sessions: Sequence[BaselineSession]) -> bool:
+    """Whether a further measurement is compared: a gated one also if only one side knows it."""
+    asked = sessions[:1] if rule.informational else sessions
+    return any(session.samples(measurement, rule.metric) for session in asked)
 
 
 def _refused(experiment: str, result: ExperimentResult, rule: Rule, reason: str) -> Comparison:
@@ -105,7 +115,7 @@ def _applicable(rule: Rule, session: BaselineSession, measurement: str) -> Rule:
     """*rule*, or without a declared gate the comparison that this measurement allows."""
     if not rule.informational:
         return rule
-    known = (metric for metric in _INFORMATIONAL if session.samples(measurement, metric))
+    known = (metric for metric in INFORMING if session.samples(measurement, metric))
     return informational_rule(next(known, rule.metric))
 
 
@@ -118,6 +128,7 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
     policy: Policy,
 ) -> Comparison:
     before, differences = _comparable(entry, now, measurement, policy)
+    work = now.fingerprint.work.get(measurement)
     sides = [_anchored(sessions, measurement, rule.metric) for sessions in (before, [now])]
     unknown = _unknown(rule.metric, *sides) if before else _unknown(rule.metric, sides[1])
     return Comparison(
@@ -130,7 +141,9 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
         same_cards=all(one.fingerprint.same_cards(now.fingerprint) for one in before),
         refuse=(*differences.refuse, *unknown),
         differ=tuple(differences.differ),
-        factors=_factors(before, now, measurement),
+        factors=dict(_factors(before, now, measurement)),
+        factor_errors=dict(_factor_errors(before, now, measurement)),
+        output_tokens=work.output_tokens if work else None,
     )
 
 
@@ -180,11 +193,17 @@ def _unknown(metric: str, *sides: Side) -> Iterator[str]:
 
 def _factors(
     before: Sequence[BaselineSession], now: BaselineSession, measurement: str
-) -> dict[str, tuple[float, float]]:
-    factors = {}
-    for metric in _FACTORS:
-        sides = [_side(sessions, measurement, metric) for sessions in (before, [now])]
-        if all(side.values and min(side.values) > 0 for side in sides):
-            typical = [math.exp(location(side)) for side in sides]
-            factors[metric] = (typical[0], typical[1])
-    return factors
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    for name in FACTORS:
+        sides = (_side(before, measurement, name), _side([now], measurement, name))
+        if (found := factor(*sides)) is not None:
+            yield name, found
+
+
+def _factor_errors(
+    before: Sequence[BaselineSession], now: BaselineSession, measurement: str
+) -> Iterator[tuple[str, float]]:
+    prior = PRIORS["estimated" if now.fingerprint.estimated else "measured"]
+    for name, _ in _factors(before, now, measurement):
+        sides = (_side(before, measurement, name), _side([now], measurement, name))
+        yield name, factor_error(*sides, prior)

@@ -55,6 +55,9 @@ HIGHER_IS_BETTER = frozenset(
     }
 )
 HEADLINE = "energy_per_output_token_j"
+INFORMING = (HEADLINE, "energy_per_request_j", "energy_j", "duration_s")
+"""What an experiment is summed up by, and compared by where no gate was declared: the first of
+these that is known."""
 EXPLAINING = ("sm_clock_mhz", "temperature_c")
 """Kept with the samples because they explain a change; never gated."""
 _WORK = "is the work, which has to be equal on both sides before anything is compared"

@@ -78,6 +78,8 @@ def _shown(family: Family, found: Contrasts, members: Ints) -> float:
 
 def _apart(family: Family, members: Ints) -> Ints:
     """Some of *members*, no two of which have a session in common; none if there are few."""
+    if len(members) < FEWEST:
+        return members[:0]
     processes, sides = family.processes, len(family.sessions)
     everyone = (
         total(processes.anchor, family.side, sides) / family.sessions,
