@@ -117,6 +117,7 @@ class Family:
 
     def __init__(self, processes: Processes, priors: Priors) -> None:
         self.processes, self.priors = processes, priors
+        self._explained: Bools | None = None
         size, sessions = processes.size, len(processes.comparison)
         self.of_process = processes.comparison[processes.session]
         self.side = 2 * processes.comparison + processes.candidate
@@ -176,7 +177,8 @@ class Family:
         assumed = np.where(noise.df > 0, np.nan, np.sqrt(noise.between))
         processes = Variance(process, prior[1] + noise.df, assumed)
         plain, held = self._sessions(process, noise, left)
-        chosen = self._anchors_explain(noise)
+        chosen = self._explained if self._explained is not None else self._anchors_explain(noise)
+        self._explained = chosen
         session = Sessions.either(chosen, held, plain)
         apart = ~self.processes.same_session
         shares = np.where(np.repeat(apart, 2), 1 / self.sessions, 0.0)

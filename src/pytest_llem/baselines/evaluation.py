@@ -167,12 +167,12 @@ def _growing(found: Contrasts, processes: Processes) -> Floats:
 
 def _limits(rules: Sequence[Rule], baselines: Floats, falls: Sequence[bool]) -> _Limits:
     rows = np.full((8, len(rules)), math.nan)
-    for position, (rule, baseline, fall) in enumerate(
-        zip(rules, baselines.tolist(), falls, strict=True)
-    ):
-        found = bounds(rule, baseline, higher_is_better=fall)
-        for first, some in ((0, found.worse), (4, found.better)):
-            for place, bound in enumerate(some):
-                rows[first + place, position] = bound.log
-                rows[first + 2 + place, position] = bound.gain
+    places: dict[tuple[Rule, bool], list[int]] = {}
+    for position, key in enumerate(zip(rules, falls, strict=True)):
+        places.setdefault(key, []).append(position)
+    for (rule, fall), some in places.items():
+        for first, sign in ((0, -1 if fall else 1), (4, 1 if fall else -1)):
+            for place, (log, gain) in enumerate(bounds(rule, baselines[some], sign)):
+                rows[first + place, some] = log
+                rows[first + 2 + place, some] = gain
     return _Limits(rows[0:2], rows[2:4], rows[4:6], rows[6:8])
