@@ -83,6 +83,7 @@ def test_a_tolerance_is_relative_absolute_or_both(
         ("energy_uncertainty_j:5%", "the width of an interval"),
         ("floor.times_reference:5%", "only moves with it"),
         ("traffic.failed:5%", "assert it in the test"),
+        ("beside.rapl.cpu.energy_j:5%", "Name that meter first in --llem-meter"),
         (
             "quality.accuracy:>=0.8",
             "a floor of quality, which this version of pytest-llem does not",

@@ -139,7 +139,11 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
         baseline=sides[0] if before else None,
         candidate=sides[1],
         same_cards=all(one.fingerprint.same_cards(now.fingerprint) for one in before),
-        refuse=(*differences.refuse, *unknown),
+        refuse=(
+            *differences.refuse,
+            *_other_total(before, now, measurement, rule.metric),
+            *unknown,
+        ),
         differ=tuple(differences.differ),
         factors=dict(_factors(before, now, measurement)),
         factor_errors=dict(_factor_errors(before, now, measurement)),
@@ -181,6 +185,18 @@ def _anchored(sessions: Sequence[BaselineSession], measurement: str, metric: str
     known = [session for session in sessions if session.samples(measurement, metric)]
     anchors = tuple(anchor_of(session.anchors, metric) for session in known)
     return Side(_side(known, measurement, metric).sessions, anchors if any(anchors) else ())
+
+
+def _other_total(
+    before: Sequence[BaselineSession], now: BaselineSession, measurement: str, metric: str
+) -> Iterator[str]:
+    """Why sums over scopes are not of the same scopes, where a rule is about them."""
+    if not metric.startswith("total."):
+        return
+    (this, *others) = (one.fingerprint.totals.get(measurement) for one in (now, *before))
+    for other in dict.fromkeys(others):
+        if this is not None and other is not None and this != other:
+            yield f"total of {other} → {this}"
 
 
 def _unknown(metric: str, *sides: Side) -> Iterator[str]:

@@ -73,7 +73,9 @@ NOT_GATED: dict[str, str] = {
     "quality": "is not measured by this version of pytest-llem",
     "traffic.served": "is the work that the windows had room for; traffic.served_per_s is its rate",
     "traffic.failed": "is a count that may be zero, of which no ratio can be taken: assert it in the test",
-    "beside": "is shown only; gate total.…, or the meter that is named first",
+    "beside": "is of a meter that was read beside the first; a baseline keeps devices, method and "
+    "power limit of the first meter only, so that nothing says whether both sides compare. Name that "
+    "meter first in --llem-meter and gate the figure itself, or gate total.…, which adds scopes up",
 }
 """Why some names that a result has are no metrics."""
 
