@@ -358,3 +358,46 @@ def test_totals_are_compared_if_they_add_the_same(
         different.explanation
     )
     assert headline.verdict != "incomparable"
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict_", "words"),
+    [
+        ("energy_per_output_token_j:<=0.5J", "pass", "0.400 J/token, -20.0 %"),
+        ("energy_per_output_token_j:<=0.3J", "regressed", "+33.3 %"),
+        ("energy_per_output_token_j:<=0.4J", "inconclusive", "from the limit <=0.4J"),
+        ("output_tokens_per_s:>=10", "pass", "3 processes, 90 % interval"),
+        ("output_tokens_per_s:>=10000", "regressed", "from the limit >=10000"),
+    ],
+)
+def test_a_limit_is_judged_without_a_baseline(
+    verdict: Callable[..., list[Judgement]],
+    make_result: MakeResult,
+    gate: str,
+    verdict_: str,
+    words: str,
+) -> None:
+    repeats = [make_result(repeat=repeat) for repeat in range(3)]
+    (made,) = verdict([], repeats, gate.replace(">=10", ">=+10"))
+    assert made.verdict == verdict_
+    assert words.replace(">=10", ">=+10") in made.explanation
+    assert made.failed(strict=False) == (verdict_ == "regressed")
+
+
+def test_a_limit_on_what_is_unknown_is_incomparable(
+    verdict: Callable[..., list[Judgement]], make_result: MakeResult
+) -> None:
+    (made,) = verdict([], [make_result()], "traffic.goodput_share:>=95%")
+    assert made.verdict == "incomparable"
+    assert "unknown in this run" in made.explanation
+
+
+def test_a_limit_is_surer_than_a_baseline_that_has_days(
+    verdict: Callable[..., list[Judgement]], make_result: MakeResult
+) -> None:
+    repeats = [make_result(repeat=repeat) for repeat in range(5)]
+    limit, stored = verdict(repeats, repeats, "energy_per_output_token_j:<=0.4J", GATE)
+    assert limit.interval is not None
+    assert stored.interval is not None
+    width = [high - low for low, high in (limit.interval, stored.interval)]
+    assert width[0] < width[1] / 2

@@ -12,7 +12,7 @@ from pytest_llem.baselines.matching import DEFAULT, Policy
 from pytest_llem.baselines.metrics import INFORMING
 from pytest_llem.baselines.prior import PRIORS, Profile
 from pytest_llem.baselines.rules import Rule, informational_rule
-from pytest_llem.baselines.samples import Side
+from pytest_llem.baselines.samples import Sample, Side
 from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of
 from pytest_llem.errors import ConfigError
 
@@ -127,6 +127,8 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
     rule: Rule,
     policy: Policy,
 ) -> Comparison:
+    if rule.limit is not None:
+        return _limited(experiment, now, measurement, rule)
     before, differences = _comparable(entry, now, measurement, policy)
     work = now.fingerprint.work.get(measurement)
     sides = [_anchored(sessions, measurement, rule.metric) for sessions in (before, [now])]
@@ -148,6 +150,22 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
         factors=dict(_factors(before, now, measurement)),
         factor_errors=dict(_factor_errors(before, now, measurement)),
         output_tokens=work.output_tokens if work else None,
+    )
+
+
+def _limited(experiment: str, now: BaselineSession, measurement: str, rule: Rule) -> Comparison:
+    """A comparison with a limit, which is known exactly and has no days."""
+    assert rule.limit is not None  # noqa: S101 - only such rules are given
+    candidate = _side([now], measurement, rule.metric)
+    return Comparison(
+        experiment=experiment,
+        measurement=measurement,
+        rule=rule,
+        profile="estimated" if now.fingerprint.estimated else "measured",
+        baseline=Side(sessions=((Sample((rule.limit,)),),)),
+        candidate=candidate,
+        same_session=True,
+        refuse=tuple(_unknown(rule.metric, candidate)),
     )
 
 

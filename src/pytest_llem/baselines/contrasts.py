@@ -126,6 +126,12 @@ class Family:
         self.sessions = total(None, self.side, 2 * size)
         self.share = total(1 / self.per_session, self.side, 2 * size) / self.sessions**2
         """Variance of a side's location per variance of a process."""
+        self.measured: Floats = np.ones(len(self.of_process))
+        """0 for what stands for a limit, which no process measured."""
+        if processes.limit is not None:
+            self.share[::2][processes.limit] = 0.0
+            stands = processes.limit[self.of_process] & ~processes.candidate[processes.session]
+            self.measured[stands] = 0.0
 
     def noise(self) -> Noise:
         """What is known of the variance between processes before it is moderated."""
@@ -135,7 +141,8 @@ class Family:
         within = moderated(priors.window_sd**2, priors.window_df, within_squares, within_df)
         scale = np.where(priors.scales, within / priors.window_sd**2, 1.0)
         errors = np.maximum(within[self.of_process] / processes.kept, processes.stated**2)
-        error = total(errors, self.of_process, size) / total(None, self.of_process, size)
+        error = total(errors * self.measured, self.of_process, size)
+        error /= total(self.measured, self.of_process, size)
         between = priors.process_sd**2 * scale
         _, df = combined([(between, priors.process_df), (error, priors.window_df + within_df)])
         off = processes.location - self.means[processes.session]

@@ -46,7 +46,7 @@ def explain(comparison: Comparison, finding: Finding) -> str:
     if found is None:
         return _without_comparison(comparison)
     parts = [
-        f"{_values(comparison, found)}, {_change(found)} at tolerance {_tolerance(comparison)}",
+        _compared(comparison, found),
         _numbers(comparison),
         *because(comparison),
         *_anchors(found),
@@ -71,6 +71,13 @@ def _without_comparison(comparison: Comparison) -> str:
     value = typical(comparison.candidate)
     said = "" if value is None else f"{amounts([value], metric)}; "
     return f"{said}no baseline yet, {UPDATE} stores one"
+
+
+def _compared(comparison: Comparison, found: Assessment) -> str:
+    if comparison.rule.limit is not None:
+        value = amounts([found.candidate], metric_named(comparison.rule.metric))
+        return f"{value}, {_change(found)} from the limit {comparison.rule.tolerance}"
+    return f"{_values(comparison, found)}, {_change(found)} at tolerance {_tolerance(comparison)}"
 
 
 def _values(comparison: Comparison, found: Assessment) -> str:
@@ -118,9 +125,9 @@ def _numbers(comparison: Comparison) -> str:
     before = len(comparison.baseline.samples) if comparison.baseline else 0
     sessions = len(comparison.baseline.sessions) if comparison.baseline else 0
     spread = f" of {sessions} sessions" if sessions > 1 else ""
-    return (
-        f"{now} process{'es' if now > 1 else ''} against {before}{spread}, "
-        f"{CONFIDENCE:.0%} interval".replace("%", " %")
+    against = "" if comparison.rule.limit is not None else f" against {before}{spread}"
+    return f"{now} process{'es' if now > 1 else ''}{against}, {CONFIDENCE:.0%} interval".replace(
+        "%", " %"
     )
 
 
