@@ -52,7 +52,7 @@ MEASURED = Prior(
     session_sd=0.01,
     session_df=30,
     session_tail_df=100,
-    anchored_sd=0.003,
+    anchored_sd=0.0028,
     card_sd=0.035,
     card_df=10,
 )
@@ -60,7 +60,7 @@ MEASURED = Prior(
 and by 0.1-1.2 % over long windows: 1 % between processes, 1.5 % between short windows.
 Few degrees of freedom let a handful of repeats overrule both. Between sessions 1 % is
 an allowance, about twice what is usual, so it weighs much and has many; anchors may leave
-half of what is usual. Cards: 8 %
+somewhat more than half of what is usual. Cards: 8 %
 between the extremes of one model (Sinha et al., SC 2022, arXiv 2208.11035) is about
 2 % as a standard deviation; a sensor's gain of ±5 % (arXiv 2312.02741), which only
 cancels on the same card, adds 2.9 %."""
