@@ -64,6 +64,7 @@ def _options(
     """Energy experiments on LLM inference."""
 
 
+@runs.app.command()
 @app.command()
 def recompute(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
@@ -78,6 +79,7 @@ def recompute(
         raise typer.Exit(1)
 
 
+@runs.app.command()
 @runs.app.command()
 @app.command()
 def export(
