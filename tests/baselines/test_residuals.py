@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,6 +91,21 @@ def test_what_all_have_in_common_is_shown_by_no_spread(
     chance = np.random.default_rng(3)
     made = a_family(make_comparison, chance, cancelled=0.5, shared=True, same_anchors=same_anchors)
     assert remaining(made) == 1.0
+
+
+def test_readings_of_one_session_that_hardly_differ_are_not_taken_for_several(
+    make_comparison: MakeComparison,
+) -> None:
+    chance = np.random.default_rng(3)
+    made = a_family(make_comparison, chance, cancelled=0.5, shared=True, same_anchors=True)
+    jittered = []
+    for one in made:
+        assert one.baseline is not None
+        anchors = [(Anchor(chance.normal(0, ERROR / 10), ERROR),) for _ in range(2)]
+        sides = zip((one.baseline, one.candidate), anchors, strict=True)
+        before, now = (replace(side, anchors=anchor) for side, anchor in sides)
+        jittered.append(replace(one, baseline=before, candidate=now))
+    assert remaining(jittered) == 1.0
 
 
 def test_a_few_experiments_show_nothing(make_comparison: MakeComparison) -> None:

@@ -219,6 +219,27 @@ def test_a_bound_is_the_value_that_the_tolerance_says(
     assert math.exp(other[0]) == pytest.approx(max(0.0, reached), abs=1e-9)
 
 
+def test_a_limit_is_known_exactly_and_the_same_on_any_day() -> None:
+    now = side([[[0.4] * 5] * 4])
+    limits = {
+        text: Comparison(
+            "one", "workload", parse_rule(text), "measured", side([[[0.5]]]), now, same_session=True
+        )
+        for text in ("energy_j:<=0.5J", "energy_j:0%")
+    }
+    found = []
+    for one in limits.values():
+        family = Family(processes_of([one]), Priors.of([MEASURED]))
+        noise = family.noise()
+        own = (noise.expected, noise.expected_df)
+        found.append(family.contrasts(noise, own, np.array([True])))
+    limit, baseline = (one.terms[0] for one in found)
+    assert limit.baseline[0] == 0
+    assert baseline.baseline[0] > 0
+    assert all(term.candidate[0] == 0 for term in found[0].terms[1:])
+    assert found[0].error()[0][0] ** 2 == pytest.approx(limit.candidate[0])
+
+
 def test_another_card_widens_the_interval() -> None:
     one = side([[[0.4] * 5]])
     same, other = (

@@ -117,6 +117,7 @@ def _judgement(comparison: Comparison, found: Assessment | None, place: _Place) 
         explanation=explain(comparison, Finding(verdict, found, detectable, limit)),
         final=place.is_final(verdict),
         gated=not comparison.rule.informational,
+        is_limit=comparison.rule.limit is not None,
         undecided=straddles and found is not None and not found.hopeless,
     )
 
