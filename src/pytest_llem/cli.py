@@ -15,6 +15,7 @@ from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.config import check, profiles, schema, show, template
 from pytest_llem.commands.doctor import doctor
 from pytest_llem.commands.history import history
+from pytest_llem.commands.migrate import migrate
 from pytest_llem.commands.plan import plan
 from pytest_llem.commands.run import run
 from pytest_llem.errors import LlemError
@@ -38,6 +39,7 @@ app.command()(history)
 app.command()(ab)
 app.command()(aa)
 app.command()(doctor)
+app.command()(migrate)
 
 
 def main() -> None:
