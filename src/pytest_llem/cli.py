@@ -66,6 +66,7 @@ def _options(
     """Energy experiments on LLM inference."""
 
 
+@runs.app.command()
 @app.command()
 def recompute(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
