@@ -15,9 +15,10 @@ from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.config import check, profiles, schema, show, template
 from pytest_llem.commands.doctor import doctor
 from pytest_llem.commands.history import history
+from pytest_llem.commands.migrate import migrate
 from pytest_llem.commands.plan import plan
 from pytest_llem.commands.run import run
-from pytest_llem.errors import ConfigError, LlemError
+from pytest_llem.errors import LlemError
 
 app = typer.Typer(
     name="llem",
@@ -38,6 +39,7 @@ app.command()(history)
 app.command()(ab)
 app.command()(aa)
 app.command()(doctor)
+app.command()(migrate)
 
 
 def main() -> None:
@@ -107,19 +109,10 @@ def coverage(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Compare the engines' sections with the parameters that the engines have."""
-    from pytest_llem.config.coverage.listing import listings
-    from pytest_llem.config.problems import unknown_value
-    from pytest_llem.config.sections import engine_called
-    from pytest_llem.engines.signatures.covering import coverage_now
     from pytest_llem.reports.coverage import coverage_json, coverage_lines
+    from pytest_llem.runs.covering import engine_coverage
 
-    known = listings()
-    engine = engine and engine_called(engine)
-    if engine is not None and engine not in known:
-        raise ConfigError(str(unknown_value("engine", engine, known, "engine")))
-    if python is not None and engine is None:
-        raise ConfigError("--python needs --engine: one interpreter is that of one engine.")
-    found = [coverage_now(name, python) for name in ([engine] if engine else known)]
+    found = engine_coverage(engine, python)
     if as_json:
         typer.echo(json.dumps([coverage_json(one) for one in found], indent=2))
         return

@@ -13,9 +13,9 @@ from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.markers import ROUNDS
 from pytest_llem.runs.anchors import Anchors, wanted_sites
 from pytest_llem.runs.conductor import Conductor
+from pytest_llem.runs.deciding import Deciding
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import finish_item
-from pytest_llem.runs.judging import Judging
 from pytest_llem.runs.order import ordered, ordered_in_studies
 from pytest_llem.runs.processes import Processes, interrupt
 from pytest_llem.runs.repeats import Repeated
@@ -53,7 +53,7 @@ class ExperimentSession:
         self._gatekeeper = Gatekeeper(
             settings, self.conductor.environment, rules, may_wait=may_wait
         )
-        self._judging = Judging(config, self.conductor, self._gatekeeper, may_wait=may_wait)
+        self._deciding = Deciding(config, self.conductor, self._gatekeeper, may_wait=may_wait)
         valid = [point for point in points if point.config is not None]
         planned = sum(settings.processes(point.repeats) for point in valid)
         self._anchors = Anchors(self.conductor, planned)
@@ -93,7 +93,7 @@ class ExperimentSession:
             self._go_on(session)
             self._anchors.end()
         finally:
-            self._judging.settle(self._experiments)
+            self._deciding.settle(self._experiments)
         return result
 
     def pytest_report_collectionfinish(
@@ -149,7 +149,7 @@ class ExperimentSession:
             return
         for before, until in zip(looks.processes, looks.processes[1:], strict=False):
             self._anchors.before_look()
-            undecided = self._judging.look(self._experiments)
+            undecided = self._deciding.look(self._experiments)
             _stop_if_told(session)
             if not undecided:
                 return
@@ -184,7 +184,7 @@ class ExperimentSession:
         if interruption is not None:
             if once.result is not None:
                 experiment.take(once.ended, once.result, once.name, once.problem)
-                self._judging.judge(experiment)
+                self._deciding.judge(experiment)
             interrupt(interruption)
         experiment.take(once.ended, once.result, once.name, once.problem)
         if not once.told_again:
@@ -193,7 +193,7 @@ class ExperimentSession:
             process = f"process {experiment.ran} of {experiment.planned}"
             said = once.ended.account.outcome + (" (resumed)" if once.told_again else "")
             self.say(f"llem: {experiment.item.nodeid}, {process}: {said}", 1)
-        self._judging.ended(experiment)
+        self._deciding.ended(experiment)
 
 
 def _stop_if_told(session: pytest.Session) -> None:
