@@ -95,7 +95,8 @@ def test_a_study_file_is_run_and_judged_under_the_names_that_pytest_gives(
         'gates: {energy_per_output_token_j: "5%"}\n'
     )
     study = study_points(
-        "sizes.llem.yaml", overrides=[f"measurement.{k}={v}" for k, v in QUICK.items()]
+        "sizes.llem.yaml",
+        overrides=[f"measurement.{k}={v}" for k, v in {**QUICK, "idle_s": 0}.items()],
     )
     plan = plan_study(study)
     assert [one.state for one in plan.points] == [*["valid", "invalid"] * 2, "duplicate"]
