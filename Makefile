@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler podman lint types contracts unit functional e2e peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check schemas clean
+.PHONY: help environment compiler podman lint types contracts unit functional e2e peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check schemas inventory clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,10 @@ schemas: environment ## write the JSON Schemas of stored files to schemas/ again
 	$(BIN)/python -m pytest_llem.results.json_schema schemas
 	$(BIN)/python -m pytest_llem.baselines.json_schema schemas
 	$(BIN)/python -m pytest_llem.plan.json_schema schemas
+
+inventory: environment ## write docs/api.md and docs/inventory.txt again, and what changed into CHANGELOG.md
+	$(BIN)/python scripts/api_reference.py
+	$(BIN)/python scripts/inventory.py $(ARGS)
 
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
 	rm -rf .venv .venv-peers .venv-vllm .venv-onnx .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

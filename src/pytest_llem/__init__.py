@@ -61,11 +61,12 @@ if TYPE_CHECKING:
     from pytest_llem.plan.grid import grid
     from pytest_llem.plan.stream import StudyPoints, Tally
     from pytest_llem.plan.stream import tally as tally_points
+    from pytest_llem.plan.tally_lines import tally_lines
     from pytest_llem.reports.exporters.exporter import Exported, Exporter
     from pytest_llem.results.diagnosis import Diagnosis
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.event_log import read_events
-    from pytest_llem.results.listing import StoredRun, delete_run
+    from pytest_llem.results.listing import StoredRun, delete_run, stored_run
     from pytest_llem.results.manifest import Manifest
     from pytest_llem.results.raw import RawData
     from pytest_llem.results.schema import ExperimentResult
@@ -234,7 +235,9 @@ __all__ = [
     "run_experiment",
     "run_study",
     "show_run",
+    "stored_run",
     "study_points",
+    "tally_lines",
     "tally_points",
 ]
 

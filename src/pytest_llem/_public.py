@@ -35,6 +35,7 @@ SECTIONS = {
         "Tally": "pytest_llem.plan.stream",
         "plan_study": "pytest_llem.runs.studies",
         "preview_experiment": "pytest_llem.runs.library:preview_of",
+        "tally_lines": "pytest_llem.plan.tally_lines",
         "tally_points": "pytest_llem.plan.stream:tally",
     },
     "Running": {
@@ -73,6 +74,7 @@ SECTIONS = {
         "read_verdicts": "pytest_llem.baselines.kept:kept_verdicts",
         "recompute_run": "pytest_llem.runs.recomputing",
         "show_run": "pytest_llem.runs.kept_runs",
+        "stored_run": "pytest_llem.results.listing",
     },
     "Stored files": {
         "Migrated": "pytest_llem.runs.migrating",

@@ -129,9 +129,9 @@ def components(
 ) -> None:
     """List engines, meters and whatever else goes by name, without importing any."""
     from pytest_llem.reports.components import component_json, component_lines
-    from pytest_llem.runs import components as of_all
+    from pytest_llem.runs.components import components as listed
 
-    listing = of_all.components(check=check)
+    listing = listed(check=check)
     if as_json:
         typer.echo(json.dumps(component_json(listing), indent=2, ensure_ascii=False))
     else:

@@ -30,6 +30,7 @@ PROMISED = [
     "benchmarks",
     "gpu-check",
     "schemas",
+    "inventory",
     "clean",
 ]
 

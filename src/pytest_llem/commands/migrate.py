@@ -35,7 +35,7 @@ def migrate(
         )
     else:
         told = [str(one) for one in found if one.state != "current"]
-        current = sum(one.state == "current" for one in found)
+        current = sum(one.state in {"current", "upgraded"} for one in found)
         put([*told, f"{current} of {len(found)} files are of today's format"])
     if any(one.state == "refused" for one in found):
         raise typer.Exit(1)

@@ -99,7 +99,7 @@ def _migrate(path: Path, *, dry_run: bool, named: bool) -> Migrated | None:
         if stored.version == stored.kind.version:
             return _told(stored, "current")
         return _told(stored, "outdated") if dry_run else _upgrade(stored)
-    except (LlemError, UnicodeDecodeError) as error:
+    except LlemError as error:
         return Migrated(path, "refused", reason=f"{error} It is left as it is.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION = "schema_version"
-LINES = ".jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def read_stored(path: Path) -> StoredFile | None:
         BaselineError: likewise, if it is a baseline.
     """
     content = read_bytes(path)
-    plain = _lines(content, path) if path.suffix == LINES else [_json(content, path)]
+    plain = _documents(content, path)
     kind = next((found for one in plain if (found := kind_of(one)) is not None), None)
     if kind is None:
         if any(isinstance(one, dict) and VERSION in one for one in plain):
@@ -99,8 +99,15 @@ def read_stored(path: Path) -> StoredFile | None:
     version = max(version_of(one, path) for one in plain)
     refuse_newer(version, kind.version, path)
     if kind.model is None:
-        return StoredFile(path, kind, version, (parse_baselines(content.decode(), path),))
+        return StoredFile(path, kind, version, (parse_baselines(_text(content, path), path),))
     return StoredFile(path, kind, version, tuple(_hold(kind, one, path) for one in plain))
+
+
+def _text(content: bytes, path: Path) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{path} is damaged: it is not UTF-8 text.") from error
 
 
 def kind_of(document: object) -> Kind | None:
@@ -126,24 +133,35 @@ def _hold(kind: Kind, document: Any, path: Path) -> Any:
     assert kind.model is not None  # noqa: S101 - baselines are read elsewhere
     try:
         return kind.model.validate_json(json.dumps(document))
+    except RecursionError as error:
+        raise StoreError(f"{path} is damaged: it is nested too deeply.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the top"
         raise StoreError(f"{path} is damaged at {where}: {first['msg']}.") from error
 
 
-def _json(content: bytes, path: Path) -> Any:
+def _documents(content: bytes, path: Path) -> list[Any]:
+    """What a file holds: one document, or one a line."""
     try:
-        return json.loads(content)
+        return [json.loads(content)]
     except (ValueError, RecursionError) as error:
+        found = _lines(content)
+        if found:
+            return found
         raise StoreError(f"{path} is damaged: not readable as JSON ({error}).") from error
 
 
-def _lines(content: bytes, path: Path) -> list[Any]:
-    lines = content.split(b"\n")
-    last = lines.pop()
-    found = [_json(line, path) for line in lines if line.strip()]
-    try:
-        return [*found, json.loads(last)] if last.strip() else found
-    except ValueError:
-        return found
+def _lines(content: bytes) -> list[Any]:
+    """A document a line; none if they are no such lines. A torn last one is left out."""
+    *lines, last = content.split(b"\n")
+    found = []
+    for line in filter(None, map(bytes.strip, lines)):
+        try:
+            found.append(json.loads(line))
+        except (ValueError, RecursionError):
+            return []
+    with suppress(ValueError, RecursionError):
+        found += [json.loads(last)]
+    kinds = {kind_of(one) for one in found}
+    return found if all(kind is not None and kind.of_lines for kind in kinds) else []
