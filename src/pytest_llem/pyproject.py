@@ -50,3 +50,5 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} cannot be read, for it is no TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from error
+    except (RecursionError, ValueError):  # brackets without end, digits without end
+        raise ConfigError(f"{file} cannot be read as TOML.") from None

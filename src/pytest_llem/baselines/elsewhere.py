@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.baselines.git import commit_at
 from pytest_llem.baselines.sources import DirectorySource, FileSource, GitSource
 from pytest_llem.errors import BaselineError
+from pytest_llem.paths import is_folder, is_there
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +29,9 @@ def source_named(text: str, here: Path, baselines: Path) -> Source:
         BaselineError: there is no such thing, and what was looked for.
     """
     path = here / text
-    if path.is_dir():
+    if is_folder(path):
         return DirectorySource(path)
-    if path.exists():
+    if is_there(path):
         return FileSource(path)
     ref, colon, directory = text.partition(":")
     if not ref or ref.startswith("-") or (colon and not directory):
@@ -52,6 +53,6 @@ def source_named(text: str, here: Path, baselines: Path) -> Source:
 
 def _existing(path: Path) -> Path:
     """*path*, or the closest directory around it that exists."""
-    while not path.is_dir() and path != path.parent:
+    while not is_folder(path) and path != path.parent:
         path = path.parent
     return path

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from pytest_llem.baselines.samples import measurements_by_name, unusable
 from pytest_llem.devices.meter import Method, Scope
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_llem.energy.measured import Measured
-    from pytest_llem.results.schema import ExperimentResult
+    from pytest_llem.results.schema import ExperimentResult, Methodology
 
 
 class Work(Stored):
@@ -98,8 +98,21 @@ def fingerprint(result: ExperimentResult, environment: Mapping[str, Any]) -> Fin
     how = result.measurement_methodology
     if (reason := unusable(result)) is not None or how is None:
         raise BaselineError(f"{result.experiment_id} cannot be compared: {reason}.")
+    try:
+        return _fingerprint(result, how, {**environment, **_own_environment(result)})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise BaselineError(
+            f"{result.experiment_id} cannot be compared: its {wrong['loc'][0]}, as its engine or "
+            f"its environment has it, cannot be: {wrong['msg']}."
+        ) from None
+
+
+def _fingerprint(
+    result: ExperimentResult, how: Methodology, environment: Mapping[str, Any]
+) -> Fingerprint:
     engine = result.engine or {}
-    environment = {**environment, **_own_environment(result)}
+    versions = engine.get("versions")
     devices = sorted(how.devices, key=lambda device: (device.name, device.uuid))
     return Fingerprint(
         backend=result.config.backend,
@@ -120,7 +133,9 @@ def fingerprint(result: ExperimentResult, environment: Mapping[str, Any]) -> Fin
         os=environment.get("os"),
         kernel=environment.get("kernel"),
         container=environment.get("container"),
-        packages=_versions(environment.get("packages") or {}, engine.get("versions") or {}),
+        packages=_versions(
+            environment.get("packages") or {}, versions if isinstance(versions, dict) else {}
+        ),
         engine=dict(_took_effect(engine)),
         commit=_commit(environment.get("git")),
         work={name: _work(measured) for name, measured in measurements_by_name(result).items()},

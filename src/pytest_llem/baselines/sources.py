@@ -47,7 +47,13 @@ class DirectorySource:
 
     def files(self, below: PurePosixPath | None = None) -> Sequence[PurePosixPath]:
         where = self.directory if below is None else self.directory / below
-        found = where.glob("*.json") if below is not None else where.rglob("*.json")
+        try:
+            found = [*(where.glob("*.json") if below is not None else where.rglob("*.json"))]
+        except OSError as error:
+            raise BaselineError(
+                f"cannot read the baselines in {where}: {error.strerror or error}. Choose another "
+                "directory with --llem-baselines, or --baselines of llem."
+            ) from error
         relative = (PurePosixPath(*path.relative_to(self.directory).parts) for path in found)
         return sorted(one for one in relative if not one.name.startswith("."))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from pytest_llem.errors import ConfigError
+from pytest_llem.paths import is_there
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def become_pytest(targets: list[str], options: Mapping[str, object]) -> NoReturn
         ConfigError: a target is not there.
     """
     own = itertools.takewhile(lambda target: not target.startswith("-"), targets)
-    missing = [one for one in own if not Path(one.partition("::")[0]).exists()]
+    missing = [one for one in own if not is_there(Path(one.partition("::")[0]))]
     if missing:
         raise ConfigError(
             f"{missing[0]}: there is no such file or folder. Give a study file, such as "

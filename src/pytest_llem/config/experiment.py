@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
-from pytest_llem.config.order import refuse_sets
+from pytest_llem.config.order import refuse_unstable
 from pytest_llem.config.sections import MODELS, SectionOf, untouched
 from pytest_llem.config.traffic import TrafficConfig
 from pytest_llem.config.workload import WorkloadConfig
@@ -89,7 +89,7 @@ class ExperimentConfig(Model):
     def _of_others(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         if own := sorted(value.keys() & MODELS.keys()):
             raise ValueError(f"{own[0]} has a field of its own: set {own[0]} instead.")
-        refuse_sets(value)
+        refuse_unstable(value)
         return value
 
 

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from pytest_llem.config.model import Model
 from pytest_llem.config.problems import problems_of
 from pytest_llem.errors import ConfigError
+from pytest_llem.paths import expanded
 from pytest_llem.pyproject import read_llem_table
 
 if TYPE_CHECKING:
@@ -149,4 +150,4 @@ def _with_variables(home: Home, engine: str, environ: Mapping[str, str]) -> Home
 
 
 def _expanded(path: str) -> str:
-    return os.path.expanduser(path)  # noqa: PTH111 - a text in, a text out
+    return str(expanded(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 SECTIONS = (*ENGINE_SECTIONS, "measurement", "traffic", "workload")
 FIELDS = FIELD_NAMES
 NO_JSON = "must be made of texts, numbers, booleans, lists and mappings."
+NO_NUMBER = (
+    "has a number that JSON has no text for: infinite, none at all, or of thousands of digits."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +151,15 @@ def _validated(path: str, raw: Any) -> Leaf | Problem:
         return problems_of(error, ExperimentConfig)[0]
     except PydanticSerializationError:
         return Problem(path, raw, NO_JSON)
-    return Leaf(path, getattr(holder, field), plain)
+    return _leaf(path, getattr(holder, field), plain, raw)
+
+
+def _leaf(path: str, value: Any, plain: Any, raw: Any) -> Leaf | Problem:
+    try:
+        json.dumps(plain, allow_nan=False)
+    except ValueError:
+        return Problem(path, raw, NO_NUMBER)
+    return Leaf(path, value, plain)
 
 
 def _validated_added(model: type[AddedSection], name: str, option: str, raw: Any) -> Leaf | Problem:
@@ -162,4 +174,4 @@ def _validated_added(model: type[AddedSection], name: str, option: str, raw: Any
         return replace(problem, path=f"{name}.{problem.path}")
     except PydanticSerializationError:
         return Problem(path, raw, NO_JSON)
-    return Leaf(path, getattr(section, option), plain)
+    return _leaf(path, getattr(section, option), plain, raw)

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 40
 """Names beyond this number are not listed in a message."""
-_SHOWN = reprlib.Repr()
+
+
+class _Shown(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # Python writes no integer of more than 4,300 digits
+            return f"an integer of {x.bit_length():,} bits"
+
+
+_SHOWN = _Shown()
 _SHOWN.maxstring = _SHOWN.maxother = 60
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from pytest_llem.config.model import Model
-from pytest_llem.config.order import refuse_sets
+from pytest_llem.config.order import refuse_unstable
+from pytest_llem.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ class WorkloadConfig(Model):
     @field_validator("extra", mode="before")
     @classmethod
     def _has_an_order(cls, value: Any) -> Any:
-        return refuse_sets(value)
+        return refuse_unstable(value)
 
 
 def pinned(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def pinned(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     path = values.get("path")
     if path is None:
         return dict(values)
-    located = os.path.normpath(directory / os.path.expanduser(path))  # noqa: PTH111 - a text
+    located = os.path.normpath(directory / expanded(path))
     sha256 = values.get("sha256") or digest_of_file(located)
     return {**values, "path": located, "sha256": sha256}
 
@@ -103,7 +104,7 @@ def digest_of_file(path: str) -> str | None:
     """SHA-256 of a file's content, or ``None`` if it cannot be read."""
     try:
         facts = Path(path).stat()
-    except OSError:
+    except (OSError, ValueError):  # or it has a null character
         return None
     return _digest(path, facts.st_mtime_ns, facts.st_size)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.devices.meter import Device, Facts
 from pytest_llem.errors import MeterError
+from pytest_llem.paths import is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,7 +73,7 @@ def recorded(path: Path) -> Recorded:
         state = path.stat()
     except OSError as error:
         raise MeterError(f"{path} cannot be replayed: {error.strerror}. {_which(path)}") from None
-    if path.is_dir() or not path.name.endswith((TRACE, STAGED)):
+    if is_folder(path) or not path.name.endswith((TRACE, STAGED)):
         raise MeterError(f"{path} is no recording. {_which(path)}")
     return _recorded(path, state.st_mtime_ns)
 
@@ -190,16 +192,12 @@ def _floats(column: Sequence[float | None]) -> list[float | None]:
 
 
 def _facts(columns: Columns) -> list[Facts]:
+    from pydantic import TypeAdapter
+
     names = [name for name in FACT_NAMES if name in columns]
     rows = zip(*(columns[name] for name in names), strict=True)
-    return [
-        Facts(**{name: _plain(value) for name, value in zip(names, row, strict=True)})
-        for row in rows
-    ]
-
-
-def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    known = [dict(zip(names, row, strict=True)) for row in rows]
+    return TypeAdapter(list[Facts]).validate_python(known)
 
 
 def _refuse_newer(version: object) -> None:
@@ -209,8 +207,10 @@ def _refuse_newer(version: object) -> None:
 
 def _which(path: Path) -> str:
     """What to give instead of *path*."""
-    folder = path if path.is_dir() else path.parent
-    near = sorted(file.name for file in folder.glob("*") if file.name.endswith((TRACE, STAGED)))
+    folder = path if is_folder(path) else path.parent
+    near = []
+    with suppress(OSError):
+        near = sorted(file.name for file in folder.iterdir() if file.name.endswith((TRACE, STAGED)))
     example = f", such as {folder / near[0]}" if near else ""
     return (
         f"Give a file of a run's raw folder (.llem/runs/RUN/raw/NAME{TRACE}, or NAME{STAGED} "

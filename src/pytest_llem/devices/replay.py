@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llem.devices.meter import Device, Facts, Reading
 from pytest_llem.devices.recording import recorded
 from pytest_llem.errors import MeterError
+from pytest_llem.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ class ReplayMeter:
         clock: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._path = Path(path).expanduser()
+        self._path = expanded(path)
         self._clock, self._sleep = clock, sleep
         self._plays: dict[str, Play] = {}
         self._first_ns = 0

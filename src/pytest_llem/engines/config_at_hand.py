@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.engines.model_source import BUILTIN_PREFIX, BUILTINS, looks_local
 from pytest_llem.errors import ModelNotFoundError
+from pytest_llem.paths import expanded, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,14 +35,22 @@ def config_at_hand(
 
 
 def _place(model: str, revision: str | None, environ: Mapping[str, str]) -> Path:
-    folder = Path(model).expanduser() if model.startswith("~") else Path(model)
-    if folder.exists() or looks_local(model):
+    folder = expanded(model)
+    if is_there(folder) or looks_local(model):
         return folder / "config.json"
     repository = hub_cache(environ) / f"models--{model.replace('/', '--')}"
     asked = revision or DEFAULT_REVISION
     reference = repository / "refs" / asked
-    commit = reference.read_text().strip() if reference.is_file() else asked
+    commit = _commit(reference) or asked
     return repository / "snapshots" / commit / "config.json"
+
+
+def _commit(reference: Path) -> str | None:
+    """What the cache says that a branch is; ``None`` if it does not."""
+    try:
+        return reference.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
 
 
 def hub_cache(environ: Mapping[str, str]) -> Path:
@@ -52,17 +61,17 @@ def hub_cache(environ: Mapping[str, str]) -> Path:
     """
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if own := environ.get(variable):
-            return Path(own).expanduser()
+            return expanded(own)
     if home := environ.get("HF_HOME"):
-        return Path(home).expanduser() / "hub"
+        return expanded(home) / "hub"
     shared = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME") or "~") / ".cache")
-    return Path(shared).expanduser() / "huggingface" / "hub"
+    return expanded(shared) / "huggingface" / "hub"
 
 
 def _read(path: Path, model: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
-    except OSError:
+    except (OSError, UnicodeError):
         raise ModelNotFoundError(
             f"the config.json of {model!r} is not on this machine, and a dry run downloads nothing"
         ) from None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llem.errors import ModelNotFoundError
+from pytest_llem.paths import expanded, is_there
 from pytest_llem.registry import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 Kind = Literal["builtin", "local", "hub"]
 BUILTIN_PREFIX = "builtin/"
@@ -50,8 +51,8 @@ def resolve_model(
     """
     if model.startswith(BUILTIN_PREFIX):
         return _builtin(model, revision, environ)
-    folder = Path(model).expanduser() if model.startswith("~") else Path(model)
-    if folder.exists() or looks_local(model):
+    folder = expanded(model)
+    if is_there(folder) or looks_local(model):
         return _local(model, folder, revision)
     from pytest_llem.engines.hub import find_on_hub
 
@@ -73,7 +74,7 @@ def _builtin(model: str, revision: str | None, environ: Mapping[str, str]) -> Re
 
 
 def _local(model: str, folder: Path, revision: str | None) -> ResolvedModel:
-    if not folder.exists():
+    if not is_there(folder):
         raise ModelNotFoundError(
             f"the folder {model!r} does not exist (looked for {folder.absolute()}). "
             "Give the folder that holds the model's config.json, a hub id such as 'org/name', "

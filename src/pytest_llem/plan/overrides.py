@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llem.config.sections import engine_called
 from pytest_llem.errors import ConfigError
+from pytest_llem.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ def _leaves_of_assignment(assignment: str) -> dict[str, Leaf]:
     path, equals, text = assignment.partition("=")
     path = path.strip()
     if path == FILE_OF_WORKLOAD and text:
-        text = str(Path(text).expanduser().absolute())
+        text = str(expanded(text).absolute())
     if not (path and equals):
         raise ConfigError(f"--llem-set {assignment!r}: write FIELD=VALUE, such as batch_size=4.")
     from pytest_llem.config.layers.assignment import leaves_of_text

@@ -25,6 +25,7 @@ _REASONS = {
     errno.ENOTDIR: ("a file is where a directory is needed", "Move that file away"),
     errno.EEXIST: ("a file is where a directory is needed", "Move that file away"),
     errno.EISDIR: ("a directory is where a file is needed", "Move that directory away"),
+    errno.ENAMETOOLONG: ("its name is too long", "Give a shorter one"),
     errno.ENOENT: (
         "it, or the directory it belongs in, does not exist",
         "If it was deleted while the run was going, start the run again",

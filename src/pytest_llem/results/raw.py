@@ -92,12 +92,12 @@ def facts_of(columns: Mapping[str, Sequence[Any]]) -> list[Facts]:
     """
     names = [name for name in FACT_NAMES if name in columns]
     rows = zip(*(columns[name] for name in names), strict=True)
-    return [_fact(dict(zip(names, row, strict=True))) for row in rows]
+    return _facts().validate_python([dict(zip(names, row, strict=True)) for row in rows])
 
 
-def _fact(values: dict[str, Any]) -> Facts:
-    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return Facts(**values | lists)
+@cache
+def _facts() -> TypeAdapter[list[Facts]]:
+    return TypeAdapter(list[Facts])
 
 
 def damaged(path: Path, what: str) -> StoreError:

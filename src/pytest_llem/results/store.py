@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError
 
 from pytest_llem._version import __version__
 from pytest_llem.errors import StoreError
+from pytest_llem.paths import is_there
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.files import NewFile, explained, listed, replaced
 from pytest_llem.results.journal import JOURNAL, Journal
@@ -130,7 +131,7 @@ class RunStore:
         Raises:
             StoreError: there is no run.
         """
-        return cls.open(run if run.exists() else Path(".llem") / RUNS / run)
+        return cls.open(run if is_there(run) else Path(".llem") / RUNS / run)
 
     def journal(self) -> Journal:
         """The run's journal; one per process."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import ConfigError, ExportError, LlemError
+from pytest_llem.paths import is_folder
 from pytest_llem.reports.exporters import EXPORTERS
 from pytest_llem.reports.exporters.exporter import Exported
 from pytest_llem.results.files import reason_and_remedy
@@ -38,7 +39,7 @@ class Export:
             raise ConfigError(f"{text!r} names no export. Write NAME:PATH, such as {EXAMPLE}.")
         EXPORTERS.load(name)
         where = directory / path
-        if where.is_dir():
+        if is_folder(where):
             raise ConfigError(f"{where} is a directory. Name a file: {name}:{path}/results.{name}")
         return cls(name, where)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import BaselineError, ConfigError, LlemError
+from pytest_llem.paths import is_folder
 from pytest_llem.plan.outlook import AllAre, Outlook
 from pytest_llem.runs.fitting import StatedDevice, fits_on, rooms_of
 from pytest_llem.runs.forecasting.forecaster import Expected
@@ -97,7 +98,7 @@ def _outlook(
 
 def _earlier(root: Path) -> EarlierRuns | None:
     """The runs that are kept; ``None`` if there are none."""
-    if not (root / "runs").is_dir():
+    if not is_folder(root / "runs"):
         return None
     from pytest_llem.runs.forecasting.earlier import EarlierRuns
 
@@ -154,11 +155,18 @@ def _baselines(directory: Path, elsewhere: str | None, here: Path) -> Baselines 
     """The baselines to compare with; ``None`` if there are none."""
     if elsewhere is not None:
         return _elsewhere(elsewhere, here, directory)
-    if next(directory.rglob("*.json"), None) is None:
+    if not _has_any(directory):
         return None
     from pytest_llem.baselines.store import BaselineStore
 
     return BaselineStore(directory)
+
+
+def _has_any(directory: Path) -> bool:
+    try:
+        return next(directory.rglob("*.json"), None) is not None
+    except OSError:  # its name is too long, or it may not be read: opening it will say so
+        return True
 
 
 def _elsewhere(where: str, here: Path, directory: Path) -> Baselines:

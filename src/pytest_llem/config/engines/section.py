@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from pytest_llem.config.model import Model
-from pytest_llem.config.order import refuse_sets
+from pytest_llem.config.order import refuse_unstable
 
 Count = Annotated[int, Field(ge=1)]
 """One or more."""
@@ -38,7 +38,7 @@ class Section(Model):
     @field_validator("*", mode="before")
     @classmethod
     def _has_an_order(cls, value: Any) -> Any:
-        return refuse_sets(value)
+        return refuse_unstable(value)
 
     def given(self) -> dict[str, Any]:
         """What differs from the defaults, by field, ``extra`` aside."""

@@ -11,6 +11,7 @@ from pytest_llem.config.layers.layer import Given, Origin
 from pytest_llem.config.leaves import FIELDS, Leaf, is_section, leaf, leaves_of
 from pytest_llem.config.problems import Problem, unknown_field
 from pytest_llem.errors import ConfigError
+from pytest_llem.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -74,4 +75,4 @@ def located(found: Leaf | Problem, directory: Path) -> Leaf | Problem:
     """*found*, with a file that it names looked for in *directory* where it is relative."""
     if isinstance(found, Problem) or found.path != WORKLOAD_FILE or not found.value:
         return found
-    return leaf(WORKLOAD_FILE, os.path.abspath(directory / Path(found.value).expanduser()))  # noqa: PTH100 - the link stays one
+    return leaf(WORKLOAD_FILE, os.path.abspath(directory / expanded(found.value)))  # noqa: PTH100 - the link stays one

@@ -15,6 +15,7 @@ from pytest_llem.config.documents.toml import parse_toml, read_toml
 from pytest_llem.config.problems import Problem, nearest, problems_of
 from pytest_llem.config.profiles.profile import Profile
 from pytest_llem.errors import ConfigError
+from pytest_llem.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +45,7 @@ def profile_called(name: str, by: Origin, here: Path, user: Path | None) -> Prof
         ConfigError: there is no such profile, or its file says what cannot be.
     """
     if name.endswith(ENDING) or "/" in name:
-        return _read(here / Path(name).expanduser(), f"{by}: ")
+        return _read(here / expanded(name), f"{by}: ")
     own = _user_files(user)
     if name in own:
         return _read(own[name])

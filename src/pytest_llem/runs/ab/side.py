@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.config.problems import nearest
 from pytest_llem.errors import ConfigError
+from pytest_llem.paths import expanded, is_file, is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,14 +108,12 @@ def _meant(key: str) -> str | None:
 
 def _executable(option: str, text: str) -> str:
     """An absolute path that is not resolved: an environment's interpreter is a link."""
-    path = Path(text).expanduser()
+    path = expanded(text)
     path = path if path.is_absolute() else Path.cwd() / path
-    if path.is_dir():
-        inside = next(
-            (one for one in (path / "bin/python", path / "python") if one.is_file()), None
-        )
+    if is_folder(path):
+        inside = next((one for one in (path / "bin/python", path / "python") if is_file(one)), None)
         hint = f" Name {inside}." if inside else " Name an interpreter in it."
         raise ConfigError(f"{option}: python={text} is a folder.{hint}")
-    if not (path.is_file() and os.access(path, os.X_OK)):
+    if not (is_file(path) and os.access(path, os.X_OK)):
         raise ConfigError(f"{option}: python={text} is no program. Name an interpreter.")
     return str(path)

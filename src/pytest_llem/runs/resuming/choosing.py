@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import ConfigError, StoreError
+from pytest_llem.paths import is_folder
 from pytest_llem.results.journal import JOURNAL, in_use, is_in_use
 from pytest_llem.results.root import RUNS, run_directories
 from pytest_llem.results.store import RunStore
@@ -39,7 +40,7 @@ def run_named(root: Path, asked: str, here: Path) -> RunStore:
         StoreError: it cannot be read.
     """
     for path in (here / asked, root / RUNS / asked):
-        if asked and path.is_dir():
+        if asked and is_folder(path):
             return RunStore.open(path)
     runs = run_directories(root)
     found = [path for path in runs if asked and path.name.startswith(asked)]
