@@ -27,19 +27,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+MOST, MORE = "Commands that most people need", "More commands"
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
-app.add_typer(config_app, name="config")
+app.command(rich_help_panel=MOST)(run)
+app.add_typer(config_app, name="config", rich_help_panel=MOST)
 for _command in (show, schema, template, check, profiles):
     config_app.command()(_command)
-app.add_typer(baseline.app, name="baseline")
-app.command()(run)
-app.command()(plan)
-app.add_typer(runs.app, name="runs")
-app.command()(history)
-app.command()(ab)
-app.command()(aa)
-app.command()(doctor)
-app.command()(migrate)
+for _app, _name in ((baseline.app, "baseline"), (runs.app, "runs")):
+    app.add_typer(_app, name=_name, rich_help_panel=MORE)
+for _further in (plan, ab, aa, history, doctor, migrate):
+    app.command(rich_help_panel=MORE)(_further)
 
 
 def main() -> None:
@@ -67,7 +64,7 @@ def _options(
 
 
 @runs.app.command()
-@app.command()
+@app.command(rich_help_panel=MORE)
 def recompute(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
 ) -> None:
@@ -83,7 +80,7 @@ def recompute(
 
 @runs.app.command()
 @runs.app.command()
-@app.command()
+@app.command(rich_help_panel=MORE)
 def export(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
     targets: Annotated[
@@ -120,7 +117,7 @@ def coverage(
         typer.echo(line)
 
 
-@app.command()
+@app.command(rich_help_panel=MORE)
 def components(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     check: Annotated[
