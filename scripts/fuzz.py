@@ -129,7 +129,7 @@ def _try_one(name: str, seconds: int) -> None:
 
         _draw(TARGETS[name], seconds)
         return
-    import atheris
+    import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  # installed by hand
 
     with atheris.instrument_imports(include=["pytest_llem", "yaml"]):
         from fuzzing.targets import TARGETS

@@ -15,10 +15,11 @@ from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.config import check, profiles, schema, show, template
 from pytest_llem.commands.doctor import doctor
 from pytest_llem.commands.history import history
+from pytest_llem.commands.migrate import migrate
 from pytest_llem.commands.plan import plan
 from pytest_llem.commands.run import run
 from pytest_llem.commands.streams import standard_streams
-from pytest_llem.errors import ConfigError, LlemError
+from pytest_llem.errors import LlemError
 
 app = typer.Typer(
     name="llem",
@@ -27,18 +28,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+MOST, MORE = "Commands that most people need", "More commands"
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
-app.add_typer(config_app, name="config")
+app.command(rich_help_panel=MOST)(run)
+app.add_typer(config_app, name="config", rich_help_panel=MOST)
 for _command in (show, schema, template, check, profiles):
     config_app.command()(_command)
-app.add_typer(baseline.app, name="baseline")
-app.command()(run)
-app.command()(plan)
-app.add_typer(runs.app, name="runs")
-app.command()(history)
-app.command()(ab)
-app.command()(aa)
-app.command()(doctor)
+for _app, _name in ((baseline.app, "baseline"), (runs.app, "runs")):
+    app.add_typer(_app, name=_name, rich_help_panel=MORE)
+for _further in (plan, ab, aa, history, doctor, migrate):
+    app.command(rich_help_panel=MORE)(_further)
 
 
 def main() -> None:
@@ -66,7 +65,8 @@ def _options(
     """Energy experiments on LLM inference."""
 
 
-@app.command()
+@runs.app.command()
+@app.command(rich_help_panel=MORE)
 def recompute(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
 ) -> None:
@@ -81,7 +81,8 @@ def recompute(
 
 
 @runs.app.command()
-@app.command()
+@runs.app.command()
+@app.command(rich_help_panel=MORE)
 def export(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
     targets: Annotated[
@@ -107,19 +108,10 @@ def coverage(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Compare the engines' sections with the parameters that the engines have."""
-    from pytest_llem.config.coverage.listing import listings
-    from pytest_llem.config.problems import unknown_value
-    from pytest_llem.config.sections import engine_called
-    from pytest_llem.engines.signatures.covering import coverage_now
     from pytest_llem.reports.coverage import coverage_json, coverage_lines
+    from pytest_llem.runs.covering import engine_coverage
 
-    known = listings()
-    engine = engine and engine_called(engine)
-    if engine is not None and engine not in known:
-        raise ConfigError(str(unknown_value("engine", engine, known, "engine")))
-    if python is not None and engine is None:
-        raise ConfigError("--python needs --engine: one interpreter is that of one engine.")
-    found = [coverage_now(name, python) for name in ([engine] if engine else known)]
+    found = engine_coverage(engine, python)
     if as_json:
         typer.echo(json.dumps([coverage_json(one) for one in found], indent=2))
         return
@@ -127,7 +119,7 @@ def coverage(
         typer.echo(line)
 
 
-@app.command()
+@app.command(rich_help_panel=MORE)
 def components(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     check: Annotated[
@@ -136,9 +128,9 @@ def components(
 ) -> None:
     """List engines, meters and whatever else goes by name, without importing any."""
     from pytest_llem.reports.components import component_json, component_lines
-    from pytest_llem.runs import components as of_all
+    from pytest_llem.runs.components import components as listed
 
-    listing = of_all.components(check=check)
+    listing = listed(check=check)
     if as_json:
         typer.echo(json.dumps(component_json(listing), indent=2, ensure_ascii=False))
     else:

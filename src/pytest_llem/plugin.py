@@ -303,7 +303,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if config.getoption("collectonly") or config.getoption("llem_dry_run"):
         return
     if any(POINT_KEY in item.stash for item in session.items):
-        from pytest_llem.runs.session import prepare
+        from pytest_llem.runs.preparing import prepare
 
         prepare(session)
 

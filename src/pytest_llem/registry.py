@@ -63,6 +63,11 @@ class Registry(Generic[T]):
         self._broken: dict[str, str] = {}
         self._offered: list[Component] | None = None
 
+    @property
+    def version(self) -> int | None:
+        """Newest version of the kind's protocol that is understood; ``None`` if it has none."""
+        return None if self._contract is None else self._contract.newest
+
     def names(self) -> list[str]:
         """All names that may be used, sorted, without importing any component.
 

@@ -11,6 +11,7 @@ from pytest_llem.baselines.file import Entry
 from pytest_llem.baselines.judging import judge
 from pytest_llem.baselines.rules import parse_rule, parse_rules
 from pytest_llem.baselines.store import BaselineStore
+from pytest_llem.energy.measured import Figures, TotalFigures
 from pytest_llem.errors import ConfigError
 from pytest_llem.results.schema import DeviceFacts
 
@@ -294,3 +295,109 @@ def test_what_only_other_days_could_tell_is_said(
     assert made.verdict == "inconclusive"
     assert "no number of processes would show less than +" in made.explanation
     assert "since days differ: measure both sides in one session" in made.explanation
+
+
+def test_what_only_the_baseline_knows_of_a_further_measurement_is_incomparable(
+    verdict: Callable[..., list[Judgement]],
+    make_result: MakeResult,
+    make_measurement: Callable[..., Measured],
+) -> None:
+    both = (make_measurement([0.4] * 3), make_measurement([0.2] * 3, name="second"))
+    before, now = make_result(measurements=both), make_result(measurements=both[:1])
+    first, second = verdict([before], [now], GATE)
+    assert first.verdict != "incomparable"
+    assert second.verdict == "incomparable"
+    assert second.measurement == "second"
+    assert "energy_per_output_token_j is unknown in this run" in second.explanation
+    assert second.failed(strict=True)
+    assert not second.failed(strict=False)
+
+
+def test_what_only_this_run_knows_is_incomparable_or_new(
+    verdict: Callable[..., list[Judgement]],
+    make_result: MakeResult,
+    make_measurement: Callable[..., Measured],
+) -> None:
+    both = (make_measurement([0.4] * 3), make_measurement([0.2] * 3, name="second"))
+    before, now = make_result(measurements=both[:1]), make_result(measurements=both)
+    _, second = verdict([before], [now], GATE)
+    assert second.verdict == "new"
+
+
+def test_without_a_gate_nothing_is_said_of_what_this_run_has_not(
+    verdict: Callable[..., list[Judgement]],
+    make_result: MakeResult,
+    make_measurement: Callable[..., Measured],
+) -> None:
+    both = (make_measurement([0.4] * 3), make_measurement([0.2] * 3, name="second"))
+    made = verdict([make_result(measurements=both)], [make_result(measurements=both[:1])])
+    assert [one.measurement for one in made] == ["workload"]
+
+
+def a_total(make_measurement: Callable[..., Measured], *meters: str) -> Measured:
+    """A measurement whose total adds a GPU and a CPU that these meters read."""
+    plain = make_measurement([0.4] * 3)
+    figures = {name: getattr(plain, name) for name in Figures.model_fields}
+    total = TotalFigures(**figures, scopes=("gpu", "package"), meters=meters)
+    return plain.model_copy(update={"total": total})
+
+
+def test_totals_are_compared_if_they_add_the_same(
+    verdict: Callable[..., list[Judgement]],
+    make_result: MakeResult,
+    make_measurement: Callable[..., Measured],
+) -> None:
+    before, other = (a_total(make_measurement, "nvml", meter) for meter in ("rapl", "zeus"))
+    results = [make_result(measurements=(one,)) for one in (before, other)]
+    gates = ("total.energy_j:20%", GATE)
+    same, _ = verdict(results[:1], results[:1], *gates)
+    assert same.verdict == "pass"
+    different, headline = verdict([], results[1:], *gates)
+    assert different.verdict == "incomparable"
+    assert "total of gpu by nvml + package by rapl → gpu by nvml + package by zeus" in (
+        different.explanation
+    )
+    assert headline.verdict != "incomparable"
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict_", "words"),
+    [
+        ("energy_per_output_token_j:<=0.5J", "pass", "0.400 J/token, -20.0 %"),
+        ("energy_per_output_token_j:<=0.3J", "regressed", "+33.3 %"),
+        ("energy_per_output_token_j:<=0.4J", "inconclusive", "from the limit <=0.4J"),
+        ("output_tokens_per_s:>=10", "pass", "3 processes, 90 % interval"),
+        ("output_tokens_per_s:>=10000", "regressed", "from the limit >=10000"),
+    ],
+)
+def test_a_limit_is_judged_without_a_baseline(
+    verdict: Callable[..., list[Judgement]],
+    make_result: MakeResult,
+    gate: str,
+    verdict_: str,
+    words: str,
+) -> None:
+    repeats = [make_result(repeat=repeat) for repeat in range(3)]
+    (made,) = verdict([], repeats, gate.replace(">=10", ">=+10"))
+    assert made.verdict == verdict_
+    assert words.replace(">=10", ">=+10") in made.explanation
+    assert made.failed(strict=False) == (verdict_ == "regressed")
+
+
+def test_a_limit_on_what_is_unknown_is_incomparable(
+    verdict: Callable[..., list[Judgement]], make_result: MakeResult
+) -> None:
+    (made,) = verdict([], [make_result()], "traffic.goodput_share:>=95%")
+    assert made.verdict == "incomparable"
+    assert "unknown in this run" in made.explanation
+
+
+def test_a_limit_is_surer_than_a_baseline_that_has_days(
+    verdict: Callable[..., list[Judgement]], make_result: MakeResult
+) -> None:
+    repeats = [make_result(repeat=repeat) for repeat in range(5)]
+    limit, stored = verdict(repeats, repeats, "energy_per_output_token_j:<=0.4J", GATE)
+    assert limit.interval is not None
+    assert stored.interval is not None
+    width = [high - low for low, high in (limit.interval, stored.interval)]
+    assert width[0] < width[1] / 2

@@ -169,3 +169,9 @@ def test_a_table_of_baselines_that_makes_no_sense_is_named(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         read_baseline_table(project(tmp_path, f"[tool.llem.baselines]\n{text}"))
+
+
+def test_off_takes_limits_away_too() -> None:
+    book = Rulebook(["ttft_s:5%", "ttft_s:<=200ms", "energy_j:5%"], ["ttft_s:off@bench/a.py*"])
+    assert [str(rule) for rule in book.rules("bench/a.py::test[x]")] == ["energy_j:5%"]
+    assert len(book.rules("bench/b.py::test[x]")) == 3

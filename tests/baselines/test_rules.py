@@ -83,12 +83,18 @@ def test_a_tolerance_is_relative_absolute_or_both(
         ("energy_uncertainty_j:5%", "the width of an interval"),
         ("floor.times_reference:5%", "only moves with it"),
         ("traffic.failed:5%", "assert it in the test"),
+        ("beside.rapl.cpu.energy_j:5%", "Name that meter first in --llem-meter"),
         (
             "quality.accuracy:>=0.8",
             "a floor of quality, which this version of pytest-llem does not",
         ),
         ("quality.accuracy:5%", "quality is not measured by this version"),
-        ("ttft_s:<=200ms", "is a fixed limit"),
+        ("ttft_s:<=0ms", "is no limit"),
+        ("ttft_s:<=5%", "is no limit"),
+        ("ttft_s:<=", "is not a tolerance"),
+        ("ttft_s:<=2", "has no unit"),
+        ("traffic.goodput_share:>=-1", "is not a tolerance"),
+        ("accuracy:>=0.7", "is not a metric"),
     ],
 )
 def test_a_gate_that_makes_no_sense_is_refused_with_advice(text: str, said: str) -> None:
@@ -177,3 +183,25 @@ def test_every_number_of_a_measurement_is_a_metric_or_has_a_reason_not_to_be() -
 
 def test_every_metric_is_a_number_of_a_measurement() -> None:
     assert METRICS.keys() <= set(numbers_of(Measured))
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "higher"),
+    [
+        ("ttft_s:<=200ms", 0.2, False),
+        ("traffic.goodput_share: >= 0.95", 0.95, True),
+        ("traffic.goodput_share:≥95%", 0.95, True),
+        ("output_tokens_per_s:>=+1000", 1000.0, True),
+        ("power_w:≤0.3kW", 300.0, False),
+    ],
+)
+def test_a_limit_is_a_floor_or_a_ceiling(text: str, limit: float, *, higher: bool) -> None:
+    rule = parse_rule(text)
+    assert rule.limit == pytest.approx(limit)
+    assert rule.higher_is_better == higher
+    assert parse_rule(str(rule)) == rule
+
+
+def test_a_limit_and_a_tolerance_of_one_metric_both_hold() -> None:
+    rules = parse_rules(["ttft_s:5%", "ttft_s:<=200ms", "ttft_s:<=100ms"])
+    assert [str(rule) for rule in rules] == ["ttft_s:5%", "ttft_s:<=100ms"]

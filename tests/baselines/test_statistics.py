@@ -198,12 +198,46 @@ def test_an_absolute_bound_takes_over_its_share_of_the_baselines_noise() -> None
 @given(st.floats(-3, 3), st.sampled_from(["5%", "+20mJ", "+0.4J", "150%", "5%,0.01J"]))
 def test_a_bound_moves_with_the_baseline_as_it_says(log: float, tolerance: str) -> None:
     rule = parse_rule(f"energy_j:{tolerance}")
-    here, further = (bounds(rule, at, higher_is_better=False) for at in (log - 1e-6, log + 1e-6))
-    for one, other in zip(
-        (*here.worse, *here.better), (*further.worse, *further.better), strict=True
-    ):
-        if math.isfinite(one.log) and one.gain < 100:
-            assert (other.log - one.log) / 2e-6 == pytest.approx(one.gain, rel=1e-2)
+    around = np.array([log - 1e-6, log + 1e-6])
+    for sign in (-1, 1):
+        for logs, gains in bounds(rule, around, sign):
+            if np.isfinite(logs).all() and gains[0] < 100:
+                assert (logs[1] - logs[0]) / 2e-6 == pytest.approx(gains[0], rel=1e-2)
+
+
+@given(st.floats(-3, 3), st.floats(0, 0.9), st.floats(0, 5), st.sampled_from([-1, 1]))
+def test_a_bound_is_the_value_that_the_tolerance_says(
+    log: float, relative: float, absolute: float, sign: int
+) -> None:
+    rule = parse_rule(f"energy_j:{100 * relative:.6f}%,{absolute:.6f}J")
+    assert rule.relative is not None
+    assert rule.absolute is not None
+    value = math.exp(log)
+    (one, _), (other, _) = bounds(rule, np.array([log]), sign)
+    assert math.exp(one[0]) == pytest.approx(value * (1 + sign * rule.relative))
+    reached = value + sign * rule.absolute
+    assert math.exp(other[0]) == pytest.approx(max(0.0, reached), abs=1e-9)
+
+
+def test_a_limit_is_known_exactly_and_the_same_on_any_day() -> None:
+    now = side([[[0.4] * 5] * 4])
+    limits = {
+        text: Comparison(
+            "one", "workload", parse_rule(text), "measured", side([[[0.5]]]), now, same_session=True
+        )
+        for text in ("energy_j:<=0.5J", "energy_j:0%")
+    }
+    found = []
+    for one in limits.values():
+        family = Family(processes_of([one]), Priors.of([MEASURED]))
+        noise = family.noise()
+        own = (noise.expected, noise.expected_df)
+        found.append(family.contrasts(noise, own, np.array([True])))
+    limit, baseline = (one.terms[0] for one in found)
+    assert limit.baseline[0] == 0
+    assert baseline.baseline[0] > 0
+    assert all(term.candidate[0] == 0 for term in found[0].terms[1:])
+    assert found[0].error()[0][0] ** 2 == pytest.approx(limit.candidate[0])
 
 
 def test_another_card_widens_the_interval() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -202,9 +203,11 @@ def test_verdicts_of_clear_cases(
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        (exactly(0.4), exactly(0.0), "5 of 5 values of this run are zero or less"),
+        (exactly(0.4), exactly(0.0), "this run has 0, of which no ratio can be taken"),
+        (exactly(0.4), exactly(-0.1), "5 of 5 values of this run are zero or less"),
         (exactly(0.4), exactly(-0.1, 0.4), "5 of 10 values of this run are zero or less"),
-        (exactly(0.0), exactly(0.4), "5 of 5 values of the baseline are zero or less"),
+        (exactly(0.0), exactly(0.4), "the baseline has 0, of which no ratio can be taken"),
+        (exactly(0.4), exactly(math.nan, 0.4), "5 of 10 values of this run are zero or less"),
         (exactly(0.4), Side(()), "this run has no value"),
         (exactly(0.4), Side(((Sample((0.4,)),), ())), "this run has no value"),
         (exactly(0.4), Side(((Sample((0.4,)), Sample(())),)), "this run has no value"),

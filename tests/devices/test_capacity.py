@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from instruments.curves import Constant
+from instruments.gpu import Gpu
+from instruments.nvml_double import compiler, nvml_double, run_json
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.devices.capacity import HOST, Capacity, Machine
 from pytest_llem.devices.meter import Capability, Device
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GIB = 1 << 30
 READ = Capability("gpu", "counter", 0.001, None)
@@ -49,3 +55,18 @@ def test_without_gpus_it_is_the_host_unless_one_is_asked_for() -> None:
 
 def test_a_size_that_the_driver_does_not_give_is_unknown() -> None:
     assert "does not say" in capacity(Machine(CARDS, {"GPU-0": None}, GIB))
+
+
+@pytest.mark.skipif(compiler() is None, reason="the double of the driver is compiled")
+def test_the_driver_says_how_much_there_is_and_cuda_is_not_asked(tmp_path: Path) -> None:
+    code = """
+import json, sys
+from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.runs.fitting import Rooms
+
+room = Rooms().of(ExperimentConfig())
+print(json.dumps([room.name, room.total_bytes, room.is_gpu, "torch" in sys.modules]))
+"""
+    gpu = Gpu(curve=Constant(100.0), name="NVIDIA L4", memory_total=24 * GIB)
+    found = run_json(code, nvml_double(tmp_path, [gpu]))
+    assert found == ["NVIDIA L4", 24 * GIB, True, False]

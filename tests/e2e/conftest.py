@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from instruments.nvml_double import nvml_double
+from instruments.programs import finished
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
@@ -20,6 +24,14 @@ if TYPE_CHECKING:
 
 RANGE_UJ = 1_000_000_000
 POWER_W = 50.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Models leave a core to the neighbour, unless a test says otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.fixture
@@ -55,6 +67,36 @@ def results(pytester: pytest.Pytester) -> Callable[[], Sequence[dict[str, Any]]]
         return [json.loads(file.read_text()) for file in _files(pytester.path)]
 
     return results
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run of pytest that several tests look at."""
+
+    folder: Path
+    done: subprocess.CompletedProcess[str]
+    results: Sequence[dict[str, Any]]
+    """What it has stored, in the order of its experiments."""
+
+    @property
+    def said(self) -> str:
+        """All that it printed, white space folded."""
+        return " ".join(f"{self.done.stdout} {self.done.stderr}".split())
+
+
+@pytest.fixture(scope="module")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ran]:
+    """Run pytest over a test file for all tests of a module."""
+
+    def run_once(source: str, *arguments: str) -> Ran:
+        folder = tmp_path_factory.mktemp("shared")
+        (folder / "test_it.py").write_text(source)
+        command = [sys.executable, "-m", "pytest", "-p", "no:randomly", *arguments]
+        done = finished(command, os.environ, directory=folder, timeout_s=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return Ran(folder, done, [json.loads(file.read_text()) for file in _files(folder)])
+
+    return run_once
 
 
 def _files(root: Path) -> list[Path]:

@@ -169,7 +169,7 @@ def test_loops_that_fail_never_fail_the_run(
     later: Callable[..., Machine], fault: str, why: str
 ) -> None:
     machine = later()
-    said = machine.pytest(GATE, ONE, LLEM_CUDA_FAULT=fault)
+    said = machine.pytest(GATE, ONE, LLEM_TEST_CUDA_FAULT=fault)
     assert "llem: anchors could not be measured: it " in said
     verdict = said.partition("no anchors in this session: it ")[2]
     assert why in verdict[:200]

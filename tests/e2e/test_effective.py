@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import pytest
 
     Run = Callable[..., pytest.RunResult]
     Results = Callable[[], Sequence[dict[str, Any]]]
@@ -38,11 +38,6 @@ def describe(loaded):
 session.describe = describe
 """
 SAID = "attn_implementation='eager' was asked for, but 'sdpa' took effect"
-
-
-@pytest.fixture(autouse=True)
-def _two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
 
 
 def test_options_take_effect_and_are_stored_without_all_the_others(

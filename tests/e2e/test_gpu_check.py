@@ -16,7 +16,10 @@ from instruments.nvml_double import compiler, nvml_double
 from instruments.programs import finished
 from pytest_llem.results.parquet import read_parquet
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler (cc)")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(compiler() is None, reason="no C compiler (cc)"),
+]
 CHECKOUT = Path(__file__).parents[2]
 CURVE = Sum(
     (

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llem import ExperimentConfig, StudyConfig, run_experiment, run_study
+from pytest_llem import (
+    ExperimentConfig,
+    StudyConfig,
+    judge_run,
+    plan_study,
+    run_experiment,
+    run_study,
+    study_points,
+)
 from pytest_llem.results.event_log import read_events
 from pytest_llem.results.events import ChildDied, Loaded
 from pytest_llem.results.store import RunStore
@@ -74,3 +82,27 @@ def test_a_device_that_is_not_there_is_refused_before_anything_starts(tmp_path: 
     settings = replace(default_settings(tmp_path), require_measured=True)
     with pytest.raises(LlemError, match="measured"):
         run_experiment(config(), settings=settings)
+
+
+def test_a_study_file_is_run_and_judged_under_the_names_that_pytest_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sizes.llem.yaml").write_text(
+        "base: {input_tokens: 16, output_tokens: 8}\n"
+        "sweep: {batch_size: [1, 2], backend: [transformers, nowhere]}\n"
+        "experiments: [{name: again, batch_size: 1}]\n"
+        'gates: {energy_per_output_token_j: "5%"}\n'
+    )
+    study = study_points(
+        "sizes.llem.yaml",
+        overrides=[f"measurement.{k}={v}" for k, v in {**QUICK, "idle_s": 0}.items()],
+    )
+    plan = plan_study(study)
+    assert [one.state for one in plan.points] == [*["valid", "invalid"] * 2, "duplicate"]
+    done = run_study(study)
+    assert [one.outcome for one in done.results] == ["passed", "passed"]
+    assert {one.group for one in done.results} == {"sizes.llem.yaml::sizes"}
+    assert len(done.skipped) == 3
+    judged = judge_run(done.run, study.gates)
+    assert [[each.verdict for each in one.judgements] for one in judged] == [["new"], ["new"]]

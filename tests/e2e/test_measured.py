@@ -12,6 +12,8 @@ from instruments.nvml_double import Gpu
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from instruments.nvml_double import Driver
+
     Run = Callable[..., pytest.RunResult]
     Results = Callable[[], Sequence[dict[str, Any]]]
 
@@ -102,17 +104,25 @@ def test_a_window_is_measured_without_warm_up(run: Run, gpus: Callable[..., None
     ).assert_outcomes(passed=1)
 
 
-def test_a_lost_gpu_is_an_error_that_names_it(run: Run, gpus: Callable[..., None]) -> None:
-    import time
-
-    gpus(Gpu(curve=Constant(200.0), uuid="GPU-dead", lost_at_ns=time.monotonic_ns() + 2 * 10**9))
+def test_a_lost_gpu_is_an_error_that_names_it(run: Run, gpus: Callable[..., Driver]) -> None:
+    driver = gpus(Gpu(curve=Constant(200.0), uuid="GPU-dead"))
     outcome = run(
-        """
+        f"""
         import time, pytest
 
-        @pytest.mark.llem(measurement={"windows": 5, "window_s": 1.0})
+        passes = 0
+
+        def work():
+            global passes
+            passes += 1
+            if passes == 40:
+                with open({str(driver.script)!r}, "a") as script:
+                    script.write("gpu GPU-dead\\nlost\\n")
+            time.sleep(0.05)
+
+        @pytest.mark.llem(measurement={{"windows": 5, "window_s": 1.0, "warmup_max_s": 1}})
         def test_it(energy):
-            measured = energy.measure(lambda: time.sleep(0.05))
+            measured = energy.measure(work)
             assert not measured.valid
             assert any("GPU-dead" in warning for warning in measured.warnings)
 

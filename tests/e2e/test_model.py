@@ -20,11 +20,6 @@ QUICK = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-
-
 def test_the_example_of_the_readme_runs(run: Run, results: Results) -> None:
     outcome = run(
         f"""
@@ -103,28 +98,25 @@ def test_options_override_parameters_and_arguments(run: Run, results: Results) -
     assert result["config"]["batch_size"] == 4
 
 
-@pytest.mark.parametrize(
-    ("marker", "said"),
-    [
-        ('model="builtin/tini"', "Did you mean 'builtin/tiny'"),
-        ('model="./no/such/folder"', "no/such/folder"),
-        ('device="cuda"', "CUDA"),
-    ],
-)
-def test_what_cannot_be_loaded_says_what_to_do(run: Run, marker: str, said: str) -> None:
-    outcome = run(
-        f"""
-        import pytest
+NOT_LOADED = {
+    'model="builtin/tini"': "Did you mean 'builtin/tiny'",
+    'model="./no/such/folder"': "no/such/folder",
+    'device="cuda"': "CUDA",
+}
 
-        @pytest.mark.llem({marker})
-        def test_it(energy, model): pass
 
-        def test_other(energy): pass
-        """
-    )
-    outcome.assert_outcomes(passed=1, errors=1)
+def test_what_cannot_be_loaded_says_what_to_do(run: Run) -> None:
+    tests = [
+        f"@pytest.mark.llem({marker})\ndef test_{number}(energy, model): pass"
+        for number, marker in enumerate(NOT_LOADED)
+    ]
+    outcome = run("\n\n".join(["import pytest", *tests, "def test_other(energy): pass"]))
+    outcome.assert_outcomes(passed=1, errors=3)
     text = outcome.stdout.str()
-    assert said in text
+    told = text.split("ERROR at setup of ")[1:]
+    assert len(told) == 3
+    for one, said in zip(told, NOT_LOADED.values(), strict=True):
+        assert said in one
     assert "Traceback" not in text
 
 

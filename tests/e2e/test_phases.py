@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from instruments.programs import finished
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from conftest import Ran
 
     Run = Callable[..., pytest.RunResult]
     Results = Callable[[], Sequence[dict[str, Any]]]
@@ -24,15 +29,28 @@ import pytest
 def test_it(energy, model):
     energy.measure(model)
 """
+ASKED: dict[str, dict[str, object]] = {
+    "auto": {},
+    "measured": {"phases": "measured"},
+    "regressed": {"phases": "regressed"},
+    "sliced": {"phases": "sliced"},
+    "none": {"phases": "none"},
+    "lengths": {"phase_output_tokens": [4, 8, 24]},
+}
+EACH = "@pytest.mark.llem(measurement={asked})\ndef test_{name}(energy, model): energy.measure(model)\n"
+AS_ASKED = SOURCE.partition("def ")[0].replace("@pytest.mark.llem", "pytestmark = pytest.mark.llem")
 
 
-def phases_option(value: str) -> str:
-    return f"--llem-set=measurement.phases={value}"
+@pytest.fixture(scope="module")
+def as_asked(run_once: Callable[..., Ran]) -> Ran:
+    """An experiment for each way to ask; their processes are forked, so that torch is imported once."""
+    tests = [EACH.format(name=name, asked=asked) for name, asked in ASKED.items()]
+    return run_once("\n".join([AS_ASKED, *tests]), "-vv", "--llem-isolation=fork-server")
 
 
-def whole_and_parts(results: Results) -> dict[str, Any]:
-    """The last measurement; its phases are known together and add up, or are unknown."""
-    found: dict[str, Any] = results()[-1]["measurements"][0]
+def whole_and_parts(result: dict[str, Any]) -> dict[str, Any]:
+    """Its only measurement; its phases are known together and add up, or are unknown."""
+    (found,) = result["measurements"]
     prefill, decode = found["prefill"], found["decode"]
     assert prefill["method"] == decode["method"]
     assert prefill["reason"]
@@ -42,50 +60,42 @@ def whole_and_parts(results: Results) -> dict[str, Any]:
             assert prefill[name] is None is decode[name]
         else:
             assert prefill[name] + decode[name] == found[name]
-    return found
-
-
-def recompute(pytester: pytest.Pytester) -> pytest.RunResult:
-    (directory,) = pytester.path.glob(".llem/runs/*")
-    return pytester.run(sys.executable, "-m", "pytest_llem", "recompute", directory.name)
+    return dict(found)
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
+    ("name", "expected"),
     [
-        ([], ("measured", {"whole": 2, "prefill": 2})),
-        ([phases_option("measured")], ("measured", {"whole": 2, "prefill": 2})),
-        ([phases_option("regressed")], ("regressed", {"whole": 2, "length": 6})),
-        ([phases_option("sliced")], ("", {"whole": 2})),
-        ([phases_option("none")], ("", {"whole": 2})),
-        (
-            ["--llem-set=measurement.phase_output_tokens=[4, 8, 24]"],
-            ("measured regressed", {"whole": 2, "prefill": 2, "length": 6}),
-        ),
+        ("auto", ("measured", {"whole": 2, "prefill": 2})),
+        ("measured", ("measured", {"whole": 2, "prefill": 2})),
+        ("regressed", ("regressed", {"whole": 2, "length": 6})),
+        ("sliced", ("", {"whole": 2})),
+        ("none", ("", {"whole": 2})),
+        ("lengths", ("measured regressed", {"whole": 2, "prefill": 2, "length": 6})),
     ],
-    ids=["auto", "measured", "regressed", "sliced", "none", "lengths"],
+    ids=[*ASKED],
 )
-def test_phases_are_told_apart_as_asked_and_again_when_recomputed(
-    run: Run,
-    results: Results,
-    pytester: pytest.Pytester,
-    options: list[str],
-    expected: tuple[str, dict[str, int]],
+def test_phases_are_told_apart_as_asked(
+    as_asked: Ran, name: str, expected: tuple[str, dict[str, int]]
 ) -> None:
     """On a busy machine an estimate of so short windows may say nothing of phases."""
     methods, windows = expected
-    outcome = run(SOURCE, "-vv", *options)
-    outcome.assert_outcomes(passed=1)
-    found = whole_and_parts(results)
+    (result,) = [one for one in as_asked.results if one["node_id"].endswith(f"::test_{name}")]
+    found = whole_and_parts(result)
     assert found["prefill"]["method"] in {*methods.split(), "unresolved"}
     kinds = [window["phase"] for window in found["windows"]]
     assert {kind: kinds.count(kind) for kind in kinds} == windows
-    shown = " ".join(outcome.stdout.str().split())
-    assert " ".join(found["prefill"]["reason"].split()[:8]) in shown
-    assert "Traceback" not in shown
-    again = recompute(pytester)
-    assert again.ret == 0, again.stdout.str()
-    again.stdout.fnmatch_lines(["equal*", "1 of 1 measurements came out equal"])
+    assert " ".join(found["prefill"]["reason"].split()[:8]) in as_asked.said
+    assert "Traceback" not in as_asked.said
+
+
+def test_phases_are_told_apart_again_when_recomputed(as_asked: Ran) -> None:
+    (directory,) = as_asked.folder.glob(".llem/runs/*")
+    command = [sys.executable, "-m", "pytest_llem", "recompute", directory.name]
+    again = finished(command, os.environ, directory=as_asked.folder)
+    assert again.returncode == 0, again.stdout
+    assert again.stdout.count("equal  ") == len(ASKED)
+    assert "6 of 6 measurements came out equal" in again.stdout
 
 
 def test_a_length_that_the_model_cannot_generate_is_named(run: Run) -> None:
@@ -110,5 +120,5 @@ def test_what_a_function_does_has_no_phases(run: Run, results: Results) -> None:
     run(source.replace(", model", ""), "--llem-set=measurement.phases=regressed").assert_outcomes(
         passed=1
     )
-    found = whole_and_parts(results)
+    found = whole_and_parts(results()[-1])
     assert "not the workload of a model" in found["prefill"]["reason"]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Run = Callable[..., pytest.RunResult]
     Results = Callable[[], Sequence[dict[str, Any]]]
 
+pytestmark = pytest.mark.alone
 POWER_W = 500.0
 """What the package draws: its counter begins anew every two seconds, so within the windows."""
 SOURCE = """

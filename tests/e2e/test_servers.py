@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Run = Callable[..., pytest.RunResult]
     Results = Callable[[], Sequence[dict[str, Any]]]
 
+pytestmark = pytest.mark.alone
 OPEN = """
 import pytest
 

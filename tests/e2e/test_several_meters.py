@@ -67,8 +67,8 @@ def powercap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("powercap")
-def test_each_scope_has_its_figure_and_disjoint_ones_are_added(
-    run: Run, results: Results, gpus: Gpus
+def test_each_scope_has_its_figure_disjoint_ones_are_added_and_recomputed_alike(
+    run: Run, results: Results, gpus: Gpus, pytester: pytest.Pytester
 ) -> None:
     gpus(Gpu(curve=Constant(GPU_W), uuid="GPU-aaaa"))
     outcome = run(SOURCE, "--llem-meter=nvml,rapl")
@@ -92,6 +92,9 @@ def test_each_scope_has_its_figure_and_disjoint_ones_are_added(
     methodology = result["measurement_methodology"]
     assert [device["uuid"] for device in methodology["devices"]] == ["GPU-aaaa"]
     assert [one["scope"] for one in methodology["beside"]] == ["package", "dram"]
+    (kept,) = (pytester.path / ".llem" / "runs").iterdir()
+    again = pytester.run(sys.executable, "-m", "pytest_llem", "recompute", kept)
+    assert again.ret == 0
 
 
 @pytest.mark.usefixtures("powercap")
@@ -113,17 +116,6 @@ def test_estimates_stand_beside_and_are_never_added(run: Run, results: Results, 
     (estimate,) = found["beside"]
     assert estimate["method"] == "estimated"
     assert found["total"] is None
-
-
-@pytest.mark.usefixtures("powercap")
-def test_recomputing_gives_the_same_of_all_scopes(
-    run: Run, gpus: Gpus, pytester: pytest.Pytester
-) -> None:
-    gpus(Gpu(curve=Constant(GPU_W), uuid="GPU-aaaa"))
-    run(SOURCE, "--llem-meter=nvml,rapl").assert_outcomes(passed=1)
-    (kept,) = (pytester.path / ".llem" / "runs").iterdir()
-    again = pytester.run(sys.executable, "-m", "pytest_llem", "recompute", kept)
-    assert again.ret == 0
 
 
 @pytest.mark.parametrize(

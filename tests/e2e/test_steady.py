@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Results = Callable[[], Sequence[dict[str, Any]]]
     Gpus = Callable[..., None]
 
+pytestmark = pytest.mark.alone
 SECOND = 1_000_000_000
 HOUR_NS = 3600 * SECOND
 SOURCE = """

@@ -9,6 +9,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "LLEM_VLLM_PYTHON"
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+}
+"""So that two engines have room on a small machine, and neither is bound to the other's core."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,4 +31,5 @@ def vllm_python() -> str:
 @pytest.fixture(autouse=True)
 def _environment(vllm_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, vllm_python)
-    monkeypatch.setenv("VLLM_LOGGING_LEVEL", "ERROR")
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -12,19 +10,12 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = (
     "--enforce-eager --max-model-len 1024 --dtype float32 --no-enable-prefix-caching "
     "--served-model-name tiny --host 127.0.0.1"
 )
-ENVIRONMENT = {
-    "HF_HUB_OFFLINE": "1",
-    "OMP_NUM_THREADS": "2",
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_LOGGING_LEVEL": "WARNING",
-    "VLLM_NO_USAGE_STATS": "1",
-}
 SOURCE = """
 import pytest
 
@@ -38,20 +29,10 @@ def test_served(energy, model, traffic):
 """
 
 
-@pytest.fixture
-def vllm_python() -> str:
-    named = os.environ.get("LLEM_VLLM_PYTHON")
-    python = Path(named).absolute() if named else ROOT / ".venv-vllm" / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"{python} does not exist; make it with: make env-vllm")
-    return str(python)
-
-
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
+def _nothing_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("VLLM_CACHE_ROOT", str(tmp_path))
+    monkeypatch.setenv("VLLM_NO_USAGE_STATS", "1")
     yield
     assert not [one for one in psutil.process_iter(["cmdline"]) if _serves(one)]
 

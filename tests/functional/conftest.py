@@ -41,6 +41,15 @@ def stored(pytester: pytest.Pytester) -> Callable[[], list[dict[str, object]]]:
     return stored
 
 
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of distributions, which processes started from here see."""
+    directory = tmp_path / "site"
+    directory.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(directory), prepend=":")
+    return directory
+
+
 @pytest.fixture(scope="session", params=["spawn", "fork-server"])
 def launcher(request: pytest.FixtureRequest) -> str:
     """How children are started: what has to survive everything does so with each of these."""

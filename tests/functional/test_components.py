@@ -34,15 +34,6 @@ QUICK = (
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory of distributions, which processes started from here see."""
-    directory = tmp_path / "site"
-    directory.mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(directory), prepend=":")
-    return directory
-
-
-@pytest.fixture
 def toy(site: Path) -> Path:
     """A distribution with an engine called ``toy``."""
     source = ENGINE.format(name="Toy", registered="toy")

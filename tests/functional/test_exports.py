@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instruments.distributions import install
+from instruments.quick import QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,14 +32,6 @@ def test_wrong(energy):
     energy.measure(lambda: time.sleep(0.01))
     assert False, "=1+1, said, \\"it\\""
 """
-QUICK = (
-    "--llem-set=measurement.windows=2",
-    "--llem-set=measurement.window_s=0.05",
-    "--llem-set=measurement.warmup_min_s=0.05",
-    "--llem-set=measurement.warmup_max_s=0.2",
-    "--llem-meter=estimate",
-    "--llem-allow-shared",
-)
 EXPORTER = """
 class {name}:
     name = "{registered}"
@@ -51,15 +44,6 @@ class {name}:
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory of distributions, which processes started from here see."""
-    directory = tmp_path / "site"
-    directory.mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(directory), prepend=":")
-    return directory
 
 
 def offer(site: Path, body: str) -> None:

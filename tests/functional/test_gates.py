@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instruments import quick
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -27,15 +29,7 @@ def test_naps(energy, name):
     energy.measure(lambda: time.sleep(NAP_S))
 """
 PLAIN = EXPERIMENTS.format(mark="")
-QUICK = (
-    "--llem-set=measurement.windows=2",
-    "--llem-set=measurement.window_s=0.05",
-    "--llem-set=measurement.warmup_min_s=0.05",
-    "--llem-set=measurement.warmup_max_s=0.2",
-    "--llem-meter=estimate",
-    "--llem-allow-shared",
-    "--llem-isolation=none",
-)
+QUICK = (*quick.QUICK, "--llem-isolation=none")
 GATE = "--llem-gate=duration_s:20%"
 WORSE = "0.5"
 """A nap a hundred times as long, which no gate passes."""

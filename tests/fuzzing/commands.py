@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 from unittest.mock import patch
 
@@ -57,7 +57,7 @@ WORDS = (
 )
 NEVER = {"doctor", "components", "coverage"}
 """Commands that look at the machine rather than at what they are given, and take long."""
-WRITING = {"accept", "prune", "delete", "export", "--llem-update-baselines"}
+WRITING = {"migrate", "accept", "prune", "delete", "export", "--llem-update-baselines"}
 LIMIT = "Traceback (most recent call last)"
 words = st.one_of(
     st.sampled_from(WORDS),
@@ -149,12 +149,13 @@ def _arguments(command: Any) -> SearchStrategy[list[str]]:
     return parts.map(lambda found: [word for part in found for word in part])
 
 
+def _joined(name: Sequence[str], rest: Sequence[str]) -> list[str]:
+    return [*name, *rest]
+
+
 def _lines() -> SearchStrategy[list[str]]:
     return st.one_of(
-        *(
-            st.tuples(st.just([*name]), _arguments(command)).map(lambda both: both[0] + both[1])
-            for name, command in _commands()
-        )
+        *(_arguments(command).map(partial(_joined, name)) for name, command in _commands())
     )
 
 

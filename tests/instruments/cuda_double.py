@@ -38,6 +38,6 @@ def cuda_double(
     found = (str(directory), environ.get("LD_LIBRARY_PATH", ""))
     return {
         "LD_LIBRARY_PATH": os.pathsep.join(filter(None, found)),
-        "LLEM_CUDA_COMPUTE_US": str(compute_us),
-        "LLEM_CUDA_MEMORY_US": str(memory_us),
+        "LLEM_TEST_CUDA_COMPUTE_US": str(compute_us),
+        "LLEM_TEST_CUDA_MEMORY_US": str(memory_us),
     }

@@ -69,14 +69,14 @@ def test_identities_are_the_same_wherever_a_value_comes_from(
         ("pyproject.toml", "[tool.llem]\nseeed = 1", r"pyproject\.toml:2:1: seeed=1"),
     ],
 )
-def test_a_file_that_cannot_be_meant_fails_the_collection_without_a_traceback(
+def test_a_file_that_cannot_be_meant_is_a_usage_error(
     inner: Inner, file: str, text: str, said: str
 ) -> None:
     inner.pytester.path.joinpath(file).write_text(text)
     result = inner.run(PLAIN, "--collect-only")
-    result.stdout.re_match_lines([f".*{said}"])
+    result.stderr.re_match_lines([f"ERROR: .*{said}"])
     result.stdout.no_fnmatch_line("*Traceback*")
-    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_a_session_without_experiments_reads_nothing(inner: Inner) -> None:

@@ -31,6 +31,7 @@ PROMISED = [
     "gpu-check",
     "fuzz",
     "schemas",
+    "inventory",
     "clean",
 ]
 
@@ -81,5 +82,6 @@ def test_make_test_runs_every_directory_of_tests(checkout: Path) -> None:
             ("--ignore=", "tests/e2e_vllm"),
         ],
         [("", "tests/functional")],
-        [("", "tests/e2e")],
+        [("", "tests/e2e")],  # those that may have neighbours
+        [("", "tests/e2e")],  # and those that may not
     ]

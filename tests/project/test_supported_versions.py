@@ -101,3 +101,17 @@ def test_tox_and_make_test_the_same_torch(
 ) -> None:
     torch = script("scripts/environment.py").TESTED_TORCH
     assert torch in tox["testenv"]["deps"].split()
+
+
+def test_the_policy_names_the_versions_that_are_promised(
+    checkout: Path, project: dict[str, Any], pythons: list[str]
+) -> None:
+    said = (checkout / "docs/compatibility.md").read_text()
+    assert f"{pythons[0]} to {pythons[-1]}" in said
+    (pytest_,) = (one for one in project["project"]["dependencies"] if one.startswith("pytest>="))
+    assert f"| pytest | {pytest_.removeprefix('pytest>=')} and later" in said
+    named = re.findall(r"`([a-z-]+[<>=][^`]*)`", said)
+    extras = project["project"]["optional-dependencies"].values()
+    asked = {*project["project"]["dependencies"], *(one for extra in extras for one in extra)}
+    assert named
+    assert set(named) <= asked

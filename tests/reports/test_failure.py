@@ -53,6 +53,13 @@ def test_an_estimated_regression_says_so(make: Make) -> None:
     assert text.isascii()
 
 
+def test_a_limit_is_no_baseline_that_could_be_made_anew(make: Make) -> None:
+    result = make.result("float32-8", [make.measured()])
+    text = regression_text(result, [make.judgement("regressed", **REGRESSION, is_limit=True)])
+    assert "  limit     5.36 mJ → 6.02 mJ" in text
+    assert "baseline" not in text
+
+
 def test_a_time_is_never_an_estimate(make: Make) -> None:
     result = make.result("float32-8", [make.measured(method="estimated")])
     judgement = make.judgement("regressed", **{**REGRESSION, "metric": "ttft_s"})

@@ -44,7 +44,14 @@ class FakeConductor:
         self.store = SimpleNamespace(with_anchors=lambda: self)
         self.conducted: list[str] = []
         self.kept: list[Any] = []
+        self.logged: list[str] = []
+        """Names under which the log says that loops are kept."""
         self._problems = iter(problems)
+
+    @property
+    def log(self) -> Any:
+        heard = SimpleNamespace(finished=lambda _, name: self.logged.append(name))
+        return SimpleNamespace(witness_of=lambda _: heard)
 
     def conduct(self, task: Task) -> Any:
         self.conducted.append(task.point.label)
@@ -66,8 +73,9 @@ class FakeConductor:
             measurements=(),
         )
 
-    def write_result(self, result: Any, _: object) -> None:
+    def write_result(self, result: Any, _: object) -> Path:
         self.kept.append(result)
+        return Path(f"results/{len(self.kept)}.json")
 
 
 def begun(conductor: FakeConductor, planned: int, *sites: Site) -> tuple[Anchors, list[str]]:

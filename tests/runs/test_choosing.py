@@ -49,7 +49,7 @@ def begin(settings: RunSettings, **options: Any) -> RunStore:
         settings.runs,
         command=["pytest", "bench/"],
         environment=Environment(os="Example 1"),
-        planned=planned_experiments(POINTS, of_pytest=True),
+        planned=planned_experiments(POINTS, settings, of_pytest=True),
         settings=settings_kept(settings),
         sources=sources_of(POINTS, settings.project),
         **options,
@@ -57,7 +57,7 @@ def begin(settings: RunSettings, **options: Any) -> RunStore:
 
 
 def now(settings: RunSettings, *points: Point, **environment: Any) -> Now:
-    planned = planned_experiments(points or POINTS, of_pytest=True)
+    planned = planned_experiments(points or POINTS, settings, of_pytest=True)
     sources = sources_of(points or POINTS, settings.project)
     return Now(["pytest"], planned, sources, Environment(os="Example 1", **environment))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from pytest_llem.runs.resuming.drift import (
     of_another_project,
 )
 from pytest_llem.runs.resuming.plan import planned_experiments
+from pytest_llem.runs.settings import RunSettings
 
 THEN = Environment(
     os="Example 1",
@@ -36,7 +38,8 @@ THEN = Environment(
 def planned(label: str = "a", **fields: Any) -> PlannedExperiment:
     config = ExperimentConfig(**fields)
     point = Point("bench/test_chat.py::test_chat", label, config, config_hash(config))
-    (one,) = planned_experiments([point], of_pytest=True)
+    settings = RunSettings(project=Path(), runs=Path(), baselines=Path())
+    (one,) = planned_experiments([point], settings, of_pytest=True)
     return one
 
 

@@ -209,5 +209,7 @@ def _unusable(whose: str, side: Side) -> Iterator[str]:
     bad = sum(not (value > 0 and math.isfinite(value)) for value in values)
     if not side.known:
         yield f"{whose} has no value"
+    elif bad == len(values) == values.count(0.0):
+        yield f"{whose} has 0, of which no ratio can be taken: assert it in the test"
     elif bad:
         yield f"{bad} of {len(values)} values of {whose} are zero or less: no ratio can be taken"

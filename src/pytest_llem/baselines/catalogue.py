@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.differences import compare_fingerprints
 from pytest_llem.baselines.explaining import typical
-from pytest_llem.baselines.metrics import HEADLINE, METRICS
+from pytest_llem.baselines.metrics import HEADLINE, INFORMING, METRICS
 from pytest_llem.baselines.rulebook import matches
 from pytest_llem.baselines.samples import Side
 
@@ -28,8 +28,6 @@ SHOWN = (
     "itl_s",
 )
 """Metrics that are shown where nobody asked for others."""
-INFORMING = (HEADLINE, "energy_per_request_j", "energy_j", "duration_s")
-"""What an experiment is summed up by: the first of these that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.anchors import Cancelling, cancelling
+from pytest_llem.baselines.decomposition import FACTORS, factor, factor_error
 from pytest_llem.baselines.differences import Differences, compare_fingerprints
 from pytest_llem.baselines.matching import DEFAULT, Policy
-from pytest_llem.baselines.metrics import EXPLAINING, HEADLINE
-from pytest_llem.baselines.prior import Profile  # noqa: TC001  the helper resolves annotations
+from pytest_llem.baselines.metrics import INFORMING
+from pytest_llem.baselines.prior import PRIORS, Profile
 from pytest_llem.baselines.rules import Rule, informational_rule
-from pytest_llem.baselines.samples import Side
+from pytest_llem.baselines.samples import Sample, Side
 from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of
-from pytest_llem.baselines.statistics import location
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.anchors import AnchorReading
     from pytest_llem.baselines.file import BaselineSession, Entry
     from pytest_llem.results.schema import ExperimentResult
-
-_INFORMATIONAL = (HEADLINE, "energy_per_request_j", "energy_j", "duration_s")
-"""What is compared where no gate was declared: the first of these that is known."""
-_FACTORS = ("duration_s", "prefill.duration_s", "decode.duration_s", "power_w", *EXPLAINING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +52,10 @@ class Comparison:
     without anchors on both sides."""
     no_anchors: str = ""
     """Why the anchors of the baseline's sessions are of no use; empty if they are, or if it has none."""
+    factor_errors: dict[str, float] = field(default_factory=dict)
+    """Standard error of the logarithm of their ratio, by how processes differ."""
+    output_tokens: int | None = None
+    """Of one pass, the same on both sides; ``None`` if they are unknown."""
 
 
 def compare(  # noqa: PLR0913 - what a comparison is made of
@@ -87,12 +86,23 @@ def compare(  # noqa: PLR0913 - what a comparison is made of
     if (reason := refusal(results, environment)) is not None:
         return [_refused(experiment, results[0], rule, reason) for rule in rules]
     session = session_of(results, environment, anchors)
+    known = {name: None for one in _current(entry) for name in one.measurements}
     return [
         _compared(experiment, session, entry, name, rule, policy, no_anchors)
-        for position, name in enumerate(session.measurements)
+        for position, name in enumerate({**dict.fromkeys(session.measurements), **known})
         for rule in (_applicable(declared, session, name) for declared in rules)
-        if not position or session.samples(name, rule.metric)
+        if not position or _due(rule, name, [session, *_current(entry)])
     ]
+
+
+def _current(entry: Entry | None) -> tuple[BaselineSession, ...]:
+    return entry.current if entry else ()
+
+
+def _due(rule: Rule, measurement: str, sessions: Sequence[BaselineSession]) -> bool:
+    """Whether a further measurement is compared: a gated one also if only one side knows it."""
+    asked = sessions[:1] if rule.informational else sessions
+    return any(session.samples(measurement, rule.metric) for session in asked)
 
 
 def _refused(experiment: str, result: ExperimentResult, rule: Rule, reason: str) -> Comparison:
@@ -112,7 +122,7 @@ def _applicable(rule: Rule, session: BaselineSession, measurement: str) -> Rule:
     """*rule*, or without a declared gate the comparison that this measurement allows."""
     if not rule.informational:
         return rule
-    known = (metric for metric in _INFORMATIONAL if session.samples(measurement, metric))
+    known = (metric for metric in INFORMING if session.samples(measurement, metric))
     return informational_rule(next(known, rule.metric))
 
 
@@ -125,9 +135,12 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
     policy: Policy,
     no_anchors: str,
 ) -> Comparison:
+    if rule.limit is not None:
+        return _limited(experiment, now, measurement, rule)
     before, differences = _comparable(entry, now, measurement, policy)
     cancels = _cancelling(before, now, measurement, rule.metric, no_anchors)
     sides = _sides(before, now, measurement, rule.metric, cancels)
+    work = now.fingerprint.work.get(measurement)
     unknown = _unknown(rule.metric, *sides) if before else _unknown(rule.metric, sides[1])
     return Comparison(
         experiment=experiment,
@@ -137,11 +150,33 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
         baseline=sides[0] if before else None,
         candidate=sides[1],
         same_cards=all(one.fingerprint.same_cards(now.fingerprint) for one in before),
-        refuse=(*differences.refuse, *unknown),
+        refuse=(
+            *differences.refuse,
+            *_other_total(before, now, measurement, rule.metric),
+            *unknown,
+        ),
         differ=tuple(differences.differ),
-        factors=_factors(before, now, measurement),
+        factors=dict(_factors(before, now, measurement)),
+        factor_errors=dict(_factor_errors(before, now, measurement)),
+        output_tokens=work.output_tokens if work else None,
         loops=dict(cancels.moved),
         no_anchors=cancels.why_not,
+    )
+
+
+def _limited(experiment: str, now: BaselineSession, measurement: str, rule: Rule) -> Comparison:
+    """A comparison with a limit, which is known exactly and has no days."""
+    assert rule.limit is not None  # noqa: S101 - only such rules are given
+    candidate = _side([now], measurement, rule.metric)
+    return Comparison(
+        experiment=experiment,
+        measurement=measurement,
+        rule=rule,
+        profile="estimated" if now.fingerprint.estimated else "measured",
+        baseline=Side(sessions=((Sample((rule.limit,)),),)),
+        candidate=candidate,
+        same_session=True,
+        refuse=tuple(_unknown(rule.metric, candidate)),
     )
 
 
@@ -201,6 +236,18 @@ def _sides(
     return replace(baseline, anchors=tuple(those)), replace(candidate, anchors=(this,))
 
 
+def _other_total(
+    before: Sequence[BaselineSession], now: BaselineSession, measurement: str, metric: str
+) -> Iterator[str]:
+    """Why sums over scopes are not of the same scopes, where a rule is about them."""
+    if not metric.startswith("total."):
+        return
+    (this, *others) = (one.fingerprint.totals.get(measurement) for one in (now, *before))
+    for other in dict.fromkeys(others):
+        if this is not None and other is not None and this != other:
+            yield f"total of {other} → {this}"
+
+
 def _unknown(metric: str, *sides: Side) -> Iterator[str]:
     """Why a metric cannot be compared; the candidate's side is the last."""
     if not sides[-1].values:
@@ -211,11 +258,17 @@ def _unknown(metric: str, *sides: Side) -> Iterator[str]:
 
 def _factors(
     before: Sequence[BaselineSession], now: BaselineSession, measurement: str
-) -> dict[str, tuple[float, float]]:
-    factors = {}
-    for metric in _FACTORS:
-        sides = [_side(sessions, measurement, metric) for sessions in (before, [now])]
-        if all(side.values and min(side.values) > 0 for side in sides):
-            typical = [math.exp(location(side)) for side in sides]
-            factors[metric] = (typical[0], typical[1])
-    return factors
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    for name in FACTORS:
+        sides = (_side(before, measurement, name), _side([now], measurement, name))
+        if (found := factor(*sides)) is not None:
+            yield name, found
+
+
+def _factor_errors(
+    before: Sequence[BaselineSession], now: BaselineSession, measurement: str
+) -> Iterator[tuple[str, float]]:
+    prior = PRIORS["estimated" if now.fingerprint.estimated else "measured"]
+    for name, _ in _factors(before, now, measurement):
+        sides = (_side(before, measurement, name), _side([now], measurement, name))
+        yield name, factor_error(*sides, prior)

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_llem.baselines.processes import total
+from pytest_llem.baselines.variances import (
+    Allowance,
+    Sessions,
+    Variance,
+    combined,
+    moderated,
+    moved_by,
+    of_both,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +49,8 @@ class Contrasts:
     """Logarithm of the metric now, corrected by what the anchors moved."""
     anchored: Floats
     """By how much the anchors moved, on the logarithm: taken off; 0 where they play no part."""
+    held: Bools
+    """Whether anchors were taken off."""
     terms: tuple[Term, ...]
 
     def error(self, gain: Floats | float = 1.0) -> tuple[Floats, Floats]:
@@ -54,22 +65,6 @@ class Contrasts:
         )
 
 
-def combined(parts: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    """Root of the sum of variances, each with its degrees of freedom, and the sum's own."""
-    variance = sum((part for part, _ in parts), start=np.zeros_like(parts[0][0]))
-    spread = sum((part**2 / df for part, df in parts), start=np.zeros_like(variance))
-    return np.sqrt(variance), variance**2 / spread
-
-
-def moderated(expected: Floats, expected_df: Floats, squares: Floats, df: Floats) -> Floats:
-    """Posterior variance ``(d0*s0² + squares) / (d0 + d)``, with ``d0 + d`` degrees of freedom.
-
-    Source: Smyth (2004), Statistical Applications in Genetics and Molecular Biology
-    3(1), article 3.
-    """
-    return (expected_df * expected + squares) / (expected_df + df)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Priors:
     """The priors of many comparisons, field by field."""
@@ -80,6 +75,7 @@ class Priors:
     window_df: Floats
     session_sd: Floats
     session_df: Floats
+    session_tail_df: Floats
     anchored_sd: Floats
     card_sd: Floats
     card_df: Floats
@@ -121,6 +117,7 @@ class Family:
 
     def __init__(self, processes: Processes, priors: Priors) -> None:
         self.processes, self.priors = processes, priors
+        self._explained: Bools | None = None
         size, sessions = processes.size, len(processes.comparison)
         self.of_process = processes.comparison[processes.session]
         self.side = 2 * processes.comparison + processes.candidate
@@ -129,6 +126,12 @@ class Family:
         self.sessions = total(None, self.side, 2 * size)
         self.share = total(1 / self.per_session, self.side, 2 * size) / self.sessions**2
         """Variance of a side's location per variance of a process."""
+        self.measured: Floats = np.ones(len(self.of_process))
+        """0 for what stands for a limit, which no process measured."""
+        if processes.limit is not None:
+            self.share[::2][processes.limit] = 0.0
+            stands = processes.limit[self.of_process] & ~processes.candidate[processes.session]
+            self.measured[stands] = 0.0
 
     def noise(self) -> Noise:
         """What is known of the variance between processes before it is moderated."""
@@ -138,7 +141,8 @@ class Family:
         within = moderated(priors.window_sd**2, priors.window_df, within_squares, within_df)
         scale = np.where(priors.scales, within / priors.window_sd**2, 1.0)
         errors = np.maximum(within[self.of_process] / processes.kept, processes.stated**2)
-        error = total(errors, self.of_process, size) / total(None, self.of_process, size)
+        error = total(errors * self.measured, self.of_process, size)
+        error /= total(self.measured, self.of_process, size)
         between = priors.process_sd**2 * scale
         _, df = combined([(between, priors.process_df), (error, priors.window_df + within_df)])
         off = processes.location - self.means[processes.session]
@@ -151,7 +155,22 @@ class Family:
             scale=scale,
         )
 
-    def contrasts(self, noise: Noise, prior: tuple[Floats, Floats], same_cards: Bools) -> Contrasts:
+    def allowances(self, noise: Noise) -> tuple[Allowance, Allowance]:
+        """What the profile allows for between sessions, and once anchors are taken off."""
+        priors = self.priors
+        plain, held = (
+            Allowance(sd**2 * noise.scale, priors.session_df, priors.session_tail_df)
+            for sd in (priors.session_sd, priors.anchored_sd)
+        )
+        return plain, held
+
+    def contrasts(
+        self,
+        noise: Noise,
+        prior: tuple[Floats, Floats],
+        same_cards: Bools,
+        left: Allowance | None = None,
+    ) -> Contrasts:
         """Locations and variance components, given the expected variance of a process.
 
         Args:
@@ -159,13 +178,15 @@ class Family:
             prior: variance of a process's location expected beforehand, and what it is worth
                 in degrees of freedom.
             same_cards: whether both sides were measured on the very same devices.
+            left: what anchors leave of sessions, where more is known of it than the profile says.
         """
         process = moderated(*prior, noise.squares, noise.df)
         assumed = np.where(noise.df > 0, np.nan, np.sqrt(noise.between))
-        processes = _Variance(process, prior[1] + noise.df, assumed)
-        plain, held = self._sessions(process, noise)
-        chosen = self._anchors_explain(noise)
-        session = _Sessions.either(chosen, held, plain)
+        processes = Variance(process, prior[1] + noise.df, assumed)
+        plain, held = self._sessions(process, noise, left)
+        chosen = self._explained if self._explained is not None else self._anchors_explain(noise)
+        self._explained = chosen
+        session = Sessions.either(chosen, held, plain)
         apart = ~self.processes.same_session
         shares = np.where(np.repeat(apart, 2), 1 / self.sessions, 0.0)
         terms = [
@@ -175,18 +196,21 @@ class Family:
         ]
         if not same_cards.all():
             cards = self.priors.card_sd**2 * noise.scale
-            variance = _Variance(cards, self.priors.card_df, np.sqrt(cards))
+            variance = Variance(cards, self.priors.card_df, np.sqrt(cards))
             terms.append(_term("cards", variance, np.repeat(np.where(same_cards, 0.0, 1.0), 2)))
         baseline, candidate = plain.locations.T
-        moved = np.where(chosen & apart, np.nan_to_num(_moved(plain, held)), 0.0)
-        return Contrasts(baseline, candidate - moved, moved, tuple(terms))
+        moved = np.where(chosen & apart, np.nan_to_num(moved_by(plain, held)), 0.0)
+        return Contrasts(baseline, candidate - moved, moved, chosen & apart, tuple(terms))
 
-    def _sessions(self, process: Floats, noise: Noise) -> tuple[_Sessions, _Sessions]:
+    def _sessions(
+        self, process: Floats, noise: Noise, left: Allowance | None = None
+    ) -> tuple[Sessions, Sessions]:
         """Sessions as they are, and with their anchors taken off."""
         anchor, errors = self._anchors()
+        plain, held = self.allowances(noise)
         return (
-            self._between_sessions(self.means, np.zeros_like(self.means), process, noise),
-            self._between_sessions(self.means - anchor, errors, process, noise, anchored=True),
+            self._between_sessions(self.means, np.zeros_like(self.means), process, plain),
+            self._between_sessions(self.means - anchor, errors, process, left or held),
         )
 
     def _anchors_explain(self, noise: Noise) -> Bools:
@@ -203,15 +227,9 @@ class Family:
         return processes.anchor - first[processes.comparison], processes.anchor_error
 
     def _between_sessions(
-        self,
-        means: Floats,
-        errors: Floats,
-        process: Floats,
-        noise: Noise,
-        *,
-        anchored: bool = False,
-    ) -> _Sessions:
-        """Variance between sessions, moderated by what the profile allows for.
+        self, means: Floats, errors: Floats, process: Floats, allowed: Allowance
+    ) -> Sessions:
+        """Variance between sessions, moderated by what is allowed for.
 
         What differing processes and the anchors' own error bring into the spread of session
         means is taken off. What is left is known the less surely the more that was: degrees of
@@ -224,73 +242,20 @@ class Family:
         error = total(errors**2, self.side, sides) / self.sessions
         explained = np.repeat(process, 2) * per + error
         free = self.sessions - 1
-        sd = self.priors.anchored_sd if anchored else self.priors.session_sd
-        expected: Floats = np.repeat(sd**2 * noise.scale, 2)
+        expected: Floats = np.repeat(allowed.value, 2)
         beyond = np.maximum(own - explained * free, -expected * free)
         likely = np.maximum(expected, beyond / np.maximum(free, 1))
         worth = (likely / (likely + explained)) ** 2
-        squares, df = _of_both(beyond * worth), _of_both(free * worth)
-        allowed, allowed_df = expected[::2], self.priors.session_df
-        sd_assumed = np.where(df > 0, np.nan, np.sqrt(allowed))
-        left = moderated(allowed, allowed_df, squares, df)
-        nothing = np.full(len(left), np.nan)
-        return _Sessions(
+        left = allowed.moderated(of_both(beyond * worth), of_both(free * worth))
+        nothing = np.full(len(left.value), np.nan)
+        return Sessions(
             locations=locations.reshape(-1, 2),
-            left=_Variance(left, allowed_df + df, sd_assumed),
-            error=_Variance(_of_both(error) / 2, allowed_df, nothing),
+            left=left,
+            error=Variance(of_both(error) / 2, self.priors.session_df, nothing),
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Variance:
-    """A variance component as estimated."""
-
-    value: Floats
-    df: Floats
-    assumed: Floats
-    """Its standard deviation where the samples do not speak; else NaN."""
-
-    @classmethod
-    def either(cls, first: Bools, one: _Variance, other: _Variance) -> _Variance:
-        return cls(
-            *(np.where(first, getattr(one, name), getattr(other, name)) for name in cls.__slots__)
-        )
-
-
-def _term(source: str, variance: _Variance, shares: Floats) -> Term:
+def _term(source: str, variance: Variance, shares: Floats) -> Term:
     baseline, candidate = shares.reshape(-1, 2).T
     assumed = np.where(candidate > 0, variance.assumed, np.nan)
     return Term(source, variance.value * baseline, variance.value * candidate, variance.df, assumed)
-
-
-def _of_both(sides: Floats) -> Floats:
-    """Sums over the two sides of each comparison."""
-    return np.asarray(sides.reshape(-1, 2).sum(axis=1))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sessions:
-    """Locations of sides ``(comparisons, 2)`` and the variance between sessions."""
-
-    locations: Floats
-    left: _Variance
-    """Beyond the error of anchors."""
-    error: _Variance
-    """That of the anchors of one session."""
-
-    @property
-    def variance(self) -> Floats:
-        return self.left.value + self.error.value
-
-    @classmethod
-    def either(cls, first: Bools, one: _Sessions, other: _Sessions) -> _Sessions:
-        return cls(
-            np.where(first[:, None], one.locations, other.locations),
-            _Variance.either(first, one.left, other.left),
-            _Variance.either(first, one.error, other.error),
-        )
-
-
-def _moved(plain: _Sessions, held: _Sessions) -> Floats:
-    change = plain.locations[:, 1] - plain.locations[:, 0]
-    return np.asarray(change - (held.locations[:, 1] - held.locations[:, 0]))

@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_llem.baselines.evaluation import Evaluation, Tests, quantile
 from pytest_llem.baselines.family import ALPHA
-from pytest_llem.baselines.looks import nominal_levels, spent
+from pytest_llem.baselines.looks import FAILING, nominal_levels, spent
 
 if TYPE_CHECKING:
     from pytest_llem.baselines.arrays import Bools, Floats, Ints, Words
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EARLY_FAILURE, EARLY_PASS = 0.05, 0.1
 """Shares of the error that may be spent before the family is complete, while a variance can
 only be moderated by its profile; the rest is for when it is."""
-HOPELESS = 0.01
+HOPELESS = 0.003
 """Chance of a decision by the last look below which no more processes are spent on it."""
 _NEXT_TO_NOTHING = 1e-12
 
@@ -56,7 +56,7 @@ def spent_tests(tests: Tests, looks: Looks, number: int, shared: Floats) -> Test
     *shared* as :func:`shared_by_looks` has it.
     """
     return Tests(
-        spent(tests.worse, looks, number, shared),
+        spent(tests.worse, looks, number, shared, FAILING),
         spent(tests.within, looks, number, shared),
         spent(tests.better, looks, number, shared),
     )
@@ -110,6 +110,6 @@ def hopeless(found: Evaluation, looks: Looks, processes: Ints, levels: Floats) -
     beyond = found.signs * found.change - found.margin
     passes = nominal_levels(np.full_like(error, ALPHA), looks, last, shared)
     passing = quantile(1 - passes, found.bound_df)
-    failing = -quantile(nominal_levels(levels, looks, last, shared), found.bound_df)
+    failing = -quantile(nominal_levels(levels, looks, last, shared, FAILING), found.bound_df)
     chance = ndtr((-beyond - passing * error) / spread) + ndtr((beyond - failing * error) / spread)
     return np.asarray(chance < HOPELESS)

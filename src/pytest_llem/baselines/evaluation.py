@@ -10,6 +10,7 @@ import numpy as np
 
 from pytest_llem.baselines.contrasts import Family, Priors
 from pytest_llem.baselines.moderation import family_prior
+from pytest_llem.baselines.residuals import anchors_leave
 from pytest_llem.baselines.tolerance import bounds
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def evaluate(processes: Processes, setting: Setting) -> Evaluation:
     noise = family.noise()
     prior = family_prior(noise, setting.groups)
     found = family.contrasts(noise, prior, setting.same_cards)
+    if left := anchors_leave(family, found, family.allowances(noise)[1], setting.groups):
+        found = family.contrasts(noise, prior, setting.same_cards, left)
     profile = (noise.expected, noise.expected_df)
     alone = family.contrasts(noise, profile, setting.same_cards)
     falls = [rule.higher_is_better for rule in setting.rules]
@@ -164,12 +167,12 @@ def _growing(found: Contrasts, processes: Processes) -> Floats:
 
 def _limits(rules: Sequence[Rule], baselines: Floats, falls: Sequence[bool]) -> _Limits:
     rows = np.full((8, len(rules)), math.nan)
-    for position, (rule, baseline, fall) in enumerate(
-        zip(rules, baselines.tolist(), falls, strict=True)
-    ):
-        found = bounds(rule, baseline, higher_is_better=fall)
-        for first, some in ((0, found.worse), (4, found.better)):
-            for place, bound in enumerate(some):
-                rows[first + place, position] = bound.log
-                rows[first + 2 + place, position] = bound.gain
+    places: dict[tuple[Rule, bool], list[int]] = {}
+    for position, key in enumerate(zip(rules, falls, strict=True)):
+        places.setdefault(key, []).append(position)
+    for (rule, fall), some in places.items():
+        for first, sign in ((0, -1 if fall else 1), (4, 1 if fall else -1)):
+            for place, (log, gain) in enumerate(bounds(rule, baselines[some], sign)):
+                rows[first + place, some] = log
+                rows[first + 2 + place, some] = gain
     return _Limits(rows[0:2], rows[2:4], rows[4:6], rows[6:8])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.assessment import reasons_against
+from pytest_llem.baselines.decomposition import because
 from pytest_llem.baselines.family import CONFIDENCE, FAMILY_ALPHA
 from pytest_llem.baselines.metrics import Metric, metric_named
 from pytest_llem.baselines.statistics import location
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 UPDATE = "--llem-update-baselines"
 DIFFERENCES_SHOWN = 4
-CLOCK_MOVED = 0.01
-"""Relative change of the SM clock that is worth a word."""
-TEMPERATURE_MOVED_C = 5.0
 MOST_DECIMALS = 6
 _SCALES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 
@@ -48,9 +46,9 @@ def explain(comparison: Comparison, finding: Finding) -> str:
     if found is None:
         return _without_comparison(comparison)
     parts = [
-        f"{_values(comparison, found)}, {_change(found)} at tolerance {_tolerance(comparison)}",
+        _compared(comparison, found),
         _numbers(comparison),
-        *_because(comparison),
+        *because(comparison),
         *_anchors(comparison, found),
         *_verdict_note(finding, stored=not comparison.same_session),
         *_differing(comparison.differ),
@@ -73,6 +71,13 @@ def _without_comparison(comparison: Comparison) -> str:
     value = typical(comparison.candidate)
     said = "" if value is None else f"{amounts([value], metric)}; "
     return f"{said}no baseline yet, {UPDATE} stores one"
+
+
+def _compared(comparison: Comparison, found: Assessment) -> str:
+    if comparison.rule.limit is not None:
+        value = amounts([found.candidate], metric_named(comparison.rule.metric))
+        return f"{value}, {_change(found)} from the limit {comparison.rule.tolerance}"
+    return f"{_values(comparison, found)}, {_change(found)} at tolerance {_tolerance(comparison)}"
 
 
 def _values(comparison: Comparison, found: Assessment) -> str:
@@ -120,32 +125,10 @@ def _numbers(comparison: Comparison) -> str:
     before = len(comparison.baseline.samples) if comparison.baseline else 0
     sessions = len(comparison.baseline.sessions) if comparison.baseline else 0
     spread = f" of {sessions} sessions" if sessions > 1 else ""
-    return (
-        f"{now} process{'es' if now > 1 else ''} against {before}{spread}, "
-        f"{CONFIDENCE:.0%} interval".replace("%", " %")
+    against = "" if comparison.rule.limit is not None else f" against {before}{spread}"
+    return f"{now} process{'es' if now > 1 else ''}{against}, {CONFIDENCE:.0%} interval".replace(
+        "%", " %"
     )
-
-
-def _because(comparison: Comparison) -> Iterator[str]:
-    """Which factor moved: J/token = W * s/token, and what else is known to matter."""
-    metric = metric_named(comparison.rule.metric)
-    changes = {name: after / before - 1 for name, (before, after) in comparison.factors.items()}
-    time, power = (Metric(metric.phase, name).name for name in ("duration_s", "power_w"))
-    if metric.quantity.startswith("energy") and time in changes and power in changes:
-        yield f"time {_percent(changes[time])}{_phases(metric, changes)}, power {_percent(changes[power])}"
-    if abs(clock := changes.get("sm_clock_mhz", 0.0)) > CLOCK_MOVED:
-        yield f"SM clock {_percent(clock)}"
-    before, after = comparison.factors.get("temperature_c", (0.0, 0.0))
-    if abs(after - before) > TEMPERATURE_MOVED_C:
-        yield f"temperature {before:.0f} → {after:.0f} °C"
-
-
-def _phases(metric: Metric, changes: dict[str, float]) -> str:
-    phases = [phase for phase in ("prefill", "decode") if f"{phase}.duration_s" in changes]
-    if metric.phase != "whole" or not phases:
-        return ""
-    said = ", ".join(f"{phase} {_percent(changes[f'{phase}.duration_s'])}" for phase in phases)
-    return f" ({said})"
 
 
 def _anchors(comparison: Comparison, found: Assessment) -> Iterator[str]:

@@ -77,7 +77,7 @@ def _rejected(p_values: Sequence[float], parts: Sequence[int], experiments: int)
     found = set()
     total = Fraction(experiments)
     for index in sorted(range(len(p_values)), key=lambda index: p_values[index] * parts[index]):
-        if p_values[index] * float(total) > FAMILY_ALPHA / parts[index]:
+        if not p_values[index] * float(total) <= FAMILY_ALPHA / parts[index]:  # nor if unknown
             break
         found.add(index)
         total -= Fraction(1, parts[index])

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from pytest_llem.baselines.samples import measurements_by_name, unusable
 from pytest_llem.devices.meter import Method, Scope
@@ -64,6 +64,9 @@ class Fingerprint(Stored):
     """Git commit, ``+dirty`` behind it if there were uncommitted changes."""
     work: dict[str, Work]
     """By the name of the measurement."""
+    totals: dict[str, str] = Field(default_factory=dict)
+    """What ``total`` adds up, by the name of the measurement, such as ``gpu by nvml + cpu by rapl``;
+    none where nothing is added, and in baselines that were stored without it."""
     workload: str | None = None
     """Hash of all prompts and output lengths of a pass; ``None`` if no model was measured, and in
     baselines that were stored without it."""
@@ -136,6 +139,7 @@ def _fingerprint(
         engine=dict(_took_effect(engine)),
         commit=_commit(environment.get("git")),
         work={name: _work(measured) for name, measured in measurements_by_name(result).items()},
+        totals=dict(_totals(result)),
         workload=None if result.workload is None else result.workload.hash,
     )
 
@@ -147,6 +151,13 @@ def _own_environment(result: ExperimentResult) -> dict[str, Any]:
         return {}
     own = {"python": elsewhere.python, "packages": elsewhere.packages}
     return own if elsewhere.image is None else {**own, "os": elsewhere.os, "container": True}
+
+
+def _totals(result: ExperimentResult) -> Iterator[tuple[str, str]]:
+    for name, measured in measurements_by_name(result).items():
+        if measured.total is not None:
+            parts = zip(measured.total.scopes, measured.total.meters, strict=True)
+            yield name, " + ".join(f"{scope} by {meter}" for scope, meter in parts)
 
 
 def _work(measured: Measured) -> Work:

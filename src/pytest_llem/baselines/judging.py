@@ -98,6 +98,8 @@ def _judgement(comparison: Comparison, found: Assessment | None, place: _Place) 
         verdict: Verdict = "incomparable" if reasons_against(comparison) else "new"
     else:
         verdict = _verdict(found, certain=place.rejects(found.p_worse))
+        if verdict == "improved" and comparison.rule.limit is not None:
+            verdict = "pass"
     detectable = None if found is None else found.detectable(place.level)
     limit = None if found is None or comparison.same_session else found.limit(place.level)
     looks = place.among.looks
@@ -115,6 +117,7 @@ def _judgement(comparison: Comparison, found: Assessment | None, place: _Place) 
         explanation=explain(comparison, Finding(verdict, found, detectable, limit)),
         final=place.is_final(verdict),
         gated=not comparison.rule.informational,
+        is_limit=comparison.rule.limit is not None,
         undecided=straddles and found is not None and not found.hopeless,
     )
 

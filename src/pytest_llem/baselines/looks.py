@@ -17,12 +17,13 @@ FIRST_LOOK = 4
 """Processes of the first look where nobody says otherwise."""
 GROWTH = 1.15
 """From one look to the next, so that little is added after the evidence suffices; a look costs next to nothing."""
-SPENDING = 1.0
-"""Exponent of the power family of error spending (Kim and DeMets 1987, "Design and analysis
+SPENDING, FAILING = 1.0, 2.0
+"""Exponents for passing and for failing of the power family of error spending (Kim and DeMets 1987, "Design and analysis
 of group sequential tests based on the type I error spending rate function", Biometrika 74):
-at a share *t* of the processes, the share ``t ** SPENDING`` of the error may be spent. Where a
-stored baseline's part of the variance stays, most of the information is there from the start;
-what is spent then is not by it (Lan, Reboussin and DeMets 1994, "Information and information
+at a share *t* of the processes, the share ``t ** SPENDING`` of the error may be spent. Passing
+early is what saves processes, of which regressions are few: their error is kept for later looks.
+Where a stored baseline's part of the variance stays, most of the information is there from the
+start; what is spent then is not by it (Lan, Reboussin and DeMets 1994, "Information and information
 fractions for design and sequential monitoring of clinical trials")."""
 _LEAST, _MOST = 1e-13, 0.5
 _LEVELS = 48
@@ -62,7 +63,9 @@ def plan_looks(first: int, most: int) -> Looks:
     return Looks(tuple(looks))
 
 
-def spent(p_values: Floats, looks: Looks, number: int, shared: Floats) -> Floats:
+def spent(
+    p_values: Floats, looks: Looks, number: int, shared: Floats, exponent: float = SPENDING
+) -> Floats:
     """P values of a single look as p values of the whole plan.
 
     That of a look is the smallest level at which the plan would reject there; the smallest
@@ -78,6 +81,7 @@ def spent(p_values: Floats, looks: Looks, number: int, shared: Floats) -> Floats
         number: which of its looks this is, from 0.
         shared: share of the last look's variance that all looks have in common, such as that
             of a stored baseline; 0 to 1.
+        exponent: of error spending.
     """
     if len(looks.processes) == 1:
         return p_values
@@ -85,12 +89,14 @@ def spent(p_values: Floats, looks: Looks, number: int, shared: Floats) -> Floats
 
     found = np.empty_like(p_values)
     for step, those in _by_step(shared):
-        levels, nominal = _table(looks.processes, SHARED[step])
+        levels, nominal = _table(looks.processes, SHARED[step], exponent)
         found[those] = _inverted(p_values[those], levels, nominal[number])
     return found
 
 
-def nominal_levels(level: Floats, looks: Looks, number: int, shared: Floats) -> Floats:
+def nominal_levels(
+    level: Floats, looks: Looks, number: int, shared: Floats, exponent: float = SPENDING
+) -> Floats:
     """One-sided levels of look *number* alone in plans that are to err at *level* overall."""
     if len(looks.processes) == 1:
         return level
@@ -98,7 +104,7 @@ def nominal_levels(level: Floats, looks: Looks, number: int, shared: Floats) -> 
 
     found = np.empty_like(level)
     for step, those in _by_step(shared):
-        levels, nominal = _table(looks.processes, SHARED[step])
+        levels, nominal = _table(looks.processes, SHARED[step], exponent)
         found[those] = np.exp(np.interp(np.log(level[those]), levels, nominal[number]))
     return found
 
@@ -122,14 +128,14 @@ def _inverted(p_values: Floats, levels: Floats, nominal: Floats) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def _table(processes: tuple[int, ...], shared: float) -> tuple[Floats, Floats]:
+def _table(processes: tuple[int, ...], shared: float, exponent: float) -> tuple[Floats, Floats]:
     """Logarithms of overall levels, and ``(looks, levels)`` of what each look has of them."""
     import numpy as np
 
     levels = np.geomspace(_LEAST, _MOST, _LEVELS)
     most = processes[-1]
     information = [1 / (shared + (1 - shared) * most / count) for count in processes]
-    shares = np.array([(count / most) ** SPENDING for count in processes])
+    shares = np.array([(count / most) ** exponent for count in processes])
     columns = np.log(_nominal(information, shares, levels))
     # Lower levels must never come with lower boundaries: the smaller share is taken.
     return np.log(levels), np.minimum.accumulate(columns[:, ::-1], axis=1)[:, ::-1]

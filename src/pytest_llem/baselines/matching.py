@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 Choice = Literal["must-match", "warn", "ignore"]
 """A difference makes the sides incomparable, is named in the verdict, or is passed over."""
-FIXED = frozenset({"scope", "method", "work", "workload"})
-"""What no comparison makes sense without: what was read, how, and for which work."""
+FIXED = frozenset({"scope", "method", "work", "workload", "totals"})
+"""What no comparison makes sense without: what was read, how, for which work, and of which
+scopes a total is (only rules about totals look at that)."""
 BY_NAME = ("packages", "engine")
 """Fields with members of their own, such as ``packages.torch``."""
 CARDS = "device_uuids"

@@ -56,6 +56,9 @@ HIGHER_IS_BETTER = frozenset(
     }
 )
 HEADLINE = "energy_per_output_token_j"
+INFORMING = (HEADLINE, "energy_per_request_j", "energy_j", "duration_s")
+"""What an experiment is summed up by, and compared by where no gate was declared: the first of
+these that is known."""
 EXPLAINING = ("sm_clock_mhz", "temperature_c")
 """Kept with the samples because they explain a change; never gated."""
 _WORK = "is the work, which has to be equal on both sides before anything is compared"
@@ -71,7 +74,9 @@ NOT_GATED: dict[str, str] = {
     "quality": "is not measured by this version of pytest-llem",
     "traffic.served": "is the work that the windows had room for; traffic.served_per_s is its rate",
     "traffic.failed": "is a count that may be zero, of which no ratio can be taken: assert it in the test",
-    "beside": "is shown only; gate total.…, or the meter that is named first",
+    "beside": "is of a meter that was read beside the first; a baseline keeps devices, method and "
+    "power limit of the first meter only, so that nothing says whether both sides compare. Name that "
+    "meter first in --llem-meter and gate the figure itself, or gate total.…, which adds scopes up",
 }
 """Why some names that a result has are no metrics."""
 

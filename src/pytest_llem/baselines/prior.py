@@ -30,6 +30,10 @@ class Prior(Stored):
     session_sd: float = Field(gt=0)
     """Between sessions on the same device."""
     session_df: float = Field(gt=0)
+    """What the allowance weighs where a history of sessions speaks too."""
+    session_tail_df: float = Field(gt=0)
+    """Degrees of freedom of the test where nothing but the allowance is known: more than it
+    weighs, since it is taken for more than is usual, not for an estimate."""
     anchored_sd: float = Field(gt=0)
     """Between sessions on the same device once anchors are taken off, beyond their own error."""
     card_sd: float = Field(gt=0)
@@ -47,7 +51,8 @@ MEASURED = Prior(
     window_df=4,
     session_sd=0.01,
     session_df=30,
-    anchored_sd=0.0025,
+    session_tail_df=100,
+    anchored_sd=0.0028,
     card_sd=0.035,
     card_df=10,
 )
@@ -55,7 +60,7 @@ MEASURED = Prior(
 and by 0.1-1.2 % over long windows: 1 % between processes, 1.5 % between short windows.
 Few degrees of freedom let a handful of repeats overrule both. Between sessions 1 % is
 an allowance, about twice what is usual, so it weighs much and has many; anchors may leave
-half of what is usual. Cards: 8 %
+somewhat more than half of what is usual. Cards: 8 %
 between the extremes of one model (Sinha et al., SC 2022, arXiv 2208.11035) is about
 2 % as a standard deviation; a sensor's gain of ±5 % (arXiv 2312.02741), which only
 cancels on the same card, adds 2.9 %."""
@@ -67,6 +72,7 @@ ESTIMATED = Prior(
     window_df=4,
     session_sd=0.08,
     session_df=10,
+    session_tail_df=10,
     anchored_sd=0.02,
     card_sd=0.035,
     card_df=10,

@@ -46,6 +46,8 @@ class Processes:
     """Standard error of that."""
     same_session: Bools
     """Whether both sides were measured in one session, interleaved."""
+    limit: Bools | None = None
+    """Whether the baseline is a limit, which is known exactly; ``None`` is nowhere."""
 
     @property
     def size(self) -> int:
@@ -110,6 +112,7 @@ def processes_of(comparisons: Sequence[Comparison]) -> Processes:
         anchor=np.array([session.anchor for session in sessions]),
         anchor_error=np.array([session.anchor_error for session in sessions]),
         same_session=np.array([one.same_session for one in comparisons]),
+        limit=np.array([one.rule.limit is not None for one in comparisons]),
     )
 
 

@@ -73,8 +73,20 @@ class Rulebook:
             ConfigError: a marker's gate makes no sense.
         """
         gates = [*self._configured, *map(parse_gate, marked), *self._asked]
-        held = {gate.metric: gate.rule for gate in gates if gate.applies_to(node_id)}
-        return tuple(rule for rule in held.values() if rule is not None)
+        held: dict[tuple[str, bool], Rule] = {}
+        for gate in gates:
+            if gate.applies_to(node_id):
+                _hold(held, gate)
+        return tuple(held.values())
+
+
+def _hold(held: dict[tuple[str, bool], Rule], gate: Gate) -> None:
+    """Take *gate* over what was declared with less precedence; ``off`` ends a limit, too."""
+    if gate.rule is None:
+        for kind in (False, True):
+            held.pop((gate.metric, kind), None)
+    else:
+        held[gate.rule.key] = gate.rule
 
 
 def matches(pattern: str, node_id: str) -> bool:

@@ -19,7 +19,7 @@ _EXAMPLES = "Write it like energy_per_output_token_j:5%, ttft_s:+20ms or energy_
 _PART = re.compile(r"(?P<sign>\+?)\s*(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*(?P<unit>\D*)")
 _BOTH = re.compile(r",|(?<=[%A-Za-z])\s*(?=\+)")
 """Between two tolerances: a comma, or the plus sign of the second."""
-_LIMIT = re.compile(r"\s*(?:>=|<=|≥|≤)")
+_LIMIT = re.compile(r"\s*(?P<sign>>=|<=|≥|≤)\s*(?P<value>.*)", re.DOTALL)
 _SCALES = {
     "J": {"J": 1.0, "mJ": 1e-3, "kJ": 1e3},
     "W": {"W": 1.0, "mW": 1e-3, "kW": 1e3},
@@ -49,6 +49,14 @@ class Rule:
     """Compared and shown, but never failing a test."""
     better: Direction | None = None
     """Which direction is better, where it was declared; ``None`` takes the metric's own."""
+    limit: float | None = None
+    """What the metric is compared with instead of a baseline, in its unit: a floor if higher is
+    better, else a ceiling. ``None`` compares with the baseline."""
+
+    @property
+    def key(self) -> tuple[str, bool]:
+        """What a later rule replaces: that of the same metric and kind."""
+        return self.metric, self.limit is not None
 
     @property
     def higher_is_better(self) -> bool:
@@ -69,15 +77,21 @@ def parse_rule(text: str) -> Rule:
     unit is absolute, and is only taken where it cannot be a forgotten percent sign:
     for a metric without a unit of its own, or behind a plus sign. ``higher`` or
     ``lower`` among its parts says what is better, for those who want it otherwise than
-    the metric has it.
+    the metric has it. A limit (``>=0.9``, ``<=200ms``) needs no baseline.
 
     Raises:
         ConfigError: there is no such metric, or the tolerance makes no sense.
     """
     name, colon, tolerance = text.partition(":")
-    if _LIMIT.match(tolerance):
-        raise _limit_refused(name.strip(), text)
+    limit = _LIMIT.fullmatch(tolerance)
+    if limit and name.strip().startswith("quality."):
+        raise ConfigError(
+            f"the gate {text!r} is a floor of quality, which this version of pytest-llem does not "
+            "measure. Assert it in the test until then."
+        )
     metric = metric_named(name.strip())
+    if limit:
+        return _limited(metric, limit, text)
     if not colon or not tolerance.strip():
         raise ConfigError(f"the gate {text!r} has no tolerance. {_EXAMPLES}")
     parts = [part.strip() for part in _BOTH.split(tolerance)]
@@ -110,17 +124,23 @@ def _tolerances(parts: list[str], metric: Metric, text: str, *, falls: bool) -> 
     return found
 
 
-def _limit_refused(name: str, text: str) -> ConfigError:
-    """Floors and ceilings have their place in the grammar, and nothing to judge them yet."""
-    if name.startswith("quality."):
-        return ConfigError(
-            f"the gate {text!r} is a floor of quality, which this version of pytest-llem does not "
-            "measure. Assert it in the test until then."
+def _limited(metric: Metric, limit: re.Match[str], text: str) -> Rule:
+    """A floor or a ceiling; percent is a share where the metric is one."""
+    said = limit["value"].strip()
+    match = _PART.fullmatch(said)
+    shares = not metric.unit and match is not None and match["unit"].strip() == "%"
+    if match and shares:
+        value, is_relative = float(match["number"]) / 100, False
+    else:
+        value, is_relative = _tolerance(said, metric, text, falls=False)
+    if is_relative or not 0 < value < math.inf:
+        raise ConfigError(
+            f"the gate {text!r} is no limit: write a positive amount, as in ttft_s:<=200ms or "
+            "traffic.goodput_share:>=95%."
         )
-    return ConfigError(
-        f"the gate {text!r} is a fixed limit. Gates compare with a baseline: write a tolerance, or "
-        "assert a limit on the figure in the test."
-    )
+    better: Direction = "higher" if limit["sign"] in {">=", "≥"} else "lower"
+    tolerance = f"{limit['sign']}{said}"
+    return Rule(metric.name, 0.0, None, tolerance, better=better, limit=value)
 
 
 def parse_rules(texts: Iterable[str]) -> tuple[Rule, ...]:
@@ -129,7 +149,7 @@ def parse_rules(texts: Iterable[str]) -> tuple[Rule, ...]:
     Without any gate the headline is compared for information: the change and its
     interval are shown, and nothing fails.
     """
-    rules = {rule.metric: rule for rule in map(parse_rule, texts)}
+    rules = {rule.key: rule for rule in map(parse_rule, texts)}
     return tuple(rules.values()) or (informational_rule(HEADLINE),)
 
 

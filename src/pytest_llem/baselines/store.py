@@ -145,7 +145,7 @@ class Baselines:
             return None
         text, path = there
         content = parse_baselines(text, path)
-        _refuse_stranger(content, relative, path)
+        refuse_stranger(content, relative, path)
         self._read[relative] = (version, content)
         return content
 
@@ -216,7 +216,7 @@ class BaselineStore(Baselines):
             for relative in self.source.files():
                 path = self.directory / relative
                 if (there := read_baselines(path)) is not None:
-                    _refuse_stranger(there[0], relative, path)
+                    refuse_stranger(there[0], relative, path)
                     texts[path] = _changed(*there, change)
             changed = {path: text for path, text in texts.items() if text is not None}
             for path, text in changed.items():
@@ -238,7 +238,7 @@ class BaselineStore(Baselines):
         kept: dict[str, str] = {}
         before: Mapping[str, Entry] = {}
         if there is not None:
-            _refuse_stranger(there[0], relative_path(group, hardware), path)
+            refuse_stranger(there[0], relative_path(group, hardware), path)
             kept, before = _texts(*there), there[0].entries
         texts = {key: _text(_behind(before.get(key), one, how)) for key, one in changed.items()}
         return _file_text(group, hardware, {**kept, **texts})
@@ -329,8 +329,17 @@ def _file_text(group: str, hardware: str, entries: Mapping[str, str]) -> str:
     )
 
 
-def _refuse_stranger(there: BaselineFile, relative: PurePosixPath, path: Path) -> None:
-    """Refuse a file that lies where another one belongs."""
+def text_of(file: BaselineFile, text: str) -> str:
+    """*file* in today's format; entries of a *text* in that format stay byte for byte."""
+    return _file_text(file.group, file.hardware, _texts(file, text))
+
+
+def refuse_stranger(there: BaselineFile, relative: PurePosixPath, path: Path) -> None:
+    """Refuse a file that lies where another one belongs.
+
+    Raises:
+        BaselineError: it does, and where it belongs.
+    """
     if relative_path(there.group, there.hardware) != relative:
         raise BaselineError(
             f"{path} holds the baselines of {there.group!r} on {there.hardware!r}, which belong "

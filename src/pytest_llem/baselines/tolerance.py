@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llem.baselines.arrays import Floats
     from pytest_llem.baselines.rules import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A value that depends on the baseline."""
+def bounds(rule: Rule, baselines: Floats, sign: int) -> Iterator[tuple[Floats, Floats]]:
+    """Bounds of *rule* around *baselines*, logarithms of the metric there: above, or below.
 
-    log: float
-    """Logarithm of the bound; minus infinity if no positive value reaches it."""
-    gain: float
-    """How the bound's logarithm moves with the baseline's: 1 for a ratio."""
+    A change exceeds a rule only if it exceeds each of them.
 
+    Args:
+        rule: what is tolerated.
+        baselines: one a comparison.
+        sign: 1 for the bounds above, -1 for those below.
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The bounds of one rule; a change exceeds a rule only if it exceeds all of a kind."""
-
-    worse: tuple[Bound, ...]
-    better: tuple[Bound, ...]
-
-
-def bounds(rule: Rule, baseline: float, *, higher_is_better: bool) -> Bounds:
-    """The bounds of *rule* around *baseline*, the logarithm of the metric there."""
-    value = math.exp(baseline)
-    upper, lower = _around(rule, value, 1), _around(rule, value, -1)
-    return Bounds(lower, upper) if higher_is_better else Bounds(upper, lower)
-
-
-def _around(rule: Rule, baseline: float, sign: int) -> tuple[Bound, ...]:
-    found = []
+    Yields:
+        Logarithm of a bound, minus infinity where no positive value reaches it, and its gain: how
+        it moves with the baseline's logarithm, 1 for a ratio.
+    """
     if rule.relative is not None:
-        found.append(_bound(baseline * (1 + sign * rule.relative), 1.0))
+        factor = 1 + sign * rule.relative
+        log = np.log(factor) if factor > 0 else -np.inf
+        yield baselines + log, np.ones_like(baselines)
     if rule.absolute is not None:
-        value = baseline + sign * rule.absolute
-        found.append(_bound(value, baseline / value if value > 0 else 0.0))
-    return tuple(found)
-
-
-def _bound(value: float, gain: float) -> Bound:
-    return Bound(math.log(value) if value > 0 else -math.inf, gain)
+        values = np.exp(baselines)
+        bound = values + sign * rule.absolute
+        reached = bound > 0
+        safe = np.where(reached, bound, 1.0)
+        yield np.where(reached, np.log(safe), -np.inf), np.where(reached, values / safe, 0.0)

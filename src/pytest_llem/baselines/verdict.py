@@ -20,7 +20,7 @@ class Judgement:
     candidate: float | None
     """The metric now, in the metric's unit."""
     baseline: float | None
-    """The metric in the baseline, in the metric's unit."""
+    """The metric in the baseline, or the limit, in the metric's unit."""
     change: float | None
     """Relative change, 0.05 for five percent more; ``None`` if it could not be told."""
     interval: tuple[float, float] | None
@@ -37,6 +37,9 @@ class Judgement:
     """Whether more processes may well decide it; only where they can be had."""
     gated: bool = True
     """Whether a rule asks for a verdict; if not, the comparison is shown and never fails."""
+
+    is_limit: bool = False
+    """Whether it was compared with a limit, which no baseline changes."""
 
     def failed(self, *, strict: bool) -> bool:
         """Whether this verdict fails the test."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from pytest_llem.commands.baseline import put_json
 
+if TYPE_CHECKING:
     from pytest_llem.reports.ab import Tale
-    from pytest_llem.runs.ab.comparing import Compared
+    from pytest_llem.runs.ab.comparing import Asked, Compared
     from pytest_llem.runs.ab.side import Side
 
 INTERRUPTED = 130
@@ -66,19 +65,14 @@ def ab(  # noqa: PLR0913, PLR0917 - one parameter an option
     Needs no baseline, and is the most sensitive comparison there is: what differs from one
     session to another is the same for both sides.
     """
-    from pytest_llem.errors import ConfigError
+    from pytest_llem.runs.ab.asking import run_ab
     from pytest_llem.runs.ab.side import Side
 
-    if not (a or b):
-        raise ConfigError(
-            "both sides are the same. Set something on one: llem ab bench/ --b "
-            "'vllm.max_num_seqs=64'. To measure a side against itself: llem aa"
-        )
     sides = Side.asked("a", a or []), Side.asked("b", b or [])
-    how = {"rounds": rounds, "max_repeats": max_repeats, "strict": strict}
-    compared = _compared(sides, tests, options, gates, how, silent=as_json)
+    asked = replace(_asked(sides, tests, options, gates), rounds=rounds, max_repeats=max_repeats)
+    compared = run_ab(replace(asked, strict=strict), _tale(silent=as_json))
     if as_json:
-        _put_json(_plain(compared))
+        put_json(_plain(compared))
     else:
         _show(compared, sides)
     _leave(compared)
@@ -98,17 +92,14 @@ def aa(  # noqa: PLR0913, PLR0917 - one parameter an option
     as_json: AsJson = False,
 ) -> None:
     """Measure the same thing against itself: false alarms, and what this machine can see."""
-    from pytest_llem.baselines.self_check import self_check
     from pytest_llem.reports.ab import self_check_lines
-    from pytest_llem.runs.ab.side import Side
+    from pytest_llem.runs.ab.asking import both_sides, run_aa
 
-    sides = Side.asked("a", sets or [], "--set"), Side.asked("b", sets or [], "--set")
-    how = {"rounds": rounds, "strict": strict}
-    compared = _compared(sides, tests, options, gates, how, silent=as_json)
-    rests = [(one.node_id, each) for one in compared.verdicts for each in one.comparisons]
-    check = self_check(rests)
+    sides = both_sides(*(sets or []))
+    asked = replace(_asked(sides, tests, options, gates), rounds=rounds, strict=strict)
+    compared, check = run_aa(asked, _tale(silent=as_json))
     if as_json:
-        _put_json({**_plain(compared), "self_check": check and asdict(check)})
+        put_json({**_plain(compared), "self_check": check and asdict(check)})
     else:
         _show(compared, sides)
         for line in self_check_lines(check, _width()):
@@ -116,19 +107,15 @@ def aa(  # noqa: PLR0913, PLR0917 - one parameter an option
     _leave(compared)
 
 
-def _compared(  # noqa: PLR0913 - what a comparison is made of
+def _asked(
     sides: tuple[Side, Side],
     tests: list[str] | None,
     options: list[str] | None,
     gates: list[str] | None,
-    how: dict[str, Any],
-    *,
-    silent: bool,
-) -> Compared:
-    from pytest_llem.runs.ab.comparing import Asked, compare_sides
+) -> Asked:
+    from pytest_llem.runs.ab.comparing import Asked
 
-    asked = Asked(*sides, tuple(tests or ()), _split(options), tuple(gates or ()), **how)
-    return compare_sides(asked, _tale(silent=silent))
+    return Asked(*sides, tuple(tests or ()), _split(options), tuple(gates or ()))
 
 
 def _leave(compared: Compared) -> None:
@@ -168,71 +155,15 @@ def _width() -> int:
 
 
 def _show(compared: Compared, sides: tuple[Side, Side]) -> None:
-    from pytest_llem.reports.terminal import SummaryRow, summary_lines
-    from pytest_llem.runs.pooling import pooled_result
+    from pytest_llem.runs.ab.telling import compared_lines
+    from pytest_llem.runs.showing import Look
 
-    rows = [
-        SummaryRow(pooled_result(one.results), one.judgements, one.results, len(one.results))
-        for one in compared.verdicts
-        if one.results and not one.problem
-    ]
-    lines = summary_lines(
-        rows,
-        width=_width(),
-        colour=sys.stdout.isatty(),
-        unicode=_unicode(sys.stdout),
-        verbosity=1,
-        strict=compared.strict,
-        against="a",
-    )
-    for line in (*_top(compared, sides), "", *lines, *_bottom(compared)):
+    look = Look(_width(), sys.stdout.isatty(), _unicode(sys.stdout), verbosity=1)
+    for line in compared_lines(compared, sides, look):
         typer.echo(line)
 
 
-def _top(compared: Compared, sides: tuple[Side, Side]) -> Iterator[str]:
-    from pytest_llem.reports.ab import headline
+def _plain(compared: Compared) -> dict[str, Any]:
+    from pytest_llem.runs.ab.telling import compared_json
 
-    named = {side.name: side.described for side in sides}
-    rounds = [len(one.results) for one in compared.verdicts if not one.problem]
-    yield from headline(named, compared.environments, rounds)
-
-
-def _bottom(compared: Compared) -> Iterator[str]:
-    from pytest_llem.reports.ab import only_lines, spending
-
-    for one in compared.verdicts:
-        if one.problem:
-            yield f"NOT COMPARED: {one.node_id}: {one.problem.splitlines()[0]}"
-    yield from only_lines(compared.only)
-    yield from compared.notes
-    if compared.interrupted:
-        yield "INTERRUPTED: judged by the rounds that were complete by then"
-    elif len(compared.looks.processes) > 1:
-        yield spending(compared.spent, compared.most, compared.looks.most)
-    yield f"results: {compared.folder}"
-
-
-def _put_json(said: dict[str, object]) -> None:
-    typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
-
-
-def _plain(compared: Compared) -> dict[str, object]:
-    return {
-        "folder": str(compared.folder),
-        "looks": compared.looks.processes,
-        "processes": compared.spent,
-        "processes_at_most": compared.most,
-        "strict": compared.strict,
-        "interrupted": compared.interrupted,
-        "only": compared.only,
-        "notes": compared.notes,
-        "experiments": [
-            {
-                "node_id": one.node_id,
-                "rounds": len(one.results),
-                "problem": one.problem or None,
-                "judgements": [asdict(judgement) for judgement in one.judgements],
-            }
-            for one in compared.verdicts
-        ],
-    }
+    return compared_json(compared)

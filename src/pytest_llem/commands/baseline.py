@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pytest_llem.commands.defaults import BASELINES as HERE
+
 if TYPE_CHECKING:
     from pytest_llem.baselines.catalogue import Catalogued
-    from pytest_llem.baselines.store import Baselines
 
 app = typer.Typer(help="Look at baselines, compare them, accept and prune.", no_args_is_help=True)
 
@@ -30,7 +31,6 @@ From = Annotated[
     typer.Option("--from", metavar="PATH|REF", help="Another directory, file, or git ref."),
 ]
 Hardware = Annotated[str | None, typer.Option(metavar="GLOB", help="Class of hardware.")]
-HERE = Path("baselines")
 
 
 @app.command("list")
@@ -82,13 +82,10 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """What changed in the baselines: by default, since the last commit. Exits with 1 if anything did."""
-    from pytest_llem.baselines.catalogue import SHOWN, catalogue, changes
-    from pytest_llem.baselines.metrics import metric_named
     from pytest_llem.reports.baselines import diff_json, diff_lines
+    from pytest_llem.runs.baselines_here import diff_baselines
 
-    metrics = [metric_named(name).name for name in metric] if metric else SHOWN
-    old, new = (catalogue(opened(baselines, side)) for side in (before, now))
-    changed = changes(old, new, metrics)
+    changed = diff_baselines(before, now, metrics=metric or (), directory=baselines)
     if as_json:
         put_json(diff_json(changed))
     else:
@@ -111,13 +108,9 @@ def accept(
     baselines: Directory = HERE,
 ) -> None:
     """Make a run's results the new baseline; what failed or is incomplete is refused."""
-    from pytest_llem.baselines.store import How
-    from pytest_llem.config.gates import read_baseline_table
-    from pytest_llem.runs.accepting import accept_run
+    from pytest_llem.runs.baselines_here import accept_baselines
 
-    sessions = read_baseline_table(Path.cwd()).sessions
-    how = How("extend" if extend else "accept", reason, sessions, extends=extend)
-    update = accept_run(run, baselines, how, experiments)
+    update = accept_baselines(run, reason, pattern=experiments, extend=extend, directory=baselines)
     for stored in update.stored:
         typer.echo(f"accepted  {stored.experiment_id}  {stored.path}")
     for refused in update.refused:
@@ -142,36 +135,23 @@ def prune(
     baselines: Directory = HERE,
 ) -> None:
     """Shorten histories, or remove experiments that are no more."""
-    from pytest_llem.baselines.pruning import Pruning
-    from pytest_llem.baselines.store import BaselineStore
-    from pytest_llem.config.gates import read_baseline_table
+    from pytest_llem.runs.baselines_here import prune_baselines
 
-    kept = sessions or read_baseline_table(Path.cwd()).sessions
-    pruning = Pruning(kept, history=history, remove=remove)
-    store = BaselineStore(baselines)
-    changed = pruning.preview(store) if dry_run else store.rewrite(pruning)
-    put(pruning.said or ["nothing to prune"])
-    if changed and not dry_run:
-        put([f"changed {path}" for path in changed])
+    pruned = prune_baselines(
+        sessions=sessions, history=history, remove=remove, dry_run=dry_run, directory=baselines
+    )
+    put(list(pruned.said) or ["nothing to prune"])
+    if pruned.changed:
+        put([f"changed {path}" for path in pruned.changed])
 
 
 def catalogued(
     baselines: Path, source: str | None, pattern: str | None, hardware: str | None
 ) -> list[Catalogued]:
     """What was asked for, in order."""
-    from pytest_llem.baselines.catalogue import catalogue
+    from pytest_llem.runs.baselines_here import list_baselines
 
-    return catalogue(opened(baselines, source), pattern, hardware)
-
-
-def opened(baselines: Path, source: str | None) -> Baselines:
-    """The baselines in *source*, or by default those of the directory."""
-    from pytest_llem.baselines.elsewhere import source_named
-    from pytest_llem.baselines.store import Baselines, BaselineStore
-
-    if source is None:
-        return BaselineStore(baselines)
-    return Baselines(source_named(source, Path.cwd(), Path.cwd() / baselines))
+    return list_baselines(pattern, hardware=hardware, source=source, directory=baselines)
 
 
 def nothing(baselines: Path, source: str | None, pattern: str | None) -> str:

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated, Any
 
 import typer
-
-from pytest_llem.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pytest_llem.config.layers.layer import Layers
 
 Overrides = Annotated[
     list[str] | None,
@@ -33,23 +27,22 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Print the value that every field has here, before a test or a study says otherwise."""
-    from pytest_llem.config.effective import effective
-    from pytest_llem.runs.standing import standing_here
+    from pytest_llem.runs.configuration import effective_config
 
-    standing = standing_here(profile=profile)
-    layers = _with(standing.layers, overrides or [])
-    found = list(effective(layers, everything=everything))
+    found = effective_config(overrides or [], profile=profile, everything=everything)
     if as_json:
         shown = [
-            {"field": one.path, "value": one.value, **_origin_json(one.origin)} for one in found
+            {"field": one.path, "value": one.value, **_origin_json(one.origin)}
+            for one in found.fields
         ]
         typer.echo(json.dumps(shown, indent=2))
         return
-    values = [f"{one.path} = {json.dumps(one.value)}" for one in found]
+    values = [f"{one.path} = {json.dumps(one.value)}" for one in found.fields]
     width = min(max(map(len, values), default=0), 48) if origin else 0
     if origin:
+        standing = found.standing
         typer.echo(f"profile {standing.profile.name}: {standing.profile_origin}")
-    for text, one in zip(values, found, strict=True):
+    for text, one in zip(values, found.fields, strict=True):
         typer.echo(f"{text:{width}}  {one.origin}" if origin else text)
 
 
@@ -69,15 +62,9 @@ def template(
     ] = False,
 ) -> None:
     """Print an llem.yaml with every field, its meaning and its default."""
-    from pytest_llem.config.problems import unknown_value
-    from pytest_llem.config.sections import MODELS, engine_called
-    from pytest_llem.config.template import template as written
+    from pytest_llem.runs.configuration import config_template
 
-    engines = [engine_called(name) for name in engine or ()]
-    for name in engines:
-        if name not in MODELS:
-            raise ConfigError(str(unknown_value("engine", name, MODELS, "engine")))
-    typer.echo(written(engines, active=active), nl=False)
+    typer.echo(config_template(engine or (), active=active), nl=False)
 
 
 def check(
@@ -87,43 +74,27 @@ def check(
     ] = None,
 ) -> None:
     """Validate files, and variables, without running anything."""
-    from pytest_llem.plan import checking
-    from pytest_llem.runs.standing import standing_here
+    from pytest_llem.runs.configuration import check_config
 
-    project, problems = Path.cwd(), list[str]()
-    for file in files or checking.files_here(project, os.environ):
-        found = checking.problems_in(file)
-        problems += found
-        if not found:
-            typer.echo(f"{file}: good")
-    if not files:
-        problems += checking.problems_of_variables(os.environ)
-        problems += [] if problems else checking.problems_together(standing_here)
-    for problem in problems:
+    checked = check_config(files or ())
+    for file in checked.good:
+        typer.echo(f"{file}: good")
+    for problem in checked.problems:
         typer.echo(f"llem: {problem}", err=True)
-    if problems:
+    if checked.problems:
         raise typer.Exit(1)
 
 
 def profiles() -> None:
     """List the system profiles, and which one counts here."""
-    from pytest_llem.config.layers.project import user_directory
-    from pytest_llem.config.profiles.finding import names, profile_called
+    from pytest_llem.runs.configuration import list_profiles
     from pytest_llem.runs.standing import standing_here
 
-    standing, user = standing_here(), user_directory(os.environ)
+    standing = standing_here()
     typer.echo(f"here: {standing.profile.name}, {standing.profile_origin}")
-    for name in names(user):
-        profile = profile_called(name, standing.profile_origin, Path.cwd(), user)
+    for profile in list_profiles():
         devices = ", ".join(profile.devices)
-        typer.echo(f"{name:16} {profile.title}" + (f" ({devices})" if devices else ""))
-
-
-def _with(layers: Layers, overrides: list[str]) -> Layers:
-    from pytest_llem.config.layers.layer import layered
-    from pytest_llem.plan.overrides import overrides_of
-
-    return layered([*layers, *overrides_of([], None, overrides).given()])
+        typer.echo(f"{profile.name:16} {profile.title}" + (f" ({devices})" if devices else ""))
 
 
 def _origin_json(origin: Any) -> dict[str, Any]:

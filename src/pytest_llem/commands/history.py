@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from pytest_llem.commands.baseline import (
-    HERE,
     AsJson,
     Directory,
     Experiments,
@@ -19,6 +18,7 @@ from pytest_llem.commands.baseline import (
     put_json,
     refuse,
 )
+from pytest_llem.commands.defaults import BASELINES as HERE
 
 
 def history(  # noqa: PLR0913, PLR0917 - one parameter an option

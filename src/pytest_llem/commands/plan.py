@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
 
 import typer
 
 from pytest_llem.commands.run import become_pytest
 from pytest_llem.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_llem.config.problems import Problem
 
 MOST_IN_A_TABLE = 20_000
 """Points up to which a study is shown as a dry run shows it, with memory, time and energy."""
@@ -48,19 +42,11 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     Up to 20,000 points are shown as a dry run shows them; more are counted one by one.
     """
-    from pytest_llem.config.study_file import read_study
-    from pytest_llem.plan.overrides import overrides_of
-    from pytest_llem.plan.stream import StudyPoints, tally
+    from pytest_llem.plan.stream import tally
     from pytest_llem.plan.tally_lines import tally_lines
-    from pytest_llem.runs.standing import standing_here
+    from pytest_llem.runs.studies import study_points
 
-    try:
-        read = read_study(study)
-    except FileNotFoundError:
-        raise ConfigError(f"{study}: there is no such file.") from None
-    asked = overrides_of([backend] if backend else [], model, overrides or [])
-    standing = standing_here(profile=profile).layers
-    points = StudyPoints(read, study, standing, asked, _checks(asked.backends))
+    points = study_points(study, model, backend, overrides or (), profile)
     if sum(1 for _ in islice(points.rows(), MOST_IN_A_TABLE + 1)) <= MOST_IN_A_TABLE:
         options = {
             "--llem-dry-run": True,
@@ -80,22 +66,3 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter an option
     width = shutil.get_terminal_size((80, 24)).columns
     for line in tally_lines(points.group, points.axes(), tally(points, repeats), width):
         typer.echo(line)
-
-
-def _checks(named: tuple[str, ...]) -> Callable[[str], Problem | None]:
-    """Why an engine cannot be meant; those that options name are told at once."""
-    from pytest_llem.config.experiment import ENGINE_SECTIONS
-    from pytest_llem.config.homes import read_homes
-    from pytest_llem.config.problems import unknown_value
-    from pytest_llem.engines import ENGINES
-
-    elsewhere = read_homes(Path.cwd(), os.environ, ()).engines
-    known = {*ENGINE_SECTIONS, *ENGINES.names(), *elsewhere}
-
-    def check(name: str) -> Problem | None:
-        return None if name in known else unknown_value("backend", name, known, "engine")
-
-    for name in named:
-        if (problem := check(name)) is not None:
-            raise ConfigError(str(problem))
-    return check

@@ -172,13 +172,7 @@ def _single(
 ) -> tuple[ExperimentConfig, RunSettings]:
     from dataclasses import replace
 
-    from pytest_llem.config.experiment import ENGINE_SECTIONS
-    from pytest_llem.config.homes import read_homes
-    from pytest_llem.config.problems import unknown_value
-    from pytest_llem.config.sections import engine_called
-    from pytest_llem.engines import ENGINES
-    from pytest_llem.plan.bare import bare_experiment
-    from pytest_llem.plan.overrides import overrides_of
+    from pytest_llem.runs.configuration import experiment_config
     from pytest_llem.runs.library import default_settings
     from pytest_llem.runs.standing import standing_here
 
@@ -187,14 +181,9 @@ def _single(
             "nothing to run. Name a study (llem run quant.llem.yaml), tests (llem run bench/), "
             "or a model (llem run --model MODEL)."
         )
-    elsewhere = read_homes(Path.cwd(), os.environ, ()).engines
-    known = {*ENGINE_SECTIONS, *ENGINES.names(), *elsewhere}
-    asked = [] if backend is None else [engine_called(backend)]
-    standing = standing_here(profile=profile)
-    config = bare_experiment(overrides_of(asked, model, overrides), standing.layers)
-    if config.backend not in known:
-        raise ConfigError(str(unknown_value("backend", config.backend, known, "engine")))
-    return config, replace(default_settings(), profile=standing.profile.name)
+    config = experiment_config(model, backend, overrides, profile)
+    named = standing_here(profile=profile).profile.name
+    return config, replace(default_settings(), profile=named)
 
 
 def _run_one(

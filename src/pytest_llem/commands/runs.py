@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pytest_llem.commands.baseline import AsJson, put, put_json, refuse
+from pytest_llem.commands.defaults import RUNS as HERE
 
 if TYPE_CHECKING:
     from pytest_llem.results.listing import StoredRun
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Look at stored runs, and delete them.", no_args_is_help=True)
 
 Root = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where runs are kept.")]
-HERE = Path(".llem")
 
 
 @app.command("list")
@@ -30,10 +30,9 @@ def list_(
 ) -> None:
     """Every run, oldest first: when it began, how far it came, its verdicts and its size."""
     from pytest_llem.reports.runs import list_json, list_lines
-    from pytest_llem.results.listing import stored_run
-    from pytest_llem.results.root import run_directories
+    from pytest_llem.runs.kept_runs import list_runs
 
-    runs = [stored_run(path) for path in run_directories(root)[-(last or 0) :]]
+    runs = list_runs(root, last)
     if as_json:
         put_json(list_json(runs))
     else:
@@ -52,17 +51,16 @@ def show(
     ] = 0,
 ) -> None:
     """What pytest said of a run at its end; of an interrupted one, what there is."""
-    from pytest_llem.runs.resuming.choosing import latest_run, run_named
-    from pytest_llem.runs.showing import Look, shown_run
+    from pytest_llem.runs.kept_runs import show_run
+    from pytest_llem.runs.showing import Look
 
-    store = latest_run(root) if run is None else run_named(root, run, Path.cwd())
     look = Look(
         width=shutil.get_terminal_size((80, 24)).columns,
         colour=sys.stdout.isatty(),
         unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
         verbosity=verbose,
     )
-    put(shown_run(store, look))
+    put(show_run(run, root, look))
 
 
 @app.command()
@@ -76,9 +74,9 @@ def delete(
     """Delete runs with all that they keep. One that goes on is never deleted."""
     from pytest_llem.reports.runs import size, state_of
     from pytest_llem.results.listing import delete_run, stored_run
-    from pytest_llem.runs.resuming.choosing import run_named
+    from pytest_llem.runs.kept_runs import open_run
 
-    paths = dict.fromkeys(run_named(root, run, Path.cwd()).path for run in runs)
+    paths = dict.fromkeys(open_run(run, root).path for run in runs)
     found = [stored_run(path.resolve()) for path in paths]
     for one in found:
         put([f"{one.run_id}  {state_of(one)}, {size(one.size_bytes)}"])

@@ -55,8 +55,5 @@ def _give_up_output() -> None:
 
 
 def _told(error: OSError) -> str:
-    from pytest_llem.results.files import reason_and_remedy
-
-    reason, remedy = reason_and_remedy(error)
-    what = f"{error.filename}" if error.filename else "what was asked for"
-    return f"cannot read or write {what}: {reason}. {remedy}."
+    what = error.filename or "what was asked for"
+    return f"cannot read or write {what}: {error.strerror or error}."

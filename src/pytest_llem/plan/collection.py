@@ -68,6 +68,8 @@ class ExperimentCollection:
         self._config = config
         self._known_backends = known_backends
         self._read_standing = standing
+        self._refused = ""
+        """Why no test at all can be planned."""
         self._backend_problems: dict[str, Problem | None] = {}
         self._overrides = self._read_options()
         self._asked: Asked | None = None
@@ -124,7 +126,13 @@ class ExperimentCollection:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Warn of points that would be measured twice."""
+        """Warn of points that would be measured twice.
+
+        Raises:
+            pytest.UsageError: nothing could be planned, for what holds for all tests.
+        """
+        if self._refused and not hasattr(self._config, "workerinput"):
+            raise pytest.UsageError(self._refused)
         if self.groups and self._warns():
             _warn_of_duplicates(session.items)
 
@@ -186,11 +194,13 @@ class ExperimentCollection:
         try:
             layers = standing_of(self._config, self._read_standing).layers
         except ConfigError as error:
-            raise pytest.Collector.CollectError(str(error)) from None
+            self._refused = str(error)
+            raise pytest.Collector.CollectError(self._refused) from None
         backend = layers.given.get("backend")
         problem = backend and self._backend_problem(str(backend.leaf.value))
         if backend and problem:
-            raise pytest.Collector.CollectError(f"{backend.origin}: {problem}")
+            self._refused = f"{backend.origin}: {problem}"
+            raise pytest.Collector.CollectError(self._refused)
         return layers
 
     def _backend_problem(self, name: str) -> Problem | None:

@@ -61,7 +61,8 @@ class StudyPoints:
         excluded = Exclusions.read(study.exclude, layers.leaves)
         if found := [*axes.problems, *problems, *excluded.problems]:
             raise ConfigError("\n".join(f"{path}: {problem}" for problem in found))
-        self.group = f"{path}::{study.name}"
+        self.study = study
+        self.group = f"{path.as_posix()}::{study.name}"
         self._axes, self._singles, self._excluded = axes, singles, excluded
         engine = layers.leaves.get("backend")
         self._backend = str(engine.value if engine else DEFAULT.backend)
@@ -80,6 +81,11 @@ class StudyPoints:
     def __iter__(self) -> Iterator[Point]:
         make = self._making.make
         return (make(row.items, row.id) for row in self.rows())
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """What the study gates, as ``METRIC:TOLERANCE``."""
+        return tuple(f"{metric}:{given}" for metric, given in self.study.gates.items())
 
     def axes(self) -> dict[str, list[Any]]:
         """The values of each field that varies, as far as axes make them."""

@@ -76,7 +76,8 @@ def _told(
     judgement: Judgement, measured: Measured | None, processes: int, *, unicode: bool
 ) -> Iterator[tuple[str, str]]:
     is_estimate = measured is not None and measured.estimated and _is_energy(judgement.metric)
-    yield "from, to", _from_to(judgement, estimated=is_estimate, unicode=unicode)
+    title = "limit" if judgement.is_limit else "from, to"
+    yield title, _from_to(judgement, estimated=is_estimate, unicode=unicode)
     yield "change", _change(judgement, estimated=is_estimate, unicode=unicode)
     if is_estimate:
         yield "method", "ESTIMATED, not measured"
@@ -121,7 +122,8 @@ def _next_steps(result: ExperimentResult, failed: Sequence[Judgement]) -> Iterat
     test = shlex.quote(result.node_id)
     yield f"Every window, and what disturbed it (this was run {result.run_id}):"
     yield f"  pytest -vv {test}"
-    for verdict in dict.fromkeys(judgement.verdict for judgement in failed):
+    of_baselines = [judgement for judgement in failed if not judgement.is_limit]
+    for verdict in dict.fromkeys(judgement.verdict for judgement in of_baselines):
         if verdict in _NEXT:
             yield from wrapped(_NEXT[verdict], WIDTH)
             yield f"  pytest {_UPDATE} {test}"

@@ -42,7 +42,7 @@ def accept_run(run: Path, baselines: Path, how: How, pattern: str | None = None)
         raise BaselineError(
             f"{store.path} holds no results{those}. Look at {store.path / 'results'}."
         )
-    complete, left_out = complete_experiments(results, store.manifest().processes())
+    complete, left_out = complete_experiments(results, store.manifest())
     environment = store.environment().model_dump(mode="json")
     how, anchors = replace(how, reason=reason), Anchored.of_run(store).results
     update = BaselineStore(baselines).update(complete, environment, how, anchors)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.store import By
     from pytest_llem.results.environment import Environment
-    from pytest_llem.results.manifest import PlannedExperiment, State
+    from pytest_llem.results.manifest import Manifest, PlannedExperiment, State
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.runs.settings import RunSettings
 
@@ -137,7 +137,7 @@ def _log_end(path: Path, store: RunStore, state: State, closing: Closing) -> Non
 def _update_baselines(store: RunStore, settings: RunSettings, closing: Closing) -> None:
     try:
         environment = store.environment().model_dump(mode="json")
-        complete, partial_ = complete_experiments(store.results(), store.manifest().processes())
+        complete, partial_ = complete_experiments(store.results(), store.manifest())
         anchors = Anchored.of_run(store).results
         baselines = BaselineStore(settings.baselines)
         update = baselines.update(complete, environment, _how(settings), anchors)
@@ -155,16 +155,14 @@ def _how(settings: RunSettings) -> How:
 
 
 def complete_experiments(
-    results: Iterable[ExperimentResult], asked: Mapping[str, int]
+    results: Iterable[ExperimentResult], manifest: Manifest
 ) -> tuple[list[ExperimentResult], dict[str, str]]:
-    """Results of experiments of which all processes ran, and why others are left out.
-
-    *asked* says how many each was to have, by its id.
-    """
+    """Results of experiments of which all processes ran, and why others are left out."""
+    asked = manifest.processes()
     complete, left_out = [], {}
     for processes in by_experiment(results).values():
         first = processes[0]
-        repeats = asked.get(first.experiment_id, 1)
+        repeats = asked.get(first.experiment_id, manifest.repeats)
         if len(processes) < repeats and all(one.outcome == "passed" for one in processes):
             left_out[first.experiment_id] = f"{len(processes)} of {repeats} processes ran"
         else:

@@ -128,14 +128,33 @@ def compare_for_information(
     """
     if not experiments:
         return {}
-    baselines, policy = compared_with(settings), policy_of(settings)
-    family = {
-        results[0].experiment_id: _compared(
-            results, baselines, parse_rules(gates), environment, policy, anchored
-        )
+    baselines = compared_with(settings)
+    known = [
+        (results, parse_rules(gates))
         for results, gates in experiments
         if all(result.measurements for result in results)
         and baselines.find(results[0], environment) is not None
+    ]
+    return compare_by_rules(known, environment, settings, anchored)
+
+
+def compare_by_rules(
+    experiments: Sequence[tuple[Sequence[ExperimentResult], Sequence[Rule]]],
+    environment: Mapping[str, Any],
+    settings: RunSettings,
+    anchored: Anchored,
+) -> By:
+    """How experiments of a run, each by its processes and rules, compare with their baselines.
+
+    Raises:
+        BaselineError: a baseline cannot be read, or judging failed.
+    """
+    baselines, policy = compared_with(settings), policy_of(settings)
+    family = {
+        results[0].experiment_id: _compared(
+            results, baselines, rules, environment, policy, anchored
+        )
+        for results, rules in experiments
     }
     return _judged(family, None) if family else {}
 

@@ -18,7 +18,6 @@ from pytest_llem.isolation.launcher import Command, Preparation
 from pytest_llem.isolation.output import OutputLog
 from pytest_llem.isolation.pytest_child import CHILD, Child
 from pytest_llem.isolation.reports import (
-    describe,
     failed_report,
     missing_phase,
     owed_report,
@@ -28,6 +27,7 @@ from pytest_llem.isolation.reports import (
 from pytest_llem.isolation.worker_input import worker_input
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.runs.conductor import Account, Conducted, Task, wall_clock
+from pytest_llem.runs.outcomes import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.interpreter import Interpreter
     from pytest_llem.isolation.observer import Progress
     from pytest_llem.plan.point import Point
-    from pytest_llem.results.schema import Outcome
     from pytest_llem.runs.conductor import Conductor
     from pytest_llem.runs.observation import Instrument
     from pytest_llem.runs.witness import Witness
@@ -140,7 +139,7 @@ class ItemConductor:
         if heard.reports and conducted.ending is not None and conducted.ending.garbage:
             said = f"{conducted.ending.garbage} messages of the process made no sense"
             heard.reports[-1].sections.append(("llem", f"{said} and were passed over"))
-        outcome, message = account_of(heard.reports, conducted)
+        outcome, message = outcome_of(heard.reports, conducted)
         account = Account(point, outcome, message, item.nodeid, repeat)
         return ConductedItem(item, account, conducted, heard.reports, heard.interruption)
 
@@ -187,7 +186,7 @@ class ItemConductor:
         conducted = Conducted(
             observation, observers[0].engine, started_at, None, workload=observers[0].workload
         )
-        account = Account(point, *account_of(reports, conducted), item.nodeid)
+        account = Account(point, *outcome_of(reports, conducted), item.nodeid)
         return ConductedItem(item, account, conducted, reports, None)
 
     @property
@@ -281,34 +280,6 @@ def not_conducted(item: pytest.Item, point: Point, error: LlemError) -> Conducte
     message = f"{type(error).__name__}: {error}"
     account = Account(point, "error", message, item.nodeid)
     return ConductedItem(item, account, None, [failed_report(item, "setup", message)], None)
-
-
-def account_of(
-    reports: list[pytest.TestReport], conducted: Conducted
-) -> tuple[Outcome, str | None]:
-    """The experiment's outcome by its reports and its process's end."""
-    ending = conducted.ending
-    failed = [report for report in reports if report.failed]
-    if ending is not None and failed and (ending.timed_out or ending.was_killed):
-        return ("timed_out" if ending.timed_out else "crashed"), said_of(failed[-1])
-    if failed:
-        return ("failed" if failed[0].when == "call" else "error"), said_of(failed[0])
-    skipped = [report for report in reports if report.skipped]
-    if skipped:
-        return "skipped", said_of(skipped[0])
-    if not reports:
-        return "error", describe(ending, None) if ending else "no report"
-    return "passed", None
-
-
-def said_of(report: pytest.TestReport) -> str:
-    """What a report says went wrong, without its traceback."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is not None:
-        return str(crash.message)
-    if isinstance(report.longrepr, tuple):
-        return report.longrepr[2].removeprefix("Skipped: ")
-    return report.longreprtext
 
 
 def finish_item(item: pytest.Item, nextitem: pytest.Item | None) -> None:

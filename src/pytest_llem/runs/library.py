@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.identity import config_hash
 from pytest_llem.config.study import StudyConfig
 from pytest_llem.config.workload import pinned_config
+from pytest_llem.errors import ConfigError
 from pytest_llem.isolation.launcher import Command
 from pytest_llem.isolation.output import OutputLog
 from pytest_llem.isolation.reports import describe
@@ -22,12 +23,13 @@ from pytest_llem.runs.order import ordered
 from pytest_llem.runs.settings import RunSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.isolation.channel import Message
     from pytest_llem.isolation.observer import Progress
     from pytest_llem.isolation.supervisor import Ending
+    from pytest_llem.plan.stream import StudyPoints
     from pytest_llem.results.schema import ExperimentResult, Outcome
 
 FUNCTION = "pytest_llem.measure.experiment:run"
@@ -41,6 +43,9 @@ class StudyResult:
     """Directory of the run, with results, raw data and environment."""
     results: tuple[ExperimentResult, ...]
     """One a process, in the order they ran: all experiments once, then all again."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Points of a study file that were not run, by node id, and why: they are invalid, or measure
+    what another one does."""
 
 
 def default_settings(project: Path | None = None) -> RunSettings:
@@ -82,7 +87,7 @@ def preview_of(config: ExperimentConfig, width: int = 80) -> list[str]:
 
 
 def run_study(
-    study: StudyConfig,
+    study: StudyConfig | StudyPoints,
     *,
     settings: RunSettings | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -90,25 +95,56 @@ def run_study(
 ) -> StudyResult:
     """Measure a study, each experiment in fresh processes, repeats interleaved.
 
+    A study of a file (:func:`~pytest_llem.runs.studies.study_points`) has the names under which
+    pytest runs it, and so the same baselines. Nothing is judged:
+    :func:`~pytest_llem.runs.judging.judge_run` does that.
+
     Raises:
         MeterError: no meter answers what *settings* ask for.
-        ConfigError, IsolationError: an engine has nowhere to run; nothing was started.
+        ConfigError, IsolationError: an engine has nowhere to run, or there is nothing to run;
+            nothing was started.
         LockError: others use its devices for longer than *settings* allow; as below.
         StoreError: a result cannot be written; those before it are kept.
     """
-    settings = replace(settings or default_settings(), repeats=study.repeats)
+    settings, points, skipped = _asked(study, settings or default_settings())
     conductor = Conductor(settings)
-    points = [_point(study.name, config) for config in study.experiments]
     results = []
-    engines = {config.backend for config in study.experiments}
+    engines = {point.config.backend for point in points if point.config is not None}
     conductor.launchers.prepare(engines, engines)
     with _begun(conductor, points):
-        for repeat in range(study.repeats):
+        for repeat in range(settings.repeats):
             for point in ordered(points, settings.shuffle_seed, repeat):
                 results.append(_conduct(conductor, point, repeat, on_progress))
                 if on_result is not None:
                     on_result(results[-1])
-    return StudyResult(conductor.store.path, tuple(results))
+    return StudyResult(conductor.store.path, tuple(results), skipped)
+
+
+def _asked(
+    study: StudyConfig | StudyPoints, settings: RunSettings
+) -> tuple[RunSettings, list[Point], dict[str, str]]:
+    """How it is run, the points that are run, and why others are not."""
+    if isinstance(study, StudyConfig):
+        points = [_point(study.name, config) for config in study.experiments]
+        return replace(settings, repeats=study.repeats), points, {}
+    seed = settings.shuffle_seed if settings.shuffle_seed is not None else study.study.shuffle_seed
+    repeats = settings.processes(study.study.repeats)
+    points, skipped = _runnable(study)
+    if not points:
+        why = f": {next(iter(skipped.values()))}" if skipped else ""
+        raise ConfigError(f"{study.group} has no point that can be run{why}.")
+    return replace(settings, repeats=repeats, shuffle_seed=seed), points, skipped
+
+
+def _runnable(points: Iterable[Point]) -> tuple[list[Point], dict[str, str]]:
+    first: dict[str, Point] = {}
+    skipped = {}
+    for point in points:
+        if point.invalid is not None:
+            skipped[point.node_id] = point.invalid
+        elif (same := first.setdefault(point.identity, point)) is not point:
+            skipped[point.node_id] = f"repeats {same.node_id}"
+    return list(first.values()), skipped
 
 
 @contextmanager

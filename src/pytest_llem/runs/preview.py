@@ -16,7 +16,7 @@ from pytest_llem.runs.fitting import StatedDevice, fits_on, rooms_of
 from pytest_llem.runs.forecasting.forecaster import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pytest
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_llem.plan.point import Point
     from pytest_llem.runs.forecasting.earlier import EarlierRuns
     from pytest_llem.runs.observation import Instruments
+    from pytest_llem.runs.settings import RunSettings
 
 OPTION, DEFAULT = "llem_baselines", "baselines"
 _SYSTEM = Path("/")
@@ -38,15 +39,56 @@ def outlook(config: pytest.Config) -> Outlook:
     """
     import pytest
 
-    given = config.getoption("llem_device_memory")
+    here, root = config.invocation_params.dir, config.rootpath
     try:
-        stated = None if given is None else StatedDevice.of(given)
-    except ConfigError as error:
+        stated = _stated(config.getoption("llem_device_memory"))
+        return _outlook(
+            stated,
+            Hardware(lambda: _settings(config), stated),
+            _baselines(
+                _given(here, config.getoption(OPTION)) or root / DEFAULT,
+                config.getoption("llem_baseline_from"),
+                here,
+            ),
+            _given(here, config.getoption("llem_dir")) or root / ".llem",
+        )
+    except (BaselineError, ConfigError) as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _settings(config: pytest.Config) -> RunSettings:
+    from pytest_llem.runs.options import settings_of
+
+    return settings_of(config)
+
+
+def outlook_of(settings: RunSettings, device_memory: str | None = None) -> Outlook:
+    """The same of experiments that would be run as *settings* say.
+
+    Raises:
+        ConfigError: *device_memory* has no size.
+        BaselineError: there are no such baselines as *settings* name.
+    """
+    stated = _stated(device_memory)
+    here = settings.invoked_from or settings.project
+    baselines = _baselines(settings.baselines, settings.baseline_from, here)
+    return _outlook(stated, Hardware(lambda: settings, stated), baselines, settings.runs)
+
+
+def _stated(device_memory: str | None) -> StatedDevice | None:
+    return None if device_memory is None else StatedDevice.of(device_memory)
+
+
+def _given(here: Path, option: str | None) -> Path | None:
+    return here / option if option else None
+
+
+def _outlook(
+    stated: StatedDevice | None, hardware: Hardware, baselines: Baselines | None, runs: Path
+) -> Outlook:
     rooms = rooms_of(stated)
-    fits, baselines = fits_on(rooms), _baselines(config)
-    hardware = Hardware(config, stated)
-    earlier, modelled = _earlier(config), rooms.modelled()
+    fits = fits_on(rooms)
+    earlier, modelled = _earlier(runs), rooms.modelled()
     return Outlook(
         lambda points: _states(baselines, hardware, points),
         fits,
@@ -54,10 +96,8 @@ def outlook(config: pytest.Config) -> Outlook:
     )
 
 
-def _earlier(config: pytest.Config) -> EarlierRuns | None:
+def _earlier(root: Path) -> EarlierRuns | None:
     """The runs that are kept; ``None`` if there are none."""
-    kept = config.getoption("llem_dir")
-    root = config.invocation_params.dir / kept if kept else config.rootpath / ".llem"
     if not is_folder(root / "runs"):
         return None
     from pytest_llem.runs.forecasting.earlier import EarlierRuns
@@ -68,9 +108,9 @@ def _earlier(config: pytest.Config) -> EarlierRuns | None:
 class Hardware:
     """Classes of the hardware that experiments would be measured on, as baselines name them."""
 
-    def __init__(self, config: pytest.Config, stated: StatedDevice | None) -> None:
+    def __init__(self, settings: Callable[[], RunSettings], stated: StatedDevice | None) -> None:
         """Take a *stated* device, else look with the meters that the run would have."""
-        self._config = config
+        self._settings = settings
         self._stated = stated
         self._instruments: Instruments | None = None
         self._found: dict[object, str | None] = {}
@@ -100,11 +140,10 @@ class Hardware:
         from pytest_llem.baselines.hardware import class_of
         from pytest_llem.results.environment.cpu import cpu_model
         from pytest_llem.runs.observation import Instruments
-        from pytest_llem.runs.options import settings_of
 
         try:
             if self._instruments is None:
-                self._instruments = Instruments(settings_of(self._config))
+                self._instruments = Instruments(self._settings())
             source = self._instruments.for_experiment(config).sources[0]
             names = [device.name for device in source.devices]
             return class_of(None if not source.choice.measured else names, cpu_model(_SYSTEM))
@@ -112,12 +151,10 @@ class Hardware:
             return None
 
 
-def _baselines(config: pytest.Config) -> Baselines | None:
+def _baselines(directory: Path, elsewhere: str | None, here: Path) -> Baselines | None:
     """The baselines to compare with; ``None`` if there are none."""
-    given = config.getoption(OPTION)
-    directory = config.invocation_params.dir / given if given else config.rootpath / DEFAULT
-    if (elsewhere := config.getoption("llem_baseline_from")) is not None:
-        return _elsewhere(elsewhere, config.invocation_params.dir, directory)
+    if elsewhere is not None:
+        return _elsewhere(elsewhere, here, directory)
     if not _has_any(directory):
         return None
     from pytest_llem.baselines.store import BaselineStore
@@ -133,15 +170,10 @@ def _has_any(directory: Path) -> bool:
 
 
 def _elsewhere(where: str, here: Path, directory: Path) -> Baselines:
-    import pytest
-
     from pytest_llem.baselines.elsewhere import source_named
     from pytest_llem.baselines.store import Baselines
 
-    try:
-        return Baselines(source_named(where, here, directory))
-    except BaselineError as error:
-        raise pytest.UsageError(str(error)) from None
+    return Baselines(source_named(where, here, directory))
 
 
 def _states(

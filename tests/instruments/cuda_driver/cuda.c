@@ -1,7 +1,7 @@
 /* The entry points of the CUDA driver that the anchors use: every kernel takes a known time.
 
-LLEM_CUDA_COMPUTE_US, LLEM_CUDA_MEMORY_US: of one launch.
-LLEM_CUDA_FAULT: "init" refuses to start, "kernel" refuses the source, "kill:N" ends the process
+LLEM_TEST_CUDA_COMPUTE_US, LLEM_TEST_CUDA_MEMORY_US: of one launch.
+LLEM_TEST_CUDA_FAULT: "init" refuses to start, "kernel" refuses the source, "kill:N" ends the process
 with the N-th wait, "lost:N" lets the N-th wait fail. */
 #include <signal.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@ static int started, current = -1, waits;
 static int64_t until_ns[MOST];
 
 static const char *fault(void) {
-    const char *said = getenv("LLEM_CUDA_FAULT");
+    const char *said = getenv("LLEM_TEST_CUDA_FAULT");
     return said ? said : "";
 }
 
@@ -98,7 +98,7 @@ EXPORT int cuLaunchKernel(void *kernel, unsigned gx, unsigned gy, unsigned gz, u
     if (*(uint64_t *)values[0] < 1ULL << 32) return INVALID_VALUE;
     if (compute ? !*(unsigned *)values[1] : *(unsigned *)values[2] != (256u << 20) / 16) return INVALID_VALUE;
     int64_t from = until_ns[current] > now_ns() ? until_ns[current] : now_ns();
-    until_ns[current] = from + takes_ns(compute ? "LLEM_CUDA_COMPUTE_US" : "LLEM_CUDA_MEMORY_US");
+    until_ns[current] = from + takes_ns(compute ? "LLEM_TEST_CUDA_COMPUTE_US" : "LLEM_TEST_CUDA_MEMORY_US");
     return SUCCESS;
 }
 

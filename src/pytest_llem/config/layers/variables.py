@@ -32,7 +32,8 @@ RESERVED: Mapping[str, str] = {
     "LLEM_CONTAINER_TERMINAL": "told to containers",
     "LLEM_EXPERIMENT": "marks the processes of an experiment",
     "LLEM_HOST_FD": "told to fork servers",
-    "LLEM_LIST_EXPERIMENTS": "told to the sides of llem ab",
+    "LLEM_SIDE": "told to the sides of llem ab",
+    "LLEM_SIDE_PLUGINS": "told to the sides of llem ab",
 }
 """Variables that are no fields, and what they are for."""
 TESTS = "LLEM_TEST_"

@@ -137,7 +137,7 @@ def _is_experiment(item: pytest.Item) -> bool:
 
 def _collected(config: pytest.Config, items: dict[str, pytest.Item]) -> dict[str, Any]:
     from pytest_llem.runs.options import settings_of
-    from pytest_llem.runs.session import rules_of
+    from pytest_llem.runs.preparing import rules_of
 
     settings = replace(settings_of(config), max_repeats=None)
     rules = rules_of(list(items.values()), settings)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "env."
 KEYS = ("python", "ref")
+UNCHANGED = "as it is"
+"""What a side is called that sets nothing."""
 EXAMPLE = "'python=.venv-new/bin/python', 'ref=main', 'env.NAME=VALUE' or 'vllm.max_num_seqs=64'"
 
 
@@ -75,7 +77,7 @@ class Side:
         said = [] if self.is_this_interpreter else [f"python={self.python}"]
         said += [f"ref={self.ref}"] if self.ref else []
         said += [f"{ENVIRONMENT}{name}={value}" for name, value in self.environment.items()]
-        return " ".join([*said, *self.assignments]) or "as it is"
+        return " ".join([*said, *self.assignments]) or UNCHANGED
 
 
 def _words(option: str, text: str) -> list[str]:

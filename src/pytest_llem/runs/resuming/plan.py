@@ -44,6 +44,7 @@ def _planned(point: Point, settings: RunSettings, of_pytest: bool) -> PlannedExp
 def settings_kept(settings: RunSettings) -> Settings:
     """What of *settings* decides on figures, and has to be as it was where a run goes on."""
     return {
+        "profile": settings.profile,
         "meter": settings.meter,
         "cpu_watts": settings.cpu_watts,
         "isolation": settings.isolation,
