@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from pytest_llem.errors import ConfigError
-from pytest_llem.paths import is_there
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def become_pytest(targets: list[str], options: Mapping[str, object]) -> NoReturn
     own = [*itertools.takewhile(lambda target: not target.startswith("-"), targets)]
     if odd := [one for one in own if _is_no_text(one)]:
         raise ConfigError(f"{odd[0]!r}: its name is no UTF-8, and pytest needs that. Rename it.")
-    missing = [one for one in own if not is_there(Path(one.partition("::")[0]))]
+    missing = [one for one in own if not os.path.exists(one.partition("::")[0])]  # noqa: PTH110 - any text is looked at
     if missing:
         raise ConfigError(
             f"{missing[0]}: there is no such file or folder. Give a study file, such as "
