@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import pytest
@@ -175,3 +176,14 @@ def test_off_takes_limits_away_too() -> None:
     book = Rulebook(["ttft_s:5%", "ttft_s:<=200ms", "energy_j:5%"], ["ttft_s:off@bench/a.py*"])
     assert [str(rule) for rule in book.rules("bench/a.py::test[x]")] == ["energy_j:5%"]
     assert len(book.rules("bench/b.py::test[x]")) == 3
+
+
+@given(st.text("ab*?", max_size=9), st.text("ab\n", max_size=9))
+def test_stars_and_question_marks_are_those_of_file_names(pattern: str, name: str) -> None:
+    assert matches(pattern, name) == fnmatchcase(name, pattern)
+
+
+def test_many_stars_are_matched_as_soon_as_one() -> None:
+    """With backtracking, this would not end."""
+    assert not matches("a*" * 40 + "b", "a" * 200)
+    assert matches("*" * 40, NODE)

@@ -145,6 +145,7 @@ def test_what_cannot_be_planned_is_a_collection_error(
         ("--llem-gate=energy_per_token:5%", "energy_per_output_token_j"),
         ("--llem-meter=nvm", "nvml"),
         ("--llem-timeout=-1", "seconds"),
+        ("--llem-timeout=nan", "seconds"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_a_usage_error(run: Run, option: str, said: str) -> None:
@@ -153,6 +154,21 @@ def test_an_option_that_makes_no_sense_is_a_usage_error(run: Run, option: str, s
     text = result.stderr.str()
     assert said in text
     assert "Traceback" not in text + result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--llem-repeats=0", "1 or more"),
+        ("--llem-timeout=nan", "seconds"),
+        ("--llem-memory-limit=much", "'much' is no size"),
+        ("--llem-export=csv", "names no export"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_run_would(run: Run, option: str, said: str) -> None:
+    result = run("def test_it(energy): pass", "--llem-dry-run", option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stderr.str() + result.stdout.str()
 
 
 def test_backends_multiply_the_grid(run: Run) -> None:

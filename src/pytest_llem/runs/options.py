@@ -37,7 +37,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         ConfigError: an option's value makes no sense.
     """
     timeout_s = config.getoption("llem_timeout")
-    if timeout_s < 0:
+    if not timeout_s >= 0:
         raise ConfigError(f"--llem-timeout={timeout_s:g}: seconds, or 0 for no limit.")
     lock_timeout_s = config.getoption("llem_lock_timeout")
     if not lock_timeout_s >= 0:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llem.errors import BaselineError, ConfigError, LlemError
+from pytest_llem.errors import BaselineError, LlemError
 from pytest_llem.paths import is_folder
 from pytest_llem.plan.outlook import AllAre, Outlook
 from pytest_llem.runs.fitting import StatedDevice, fits_on, rooms_of
 from pytest_llem.runs.forecasting.forecaster import Expected
+from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 
 OPTION, DEFAULT = "llem_baselines", "baselines"
 _SYSTEM = Path("/")
+USUAL = {
+    "llem_repeats": None,
+    "llem_max_repeats": None,
+    "llem_timeout": TIMEOUT_S,
+    "llem_lock_timeout": LOCK_TIMEOUT_S,
+    "llem_memory_limit": None,
+    "llem_export": [],
+}
+"""Options whose values may make no sense, as they are where nobody gives them."""
 
 
 def outlook(config: pytest.Config) -> Outlook:
@@ -41,6 +51,8 @@ def outlook(config: pytest.Config) -> Outlook:
 
     here, root = config.invocation_params.dir, config.rootpath
     try:
+        if any(config.getoption(name) != usual for name, usual in USUAL.items()):
+            _settings(config)  # which a dry run needs no more of than that they make sense
         stated = _stated(config.getoption("llem_device_memory"))
         return _outlook(
             stated,
@@ -52,7 +64,7 @@ def outlook(config: pytest.Config) -> Outlook:
             ),
             _given(here, config.getoption("llem_dir")) or root / ".llem",
         )
-    except (BaselineError, ConfigError) as error:
+    except LlemError as error:
         raise pytest.UsageError(str(error)) from None
 
 
