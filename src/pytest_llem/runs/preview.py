@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 OPTION, DEFAULT = "llem_baselines", "baselines"
 _SYSTEM = Path("/")
-USUAL = {
+USUAL: Mapping[str, object] = {
     "llem_repeats": None,
     "llem_max_repeats": None,
     "llem_timeout": TIMEOUT_S,
