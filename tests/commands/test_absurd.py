@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pytest_llem.cli import app
-from pytest_llem.errors import LlemError
+from pytest_llem.commands.streams import standard_streams
+from pytest_llem.errors import LlemError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,3 +75,12 @@ def test_output_that_cannot_be_written_is_no_traceback(
     assert "Exception ignored" not in said
     assert status is None or done.returncode == status, said
     assert ("/dev/full" in command) == ("No space left on device" in said)
+
+
+def test_a_directory_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(StoreError, match="the current directory is gone"), standard_streams():
+        CliRunner().invoke(app, ["config", "show"], catch_exceptions=False)

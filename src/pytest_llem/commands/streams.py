@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import StoreError
@@ -55,5 +56,14 @@ def _give_up_output() -> None:
 
 
 def _told(error: OSError) -> str:
+    if not error.filename and not _has_directory():
+        return "the current directory is gone. Change to one that is there."
     what = error.filename or "what was asked for"
     return f"cannot read or write {what}: {error.strerror or error}."
+
+
+def _has_directory() -> bool:
+    try:
+        return bool(Path.cwd())
+    except FileNotFoundError:
+        return False
