@@ -4,18 +4,20 @@
 #   ARGS='-k gate -x'   further arguments for pytest
 #   OUT=folder          where gpu-check writes
 #   WORKERS=2           processes for the tests that may run side by side
+#   SECONDS=60          how long fuzz tries each target
 
 BIN := .venv/bin
 CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= $(shell [ $(CORES) -lt 8 ] && echo $(CORES) || echo 8)
 ARGS ?=
+SECONDS ?= 60
 ONNX := examples/pytest-llem-onnx
 PYTEST := $(BIN)/python -m pytest
 
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler podman lint types contracts unit functional e2e peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check schemas inventory clean
+.PHONY: help environment compiler podman lint types contracts unit functional e2e peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check fuzz schemas inventory clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +90,11 @@ benchmarks: environment ## what the tool itself costs and how accurate it is, pr
 gpu-check: ## what a real GPU says of the counter, the sampler and the figures, within 8 minutes
 	@OUT='$(OUT)' PYTHON='$(PYTHON)' scripts/gpu-check.sh $(ARGS)
 
+# Not part of `make test`: it takes SECONDS for each of some thirty targets. Python 3.13 is the last with a wheel.
+fuzz: environment ## random input at every door for SECONDS each (60); ARGS names targets
+	@$(BIN)/python -m pip install --quiet atheris || true
+	$(BIN)/python scripts/fuzz.py --seconds $(SECONDS) $(ARGS)
+
 schemas: environment ## write the JSON Schemas of stored files to schemas/ again
 	$(BIN)/python -m pytest_llem.results.json_schema schemas
 	$(BIN)/python -m pytest_llem.baselines.json_schema schemas
@@ -98,5 +105,5 @@ inventory: environment ## write docs/api.md and docs/inventory.txt again, and wh
 	$(BIN)/python scripts/inventory.py $(ARGS)
 
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
-	rm -rf .venv .venv-peers .venv-vllm .venv-onnx .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-vllm .venv-onnx .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

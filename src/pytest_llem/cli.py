@@ -18,6 +18,7 @@ from pytest_llem.commands.history import history
 from pytest_llem.commands.migrate import migrate
 from pytest_llem.commands.plan import plan
 from pytest_llem.commands.run import run
+from pytest_llem.commands.streams import standard_streams
 from pytest_llem.errors import LlemError
 
 app = typer.Typer(
@@ -42,7 +43,8 @@ for _further in (plan, ab, aa, history, doctor, migrate):
 def main() -> None:
     """Entry point of ``llem`` and of ``python -m pytest_llem``."""
     try:
-        app()
+        with standard_streams():
+            app()
     except LlemError as error:
         typer.echo(f"llem: {error}", err=True)
         sys.exit(2)

@@ -231,6 +231,21 @@ def test_a_result_that_shows_nothing_has_no_fingerprint(
         fingerprint(make_result(**changes), make_environment())
 
 
+@pytest.mark.parametrize("engine", [{"threads": "many"}, {"device_type": 3}])
+def test_an_engine_that_says_nonsense_cannot_be_compared(
+    make_result: MakeResult, make_environment: MakeEnvironment, engine: dict[str, Any]
+) -> None:
+    (field,) = engine
+    with pytest.raises(BaselineError, match=f"cannot be compared: its {field}"):
+        fingerprint(make_result(engine=engine), make_environment())
+
+
+def test_versions_that_are_none_are_passed_over(
+    make_result: MakeResult, make_environment: MakeEnvironment
+) -> None:
+    assert fingerprint(make_result(engine={"versions": [1]}), make_environment()).packages
+
+
 def test_a_fingerprint_names_no_place_on_this_machine(
     make_result: MakeResult, make_environment: MakeEnvironment
 ) -> None:

@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 from unittest.mock import patch
 
@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 STUDY = b"base: {model: builtin/tiny, measurement: {windows: 3}}\nsweep: {batch_size: [1, 2]}\n"
 TEST = b"def test_it(energy, model, batch_size=1):\n    energy.measure(model)\n"
 WORDS = (
-    *("x.llem.yaml", "bad.llem.yaml", "test_it.py", "test_it.py::test_it", ".", "none", "empty"),
+    *(
+        "x.llem.yaml",
+        "bad.llem.yaml",
+        "test_fuzzed.py",
+        "test_fuzzed.py::test_it",
+        ".",
+        "none",
+        "empty",
+    ),
     *("folder.llem.yaml", "latin.yaml", "pyproject.toml", "baselines", "HEAD", "HEAD:baselines"),
     *("csv:out.csv", "csv:folder.llem.yaml", "csv:", "parquet:x", "runs", "latest", "vllm", "a,b"),
     *(
@@ -49,6 +57,7 @@ WORDS = (
 )
 NEVER = {"doctor", "components", "coverage"}
 """Commands that look at the machine rather than at what they are given, and take long."""
+WRITING = {"accept", "prune", "delete", "export", "--llem-update-baselines"}
 LIMIT = "Traceback (most recent call last)"
 words = st.one_of(
     st.sampled_from(WORDS),
@@ -64,7 +73,7 @@ def place() -> Path:
     (here / "x.llem.yaml").write_bytes(STUDY)
     (here / "bad.llem.yaml").write_bytes(b"sweep: {batch_size: []}\n")
     (here / "latin.yaml").write_bytes(b"model: \xe9\n")
-    (here / "test_it.py").write_bytes(TEST)
+    (here / "test_fuzzed.py").write_bytes(TEST)
     (here / "mine.toml").write_bytes(b'tolerance = "5%"\n')
     (here / "empty").touch()
     (here / "folder.llem.yaml").mkdir()
@@ -73,9 +82,11 @@ def place() -> Path:
     return here
 
 
-def _restored() -> None:
-    """The run and its baseline, whatever was done to them."""
+def _restored(arguments: Sequence[str]) -> None:
+    """The run and its baseline, where they are not there or may be changed by *arguments*."""
     here = place()
+    if (here / ".llem").is_dir() and WRITING.isdisjoint(arguments):
+        return
     for name, source in ((".llem", folder(ROOT)), ("baselines", folder(ROOT) / "baselines")):
         shutil.rmtree(here / name, ignore_errors=True)
         shutil.copytree(source, here / name)
@@ -91,7 +102,7 @@ def _beyond(*_: object, **__: object) -> NoReturn:
 
 def _llem(arguments: Sequence[str]) -> None:
     kept()
-    _restored()
+    _restored(arguments)
     there = os.getcwd()  # noqa: PTH109 - to go back to
     os.chdir(place())
     try:
@@ -138,13 +149,12 @@ def _arguments(command: Any) -> SearchStrategy[list[str]]:
     return parts.map(lambda found: [word for part in found for word in part])
 
 
-def _joined(name: Sequence[str], rest: Sequence[str]) -> list[str]:
-    return [*name, *rest]
-
-
 def _lines() -> SearchStrategy[list[str]]:
     return st.one_of(
-        *(_arguments(command).map(partial(_joined, name)) for name, command in _commands())
+        *(
+            st.tuples(st.just([*name]), _arguments(command)).map(lambda both: both[0] + both[1])
+            for name, command in _commands()
+        )
     )
 
 
@@ -170,10 +180,17 @@ class _Options:
 
 def _pytest(arguments: Sequence[str]) -> None:
     kept()
-    _restored()
+    _restored(arguments)
     there, out = os.getcwd(), io.StringIO()  # noqa: PTH109 - to go back to
     os.chdir(place())
-    own = ["-p", "pytest_llem.plugin", "-p", "no:cacheprovider", "--rootdir=."]
+    own = [
+        "-p",
+        "pytest_llem.plugin",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir=.",
+        "--import-mode=importlib",
+    ]
     quiet = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     try:
         with redirect_stdout(out), redirect_stderr(out), patch.dict(os.environ, quiet):
@@ -190,7 +207,9 @@ def _pytest_lines() -> SearchStrategy[list[str]]:
     plugin.pytest_addoption(options)  # type: ignore[arg-type] # it takes note, as a parser does
     parts = st.lists(st.one_of(*options.found), max_size=4)
     files = st.lists(
-        st.sampled_from(("x.llem.yaml", "test_it.py", "bad.llem.yaml", "latin.yaml", ".", "none")),
+        st.sampled_from(
+            ("x.llem.yaml", "test_fuzzed.py", "bad.llem.yaml", "latin.yaml", ".", "none")
+        ),
         max_size=2,
     )
     never = st.sampled_from((["--llem-dry-run"], ["--co", "-q"], ["-k", "nothing"]))

@@ -7,12 +7,13 @@ import shutil
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from fuzzing.changing import changed, changes
-from fuzzing.places import folder
+from fuzzing.places import folder, written
 from fuzzing.target import Target
 from instruments.examples import RESULT, example_raw
 from pytest_llem.baselines.catalogue import SHOWN, catalogue
@@ -29,11 +30,13 @@ from pytest_llem.reports.history import history_json, history_lines
 from pytest_llem.reports.runs import list_json as runs_json
 from pytest_llem.reports.runs import list_lines as runs_lines
 from pytest_llem.results.environment import Environment
+from pytest_llem.results.event_log import read_events
 from pytest_llem.results.listing import stored_runs
 from pytest_llem.results.manifest import PlannedExperiment
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.accepting import accept_run
 from pytest_llem.runs.exporting import export_run
+from pytest_llem.runs.forecasting.earlier import EarlierRuns
 from pytest_llem.runs.recomputing import recompute_run
 from pytest_llem.runs.resuming.choosing import run_to_resume
 from pytest_llem.runs.showing import Look, shown_run
@@ -41,9 +44,19 @@ from pytest_llem.runs.showing import Look, shown_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fuzzing.changing import Steps
+
 ROOT = "runs"
+POINT: Any = SimpleNamespace(experiment_id=RESULT.experiment_id, config=RESULT.config)
+"""As far as a forecast looks at one."""
+EVENTS = (
+    b'{"schema_version":1,"monotonic_ns":1,"time":"2026-11-03T14:15:02+00:00","run_id":null,'
+    b'"pid":1,"event":"warning","text":"x"}\n'
+)
 LOOK = Look(width=80, colour=False, unicode=True, verbosity=2)
 WHY = How("accept", "to see", 5)
+SESSIONS = 5
+"""That a baseline has: enough for a change point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +137,7 @@ def _run(name: str, content: bytes) -> None:
             lambda: export_run(run, [f"csv:{folder('exports') / 'x.csv'}"]),
             lambda: run_to_resume(root, run.name, root),
             lambda: _accepted(run),
+            lambda: EarlierRuns(root).forecast(POINT, None, None),
         )
     finally:
         kept().restore(name)
@@ -143,6 +157,10 @@ def _raw(content: bytes) -> None:
     recorded(path)
 
 
+def _log(content: bytes) -> None:
+    read_events(written("log", "log.jsonl", content))
+
+
 def _baseline(content: bytes) -> None:
     """Everything that reads baselines."""
     place = folder("changed") / "baselines"
@@ -158,10 +176,6 @@ def _baseline(content: bytes) -> None:
     )
 
 
-def _run_changed(name: str, document: Any, what: Any) -> None:
-    _run(name, changed(document, what))
-
-
 def _looked_at(baselines: Baselines) -> None:
     found = catalogue(baselines)
     list_lines(found)
@@ -170,9 +184,9 @@ def _looked_at(baselines: Baselines) -> None:
         show_lines(one)
         json.dumps(show_json(one))
     for metric in ("energy_per_output_token_j", "duration_s", "power_w"):
-        for course in histories(found, metric):
-            history_lines(course)
-            json.dumps(history_json([course]))
+        for history in histories(found, metric):
+            history_lines(history)
+            json.dumps(history_json([history]))
     sound = catalogue(BaselineStore(folder(ROOT) / "baselines"))
     diff_lines(changes_between(sound, found, SHOWN))
 
@@ -182,24 +196,27 @@ DOCUMENTS = ("manifest.json", "environment.json", VERDICTS, "results/")
 
 def _targets() -> Iterator[Target]:
     for part in DOCUMENTS:
-        label = part.removesuffix(".json").strip("/")
-        name = named(part)
-        sound = kept().files[name]
-        yield Target(label, partial(_run, name), seeds=(sound,))
-        document = json.loads(sound)
-        yield Target(
-            f"{label}-values",
-            partial(_run_changed, name, document),
-            changes(document),
-        )
-    yield from _line_targets("journal", named("journal"), lambda text: _run(named("journal"), text))
+        label, name = part.removesuffix(".json").strip("/"), named(part)
+        yield from _both(label, partial(_run, name), kept().files[name])
+    yield from _line_targets("journal", named("journal"), partial(_run, named("journal")))
     yield from _line_targets("raw", named("raw/"), _raw)
-    sound = kept().baseline.read_bytes()
-    yield Target("baseline", _baseline, seeds=(sound,))
+    yield Target("log", _log, seeds=(EVENTS,))
+    document = json.loads(kept().baseline.read_bytes())
+    for entry in document["entries"].values():
+        names = (f"run-{number}" for number in range(SESSIONS))
+        entry["sessions"] = [{**entry["sessions"][0], "run_id": name} for name in names]
+    yield from _both("baseline", _baseline, json.dumps(document, indent=2).encode())
+
+
+def _both(label: str, enter: Callable[[bytes], None], sound: bytes) -> Iterator[Target]:
+    """Of a JSON document: its bytes, and its values."""
     document = json.loads(sound)
-    yield Target(
-        "baseline-values", lambda what: _baseline(changed(document, what)), changes(document)
-    )
+    yield Target(label, enter, seeds=(sound,))
+
+    def values(what: list[tuple[Steps, Any]]) -> None:
+        enter(changed(document, what))
+
+    yield Target(f"{label}-values", values, changes(document))
 
 
 def _line_targets(label: str, name: str, enter: Callable[[bytes], None]) -> Iterator[Target]:
@@ -208,7 +225,7 @@ def _line_targets(label: str, name: str, enter: Callable[[bytes], None]) -> Iter
     lines = [json.loads(line) for line in sound.splitlines()]
     yield Target(label, enter, seeds=(sound,))
 
-    def values(what: list[list[Any]]) -> None:
+    def values(what: list[list[tuple[Steps, Any]]]) -> None:
         enter(b"\n".join(changed(line, one) for line, one in zip(lines, what, strict=True)))
 
     few = st.tuples(*(st.one_of(st.just([]), changes(line)) for line in lines))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fuzzing.places import folder
 from fuzzing.target import Target
-from fuzzing.values import PATHS, scalars, texts
+from fuzzing.values import PATHS, known, scalars, texts
 from pytest_llem.baselines.rulebook import Rulebook, matches, parse_gate
 from pytest_llem.baselines.rules import parse_rule
 from pytest_llem.components.rules import read_rules
@@ -69,10 +69,6 @@ def _gate(text: str) -> None:
         str(rule)
 
 
-def _size(text: str) -> None:
-    bytes_of(text)
-
-
 def _pattern(said: tuple[str, str]) -> None:
     matches(*said)
 
@@ -85,11 +81,15 @@ def _stated(text: str) -> None:
     StatedDevice.of(text)
 
 
+def _size(text: str) -> None:
+    bytes_of(text)
+
+
 def _joined(*parts: str) -> str:
     return "".join(parts)
 
 
-_fields = st.one_of(st.sampled_from(PATHS), texts)
+_fields = st.one_of(known, texts)
 _assignment = st.one_of(
     st.builds(_joined, _fields, st.sampled_from(("=", "", "==", " = ")), values), texts
 )
@@ -108,7 +108,9 @@ TARGETS = (
         "variables",
         _variables,
         st.dictionaries(
-            st.one_of(st.sampled_from(NAMES), texts.map("LLEM_".__add__)), values, max_size=4
+            st.one_of(known.map(variable_of), st.sampled_from(NAMES), texts.map("LLEM_".__add__)),
+            values,
+            max_size=4,
         ),
     ),
     Target(

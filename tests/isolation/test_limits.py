@@ -40,7 +40,7 @@ def test_a_size_is_read_with_its_unit(text: str, size: int) -> None:
     assert bytes_of(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "lots", "-1G", "0", "8 GiBs", "G", "1e9"])
+@pytest.mark.parametrize("text", ["", "lots", "-1G", "0", "8 GiBs", "G", "1e9", "9" * 400])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is no size"):
         bytes_of(text)

@@ -29,6 +29,7 @@ PROMISED = [
     "bench",
     "benchmarks",
     "gpu-check",
+    "fuzz",
     "schemas",
     "inventory",
     "clean",

@@ -178,3 +178,8 @@ def test_the_schema_asks_for_the_version_and_refuses_unknown_fields() -> None:
     assert validator.is_valid(line)
     assert not validator.is_valid({**line, "mood": "good"})
     assert not validator.is_valid({name: line[name] for name in line if name != "schema_version"})
+
+
+def test_a_line_without_end_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text("[" * 100_000)
+    assert read_events(tmp_path / "log.jsonl") == []

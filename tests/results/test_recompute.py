@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llem.errors import LlemError
+from instruments.examples import example_raw
+from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.results.recompute import recompute
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_llem.results.store import RunStore
 
     Derive = Callable[[MeasurementMarks, Sequence[Trace]], Measured]
+    RawLines = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -36,6 +39,19 @@ def derive(make_result: Callable[..., ExperimentResult]) -> Derive:
         return example.model_copy(update={"energy_j": energy_j})
 
     return derive
+
+
+@pytest.fixture
+def raw_lines() -> RawLines:
+    """The lines of the one staged file of a run, or other ones in their place."""
+
+    def lines(store: RunStore, new: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+        (path,) = (store.path / "raw").glob("*.jsonl")
+        if new is not None:
+            path.write_text("\n".join(map(json.dumps, new)))
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    return lines
 
 
 @pytest.fixture
@@ -134,3 +150,24 @@ def test_an_experiment_that_measured_nothing_is_left_out(
     store.write_result(make_result(measurements=(), outcome="crashed"), None)
     shutil.rmtree(store.path / "raw")
     assert recompute(store, derive) == []
+
+
+def test_raw_data_that_makes_no_sense_is_told(measured_store: RunStore) -> None:
+    def derive(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measured:
+        raise ValueError("an infinite resolution\nand more")
+
+    again = recompute(measured_store, derive)
+    said = "not derived: its raw data makes no sense (ValueError: an infinite resolution)"
+    assert [each.differences for each in again] == [(said,), (said,)]
+
+
+@pytest.mark.parametrize("column", ["throttle_reasons", "temperature_c", "time_ns"])
+def test_facts_that_are_none_are_damage(
+    store: RunStore, make_result: Callable[..., ExperimentResult], raw_lines: RawLines, column: str
+) -> None:
+    path = store.write_result(make_result(), example_raw())
+    lines = raw_lines(store)
+    lines[-2][column] = [{"not": "a fact"}]
+    raw_lines(store, lines)
+    with pytest.raises(StoreError, match=r"line 4 is not what it should be"):
+        store.raw_of(path.stem)

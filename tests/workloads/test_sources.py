@@ -201,6 +201,7 @@ def test_lines_are_shuffled_by_the_seed(lines: Callable[..., str]) -> None:
     [
         ("{", "line 2: is no JSON"),
         ("[1]", "line 2: must be a JSON object, not list"),
+        ('{"prompt": "\\ud800"}', "line 2: 'prompt' has half a character"),
         ({"text": "a"}, "line 2: needs a text in 'prompt'; its fields are: 'text'"),
         ({"prompt": 3}, "line 2: needs a text in 'prompt'"),
         ({"prompt": ""}, "line 2: needs a text in 'prompt'"),

@@ -96,17 +96,23 @@ def _points(
         for first, last in pairwise(edges)
         if last > first
     }
-    steps = {
-        first: math.expm1(means[first] - means[before]) for before, first in pairwise(edges[:-1])
-    }
+    steps = {first: _grown(means[first] - means[before]) for before, first in pairwise(edges[:-1])}
     return tuple(
         Point(
             session=session,
             value=value,
             processes=len(session.samples(measurement, metric)),
-            change=math.expm1(logs[place] - logs[place - 1]) if place else None,
+            change=_grown(logs[place] - logs[place - 1]) if place else None,
             p_value=changed.get(place),
             level_change=steps.get(place),
         )
         for place, (session, value) in enumerate(found)
     )
+
+
+def _grown(log_ratio: float) -> float:
+    """The relative change that a difference of logarithms is; infinite beyond what floats hold."""
+    try:
+        return math.expm1(log_ratio)
+    except OverflowError:
+        return math.inf

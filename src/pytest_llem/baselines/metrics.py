@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -179,9 +180,9 @@ def _at(measured: Measured, path: str) -> tuple[float, ...]:
 
 
 def per_window(samples: Sequence[WindowSample], quantity: str) -> tuple[float, ...]:
-    """Known values of *quantity* over the valid windows, in order."""
+    """Known values of *quantity* over the valid windows, in order; what is beyond floats is not."""
     values = (_value(sample, quantity) for sample in samples if sample.valid)
-    return tuple(float(value) for value in values if value is not None)
+    return tuple(float(value) for value in values if value is not None and math.isfinite(value))
 
 
 def standard_errors(measured: Measured) -> dict[str, float]:
@@ -196,7 +197,11 @@ def standard_errors(measured: Measured) -> dict[str, float]:
     errors = {
         name: ratio(phase.energy_uncertainty_j, phase.energy_j) for name, phase in phases.items()
     }
-    return {name: abs(error) / NORMAL_95 for name, error in errors.items() if error is not None}
+    return {
+        name: abs(error) / NORMAL_95
+        for name, error in errors.items()
+        if error is not None and math.isfinite(error)
+    }
 
 
 NORMAL_95 = 1.959964

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pytest_llem.baselines.file import SCHEMA_VERSION, BaselineFile
 from pytest_llem.baselines.migrations import OLDEST, migrated
 from pytest_llem.errors import BaselineError
+from pytest_llem.paths import is_file, is_folder, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,8 @@ def read_text(path: Path) -> str | None:
         BaselineError: it cannot be read.
     """
     try:
+        if is_there(path) and not (is_file(path) or is_folder(path)):
+            raise BaselineError(f"cannot read the baseline {path}: it is a device or a pipe.")
         return path.read_bytes().decode()
     except FileNotFoundError:
         return None

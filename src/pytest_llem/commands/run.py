@@ -126,7 +126,9 @@ def become_pytest(targets: list[str], options: Mapping[str, object]) -> NoReturn
     Raises:
         ConfigError: a target is not there.
     """
-    own = itertools.takewhile(lambda target: not target.startswith("-"), targets)
+    own = [*itertools.takewhile(lambda target: not target.startswith("-"), targets)]
+    if odd := [one for one in own if _is_no_text(one)]:
+        raise ConfigError(f"{odd[0]!r}: its name is no UTF-8, and pytest needs that. Rename it.")
     missing = [one for one in own if not os.path.exists(one.partition("::")[0])]  # noqa: PTH110 - any text is looked at
     if missing:
         raise ConfigError(
@@ -136,6 +138,11 @@ def become_pytest(targets: list[str], options: Mapping[str, object]) -> NoReturn
     sys.stdout.flush()
     arguments = [sys.executable, "-m", "pytest", *targets, *arguments_of(options)]
     os.execv(sys.executable, arguments)  # noqa: S606 - no shell is meant
+
+
+def _is_no_text(name: str) -> bool:
+    """Whether the bytes of a name are no UTF-8, which Python writes as lone surrogates."""
+    return any("\udc80" <= character <= "\udcff" for character in name)
 
 
 def arguments_of(options: Mapping[str, object]) -> list[str]:

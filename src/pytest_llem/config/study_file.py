@@ -30,6 +30,8 @@ KEYS = ("base", "exclude", "experiments", "gates", "name", "order", "repeats", "
 LISTED = "listed"
 """The order in which points were written."""
 MOST_REPEATS = 1000
+SEEDS = 2**64
+"""Seeds of an order are below it."""
 MOST_PROBLEMS = 20
 NAME = "name"
 NOWHERE = Document("", {})
@@ -137,7 +139,7 @@ def _settings(value: Mapping[str, Any]) -> Iterator[Located]:
         said = f"must be a number of processes from 1 to {MOST_REPEATS}."
         yield ("repeats",), Problem("repeats", repeats, said)
     if order != LISTED and not _is_shuffle(order):
-        said = f"must be {LISTED}, or a mapping with a seed, such as: {{shuffle: 7}}."
+        said = f"must be {LISTED}, or a mapping with a seed below 2**64, such as: {{shuffle: 7}}."
         yield ("order",), Problem("order", order, said)
     yield from _mapping(value, "gates", _gates)
 
@@ -146,7 +148,7 @@ def _is_shuffle(order: Any) -> bool:
     if not isinstance(order, Mapping) or order.keys() != {"shuffle"}:
         return False
     seed = order["shuffle"]
-    return isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
+    return isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < SEEDS
 
 
 def _gates(given: Mapping[str, Any], keys: Keys) -> Iterator[Located]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -105,6 +106,8 @@ def digest_of_file(path: str) -> str | None:
     try:
         facts = Path(path).stat()
     except (OSError, ValueError):  # or it has a null character
+        return None
+    if not stat.S_ISREG(facts.st_mode):  # a device may have no end
         return None
     return _digest(path, facts.st_mtime_ns, facts.st_size)
 

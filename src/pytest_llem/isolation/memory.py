@@ -25,6 +25,8 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?", re.IGNORECASE)
 _POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _GIB = 1 << 30
+MOST = 1e30
+"""Of any unit: more is no size of anything."""
 PREFERRED_VICTIM = 800
 """Of 1000: how readily the kernel ends an experiment rather than who supervises it."""
 
@@ -36,7 +38,7 @@ def bytes_of(text: str) -> int:
         ConfigError: it is no size, or nothing.
     """
     match = _SIZE.fullmatch(text.strip())
-    if match is None or not float(match[1]):
+    if match is None or not 0 < float(match[1]) < MOST:
         raise ConfigError(f"{text!r} is no size. Write it like 8GiB, 500MB or 8G (which is 8GiB).")
     power = _POWERS[match[2].upper()] if match[2] else 0
     decimal = match[2] and not match[3] and match[0].upper().endswith("B")

@@ -118,7 +118,7 @@ def read_events(path: Path) -> list[Event]:
         raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
     events = []
     for number, line in enumerate(lines, 1):
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             fields = json.loads(line)
             events.append(_understood(fields, f"{path}:{number}"))
     return events

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.errors import LlemError
 from pytest_llem.results.differences import differences
+from pytest_llem.results.raw import DAMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,6 +86,10 @@ def _measurement(
         fresh = derive()
     except LlemError as error:
         return _failed(result, stored, error)
+    except DAMAGE as error:
+        first = str(error).partition("\n")[0]
+        said = f"its raw data makes no sense ({type(error).__name__}: {first})"
+        return _failed(result, stored, said)
     found = differences(stored, fresh)
     return Recomputed(result.experiment_id, result.repeat, stored, fresh, found)
 

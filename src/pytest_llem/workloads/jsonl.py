@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from itertools import count, islice
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_llem.errors import ConfigError
+from pytest_llem.paths import is_file, is_folder, is_there
 from pytest_llem.workloads.texts import Line, requests_of
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.config.workload import WorkloadConfig
     from pytest_llem.workloads.request import Request, Tokenizer
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""JSON can say one half of a pair, and no tokenizer takes it."""
 
 
 class JsonlWorkload:
@@ -111,11 +117,17 @@ def read_pinned(workload: WorkloadConfig) -> bytes:
     """
     if workload.path is None:
         raise ConfigError(f"workload.source={workload.source!r} needs workload.path.")
+    path = Path(workload.path)
     try:
-        content = Path(workload.path).read_bytes()
-    except OSError as error:
+        if is_there(path) and not (is_file(path) or is_folder(path)):
+            raise ConfigError(
+                f"workload.path={workload.path!r} is a device or a pipe, and no file."
+            )
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"workload.path={workload.path!r} cannot be read: {error.strerror}. A relative path is "
+            f"workload.path={workload.path!r} cannot be read: {why}. A relative path is "
             "looked for beside the test file that names it."
         ) from None
     if workload.sha256 not in {None, hashlib.sha256(content).hexdigest()}:
@@ -135,6 +147,8 @@ def line_of(value: Any, where: str, workload: WorkloadConfig) -> Line:
     if not isinstance(value, dict):
         raise ConfigError(f"{where}: must be a JSON object, not {type(value).__name__}.")
     text = value.get(workload.field)
+    if isinstance(text, str) and _SURROGATE.search(text):
+        raise ConfigError(f"{where}: {workload.field!r} has half a character: {text[:40]!r}.")
     if not isinstance(text, str) or not text:
         known = ", ".join(map(repr, value)) or "none"
         raise ConfigError(

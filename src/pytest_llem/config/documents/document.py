@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,10 @@ def text_of(path: Path) -> str:
         ConfigError: it cannot be read, or is too large to be meant.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
+        facts = path.stat()
+        if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
+            raise ConfigError(f"{path} cannot be read: it is a device or a pipe, and no file.")
+        if facts.st_size > MOST_BYTES:
             raise ConfigError(
                 f"{path} has more than {MOST_BYTES >> 20} MiB: it is no configuration."
             )

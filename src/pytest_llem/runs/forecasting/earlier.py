@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_llem.errors import StoreError
 from pytest_llem.plan.outlook import Forecast
 from pytest_llem.plan.schedule import Passes, schedule_of
 from pytest_llem.results.names import safe_name
+from pytest_llem.results.raw import DAMAGE
 from pytest_llem.results.root import run_directories
 
 if TYPE_CHECKING:
@@ -54,15 +56,15 @@ class Took:
                 return None
             return cls(
                 str(stored["run_id"]),
-                stored.get("wall_s"),
-                float(headline["duration_s"]),
-                (headline.get("prefill") or {}).get("duration_s"),
-                headline.get("power_w"),
-                (headline.get("idle") or {}).get("power_w"),
+                _known(stored.get("wall_s")),
+                _known(headline["duration_s"]) or _refused(),
+                _known((headline.get("prefill") or {}).get("duration_s")),
+                _known(headline.get("power_w")),
+                _known((headline.get("idle") or {}).get("power_w")),
                 dict(stored["config"]["measurement"]),
                 _gpus(stored["measurement_methodology"]),
             )
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, AttributeError, *DAMAGE):
             return None
 
 
@@ -98,6 +100,22 @@ class EarlierRuns:
                 for name in _names(results):
                     self._paths[name.partition("@")[0]].append(results / f"{name}{SUFFIX}")
         return self._paths
+
+
+def _known(value: Any) -> float | None:
+    """A figure of a result.
+
+    Raises:
+        ValueError, TypeError, OverflowError: it is none.
+    """
+    if value is None:
+        return None
+    figure = float(value)
+    return figure if 0 <= figure < math.inf else _refused()
+
+
+def _refused() -> NoReturn:
+    raise ValueError("no figure")
 
 
 def _gpus(methodology: Mapping[str, Any]) -> tuple[str, ...]:

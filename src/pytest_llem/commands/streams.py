@@ -1,0 +1,62 @@
+"""Standard streams that are closed, or cannot be written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from pytest_llem.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STREAMS = ("stdin", "stdout", "stderr")
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """Have all three while the body runs, and tell what the system refused by the end of it.
+
+    Raises:
+        StoreError: the body, or writing what it said, raised ``OSError``.
+    """
+    _open_what_is_closed()
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        _give_up_output()
+        raise StoreError(_told(error)) from error
+
+
+def _open_what_is_closed() -> None:
+    """Python has no stream where the shell closed one (``>&-``); nobody reads what it gets.
+
+    The pytest that this process may become has it, too.
+    """
+    for name in STREAMS:
+        if getattr(sys, name) is None:
+            flags = os.O_RDONLY if name == "stdin" else os.O_WRONLY
+            descriptor = os.open(os.devnull, flags)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
+
+
+def _give_up_output() -> None:
+    """What is left to write would fail again, and loudly, when the interpreter ends."""
+    with suppress(OSError, ValueError):
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
+
+
+def _told(error: OSError) -> str:
+    from pytest_llem.results.files import reason_and_remedy
+
+    reason, remedy = reason_and_remedy(error)
+    what = f"{error.filename}" if error.filename else "what was asked for"
+    return f"cannot read or write {what}: {reason}. {remedy}."
