@@ -55,8 +55,6 @@ def _give_up_output() -> None:
 
 
 def _told(error: OSError) -> str:
-    from pytest_llem.results.files import reason_and_remedy
-
-    reason, remedy = reason_and_remedy(error)
     what = f"{error.filename}" if error.filename else "what was asked for"
-    return f"cannot read or write {what}: {reason}. {remedy}."
+    said = (error.strerror or str(error)).lower()
+    return f"cannot read or write {what}: {said}. Check that there is room, and that you may."
