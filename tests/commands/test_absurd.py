@@ -74,7 +74,7 @@ def test_output_that_cannot_be_written_is_no_traceback(
     assert "Traceback" not in said
     assert "Exception ignored" not in said
     assert status is None or done.returncode == status, said
-    assert ("/dev/full" in command) == ("No space left on device" in said)
+    assert ("/dev/full" in command) == ("no space left on device" in said)
 
 
 def test_a_directory_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 from unittest.mock import patch
 
@@ -149,13 +149,12 @@ def _arguments(command: Any) -> SearchStrategy[list[str]]:
     return parts.map(lambda found: [word for part in found for word in part])
 
 
-def _joined(name: Sequence[str], rest: Sequence[str]) -> list[str]:
-    return [*name, *rest]
-
-
 def _lines() -> SearchStrategy[list[str]]:
     return st.one_of(
-        *(_arguments(command).map(partial(_joined, name)) for name, command in _commands())
+        *(
+            st.tuples(st.just([*name]), _arguments(command)).map(lambda both: both[0] + both[1])
+            for name, command in _commands()
+        )
     )
 
 

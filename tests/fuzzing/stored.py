@@ -176,10 +176,6 @@ def _baseline(content: bytes) -> None:
     )
 
 
-def _run_changed(name: str, document: Any, what: Any) -> None:
-    _run(name, changed(document, what))
-
-
 def _looked_at(baselines: Baselines) -> None:
     found = catalogue(baselines)
     list_lines(found)

@@ -58,8 +58,9 @@ def _give_up_output() -> None:
 def _told(error: OSError) -> str:
     if not error.filename and not _has_directory():
         return "the current directory is gone. Change to one that is there."
-    what = error.filename or "what was asked for"
-    return f"cannot read or write {what}: {error.strerror or error}."
+    what = f"{error.filename}" if error.filename else "what was asked for"
+    said = (error.strerror or str(error)).lower()
+    return f"cannot read or write {what}: {said}. Check that there is room, and that you may."
 
 
 def _has_directory() -> bool:
