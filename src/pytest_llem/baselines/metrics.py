@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
+from pytest_llem.devices.meter import Scope
 from pytest_llem.energy.measured import ratio
+from pytest_llem.energy.recorded import NAME, QUALITY
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pytest_llem.energy.measured import Measured, WindowSample
+    from pytest_llem.energy.measured import Figures, Measured, WindowSample
 
 Unit = Literal["J", "J/token", "J/request", "W", "s", "tokens/s", "requests/s", "requests", ""]
 PhaseName = Literal["whole", "prefill", "decode"]
@@ -55,6 +58,10 @@ HIGHER_IS_BETTER = frozenset(
         "traffic.goodput_share",
     }
 )
+BESIDE = "beside."
+"""Begins the names of figures of meters beside the first."""
+BESIDE_QUANTITIES = ("energy_per_output_token_j", "energy_per_request_j", "energy_j", "power_w")
+"""Those that differ from the first meter's: times and rates are the same."""
 HEADLINE = "energy_per_output_token_j"
 INFORMING = (HEADLINE, "energy_per_request_j", "energy_j", "duration_s")
 """What an experiment is summed up by, and compared by where no gate was declared: the first of
@@ -71,12 +78,19 @@ NOT_GATED: dict[str, str] = {
     "traffic.counted_by": "are counts: assert them in the test",
     "warm_up": "is what came before anything was measured",
     "floor": "is computed from the model's shape and only moves with it",
-    "quality": "is not measured by this version of pytest-llem",
     "traffic.served": "is the work that the windows had room for; traffic.served_per_s is its rate",
     "traffic.failed": "is a count that may be zero, of which no ratio can be taken: assert it in the test",
-    "beside": "is of a meter that was read beside the first; a baseline keeps devices, method and "
-    "power limit of the first meter only, so that nothing says whether both sides compare. Name that "
-    "meter first in --llem-meter and gate the figure itself, or gate total.…, which adds scopes up",
+    "beside": "has to say what of which meter: beside.SCOPE.METER.QUANTITY, such as "
+    "beside.package.rapl.energy_j",
+    "wall_s": "is how long the process took, with loading and warming up; duration_s is a pass's time",
+    "repeat": "is the number of the process",
+    "schema_version": "is that of the file",
+    "steady_state_window": "is when the windows were",
+    "config": "is what was asked for",
+    "workload": "is what a pass asks, which has to be equal on both sides",
+    "measurement_methodology": "is how the figures came about, which has to be equal on both sides",
+    "engine": "is what took effect, and is named in the verdict where it differs",
+    "recorded": "is called quality.NAME as a metric",
 }
 """Why some names that a result has are no metrics."""
 
@@ -95,8 +109,22 @@ class Metric:
         return self.quantity if self.phase == "whole" else f"{self.phase}.{self.quantity}"
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether a test recorded it, so that unit and direction are only known then."""
+        return self.quantity.startswith(QUALITY)
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is of a meter beside the first."""
+        return self.quantity.startswith(BESIDE)
+
+    @property
     def unit(self) -> Unit:
-        """What its values are in; empty for a share."""
+        """What its values are in; empty for a share, and for what a test recorded."""
+        if self.is_recorded:
+            return ""
+        if self.is_beside:
+            return QUANTITIES[self.quantity.rpartition(".")[2]]
         return QUANTITIES.get(self.quantity) or OF_THE_WHOLE[self.quantity]
 
     @property
@@ -128,13 +156,47 @@ def metric_named(name: str) -> Metric:
     Raises:
         ConfigError: there is none; the message says why, or names the nearest one.
     """
-    if name not in METRICS:
-        raise ConfigError(f"{name!r} is not a metric that can be gated{_advice(name)}")
-    return METRICS[name]
+    if name in METRICS:
+        return METRICS[name]
+    if name.startswith(QUALITY) and re.fullmatch(NAME, name.removeprefix(QUALITY)):
+        return Metric("whole", name)
+    if name.startswith(BESIDE) and _is_of_a_meter(name):
+        return Metric("whole", name)
+    raise ConfigError(f"{name!r} is not a metric that can be gated{_advice(name)}")
+
+
+def _is_of_a_meter(name: str) -> bool:
+    """Whether *name* says what of which meter: with the scope, or without where that is clear."""
+    which = name.removeprefix(BESIDE).rpartition(".")[0]
+    scope, dot, meter = which.partition(".")
+    known = scope in get_args(Scope) and meter if dot else which
+    return bool(known) and name.rpartition(".")[2] in BESIDE_QUANTITIES
+
+
+def beside_name(scope: str, meter: str, quantity: str) -> str:
+    """The metric of a meter beside the first."""
+    return f"{BESIDE}{scope}.{meter}.{quantity}"
+
+
+def beside_named(name: str, known: Iterable[str]) -> list[str]:
+    """The metrics among *known* that *name* is about, which may leave the scope or the meter out."""
+    which, _, quantity = name.removeprefix(BESIDE).rpartition(".")
+    found = []
+    for one in known:
+        own, _, its = one.removeprefix(BESIDE).rpartition(".")
+        scope, _, meter = own.partition(".")
+        if one.startswith(BESIDE) and its == quantity and which in {own, scope, meter}:
+            found.append(one)
+    return found
 
 
 def _advice(name: str) -> str:
     """Why *name* is none, if that is known; else the nearest one."""
+    if name.startswith(QUALITY):
+        return ": a recorded figure has letters, digits, '_', '-' and '.' in its name, and no others."
+    if name.startswith(BESIDE) and (last := name.rpartition(".")[2]) in QUANTITIES:
+        if last not in BESIDE_QUANTITIES:
+            return f": {last} is the same whichever meter reads the energy; gate {last}."
     last = name.rpartition(".")[2]
     for of, why in NOT_GATED.items():
         if of in {name, last} or name.startswith(f"{of}."):
@@ -142,6 +204,8 @@ def _advice(name: str) -> str:
             return f": {of} {why}." + (f" Did you mean {near[0]!r}?" if near else "")
     if name.endswith(("_uncertainty_j", "_uncertainty_w")):
         return ": it is the width of an interval, which every verdict takes into account."
+    if re.fullmatch(NAME, name) and not difflib.get_close_matches(name, METRICS, n=1):
+        return f". {_nearest(name)} What a test records begins with {QUALITY}: {QUALITY}{name}."
     return f". {_nearest(name)} A phase is written before it: decode.energy_per_output_token_j."
 
 
@@ -171,6 +235,15 @@ def metric_values(measured: Measured, metric: Metric) -> tuple[float, ...]:
     return () if value is None else (float(value),)
 
 
+def beside_values(measured: Measured) -> Iterator[tuple[str, float]]:
+    """What meters beside the first read, by metric; one value a process."""
+    for one in measured.beside:
+        for quantity in BESIDE_QUANTITIES:
+            value = getattr(one, quantity)
+            if value is not None and math.isfinite(value):
+                yield beside_name(one.scope, one.meter, quantity), float(value)
+
+
 def _at(measured: Measured, path: str) -> tuple[float, ...]:
     """The figure at *path*; empty if it, or anything on the way, is unknown."""
     value: object = measured
@@ -186,14 +259,15 @@ def per_window(samples: Sequence[WindowSample], quantity: str) -> tuple[float, .
 
 
 def standard_errors(measured: Measured) -> dict[str, float]:
-    """Relative standard errors of the energies that are inferred once per process, by phase.
+    """Relative standard errors of the energies that are inferred once per process, by phase or meter.
 
     Decode is a difference of measurements, which can make it noisier than any window;
     its stated 95 % half-width carries that. A phase that states none is left out.
     """
-    phases = {"decode": measured.decode}
+    phases: dict[str, Figures] = {"decode": measured.decode}
     if not measured.samples("prefill"):
         phases["prefill"] = measured.prefill
+    phases |= {f"{BESIDE}{one.scope}.{one.meter}": one for one in measured.beside}
     errors = {
         name: ratio(phase.energy_uncertainty_j, phase.energy_j) for name, phase in phases.items()
     }

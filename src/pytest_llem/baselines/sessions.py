@@ -37,8 +37,10 @@ def session_of(
     uuids = sorted({uuid for one in prints for uuid in one.device_uuids})
     measurements: dict[str, tuple[ProcessSamples, ...]] = {}
     for result in sorted(repeats, key=lambda result: result.repeat):
+        recorded = result.recorded
         for name, measured in measurements_by_name(result).items():
-            samples = process_samples(measured, result.repeat)
+            samples = process_samples(measured, result.repeat, recorded)
+            recorded = ()  # they are kept with the first
             measurements[name] = (*measurements.get(name, ()), samples)
     return BaselineSession(
         run_id=repeats[0].run_id,

@@ -1,0 +1,67 @@
+"""What a test records beside its energy: a figure of its own, such as the accuracy of its answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from pytest_llem.energy.measured import Inferred
+from pytest_llem.energy.student import student_95
+
+QUALITY = "quality."
+"""Begins the names of recorded figures, as metrics."""
+MOST = 1000
+"""Figures that one experiment may record."""
+NAME = r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$"
+UNIT = r"^([^\s\d'\"@:,+<>=][^\s\d'\"@:,+<>=]{0,19})?$"
+"""What rules can be written with."""
+
+
+class RecordedValue(Inferred):
+    """A figure that a test recorded."""
+
+    value: float
+    """The mean over its items, where items were recorded."""
+    standard_error: float | None = Field(default=None, ge=0)
+    """Of the value, by how the items differ; ``None`` for a single number, which is exact."""
+    items: int | None = Field(default=None, ge=1)
+    """How many there were; ``None`` for a single number."""
+    share: bool = False
+    """Whether each item was 0 or 1, so that the value is a share of them."""
+    unit: str = Field(default="", pattern=UNIT)
+    """As the test has it; empty for a share or a plain number."""
+    higher_is_better: bool | None = None
+    """``None`` if the test did not say and the name does not tell."""
+
+    @property
+    def uncertainty(self) -> float | None:
+        """Half-width of the 95 % interval; ``None`` if there is none."""
+        if self.standard_error is None or self.items is None or self.items == 1:
+            return None
+        return student_95(self.items - 1) * self.standard_error
+
+
+class Recorded(RecordedValue):
+    """The same with its name."""
+
+    name: str = Field(pattern=NAME)
+    """As the test has it: ``accuracy`` is the metric ``quality.accuracy``."""
+
+    @property
+    def metric(self) -> str:
+        """The name that rules have for it."""
+        return QUALITY + self.name
+
+    def plain(self) -> RecordedValue:
+        """The figure without its name."""
+        return RecordedValue(**{name: getattr(self, name) for name in RecordedValue.model_fields})
+
+
+def is_recorded(value: Any) -> bool:
+    """Whether *value*, of JSON, is a recorded figure."""
+    try:
+        Recorded.model_validate(value)
+    except ValidationError:
+        return False
+    return True
