@@ -95,7 +95,7 @@ class Circumstances:
 
 def reasons_against(comparison: Comparison) -> tuple[str, ...]:
     """Why two sides cannot be compared; empty if they can, or if there is no baseline."""
-    if comparison.refuse:
+    if comparison.refuse or comparison.is_recorded:
         return comparison.refuse
     found = list(_unusable("this run", comparison.candidate))
     if comparison.baseline is not None:
@@ -105,7 +105,9 @@ def reasons_against(comparison: Comparison) -> tuple[str, ...]:
 
 def testable(comparison: Comparison) -> bool:
     """Whether there are two sides to compare; without them no statistics are needed."""
-    return comparison.baseline is not None and not reasons_against(comparison)
+    sides = comparison.baseline, comparison.candidate
+    known = all(side is not None and side.known for side in sides)
+    return known and not reasons_against(comparison)
 
 
 def assess(

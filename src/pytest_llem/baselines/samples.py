@@ -40,6 +40,11 @@ class ProcessSamples(Stored):
     """Figures of the test's own, by name, with its first measurement; none in baselines that were
     stored without them."""
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The metrics of which there is a value."""
+        return (*self.values, *(QUALITY + name for name in self.recorded))
+
     def sample(self, metric: str) -> Sample:
         """The values of one metric; empty if it is not known."""
         if metric.startswith(QUALITY):

@@ -104,7 +104,7 @@ def self_check(comparisons: Sequence[tuple[str, Comparison]], seed: int = 0) -> 
     What sides of other sizes could show is told by drawing them from all processes, with
     replacement (Efron 1979).
     """
-    known = [(name, one) for name, one in comparisons if testable(one)]
+    known = [(name, one) for name, one in comparisons if testable(one) and not one.is_recorded]
     if not known:
         return None
     rng = random.Random(seed)  # noqa: S311 - a simulation

@@ -64,6 +64,11 @@ def recording(
         )
     direction = _direction(own) if higher_is_better is None else higher_is_better
     figures = _figures(own, value)
+    if unit == "%" and figures.get("share"):
+        raise ConfigError(
+            f"energy.record({own!r}, …): unit='%', but every item is 0 or 1, so that the figure is a share. "
+            "Leave the unit out; rules may be written in percent all the same."
+        )
     return Recorded(name=own, unit=unit, higher_is_better=direction, **figures)
 
 
