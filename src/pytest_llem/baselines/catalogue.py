@@ -10,7 +10,7 @@ from pytest_llem.baselines.explaining import typical
 from pytest_llem.baselines.metrics import BESIDE, HEADLINE, INFORMING, METRICS
 from pytest_llem.baselines.recorded.assessing import mean_of
 from pytest_llem.baselines.rulebook import matches
-from pytest_llem.baselines.samples import Side
+from pytest_llem.baselines.sessions import side_of
 from pytest_llem.energy.recorded import QUALITY
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class Catalogued:
         return tuple(self.latest.measurements)
 
     def value(self, measurement: str, metric: str) -> float | None:
-        """Where the current sessions lie; ``None`` if it is unknown there, or an energy that is not
-        positive."""
+        """Where the current sessions lie; ``None`` if that is unknown."""
         return value_of(self.entry.current, measurement, metric)
 
 
@@ -98,8 +97,7 @@ class Changed:
 
 def value_of(sessions: Sequence[BaselineSession], measurement: str, metric: str) -> float | None:
     """Where sessions lie together, in the metric's unit; those that do not know it are left out."""
-    samples = (session.samples(measurement, metric) for session in sessions)
-    side = Side(sessions=tuple(known for known in samples if known))
+    side = side_of(sessions, measurement, metric)
     return mean_of(side) if metric.startswith(QUALITY) else typical(side)
 
 

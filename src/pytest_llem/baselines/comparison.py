@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.anchors import Cancelling, cancelling
-from pytest_llem.baselines.decomposition import FACTORS, factor, factor_error
+from pytest_llem.baselines.decomposition import factor_errors_of, factors_of
 from pytest_llem.baselines.differences import Differences, compare_fingerprints
 from pytest_llem.baselines.matching import DEFAULT, Policy
 from pytest_llem.baselines.metrics import BESIDE, INFORMING, beside_named
-from pytest_llem.baselines.prior import PRIORS, Profile
+from pytest_llem.baselines.prior import Profile  # noqa: TC001 - who sends comparisons looks it up
 from pytest_llem.baselines.recorded.terms import OwnTerms, own_terms, recorded_limit
 from pytest_llem.baselines.rules import Rule, informational_rule
 from pytest_llem.baselines.samples import Sample, Side
-from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of
+from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of, side_of
 from pytest_llem.energy.recorded import QUALITY
 from pytest_llem.errors import ConfigError
 
@@ -139,7 +139,10 @@ def _applicable(rule: Rule, sessions: Sequence[BaselineSession], measurement: st
     """
     if rule.metric.startswith(BESIDE):
         known = dict.fromkeys(
-            name for one in sessions for each in one.measurements.get(measurement, ()) for name in each.values
+            name
+            for one in sessions
+            for each in one.measurements.get(measurement, ())
+            for name in each.values
         )
         named = beside_named(rule.metric, known)
         return replace(rule, metric=named[0]) if len(named) == 1 else rule
@@ -181,8 +184,8 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
             *(own.refuse or unknown),
         ),
         differ=(*differences.differ, *own.differ),
-        factors=dict(_factors(before, now, measurement)),
-        factor_errors=dict(_factor_errors(before, now, measurement)),
+        factors=dict(factors_of(before, now, measurement)),
+        factor_errors=dict(factor_errors_of(before, now, measurement)),
         output_tokens=work.output_tokens if work else None,
         loops=dict(cancels.moved),
         no_anchors=cancels.why_not,
@@ -194,7 +197,7 @@ def _limited(experiment: str, now: BaselineSession, measurement: str, own: OwnTe
     """A comparison with a limit, which is known exactly and has no days."""
     rule = own.rule
     assert rule.limit is not None  # noqa: S101 - only such rules are given
-    candidate = _side([now], measurement, rule.metric)
+    candidate = side_of([now], measurement, rule.metric)
     read = now.fingerprint.read_as(rule.metric)
     return Comparison(
         experiment=experiment,
@@ -229,20 +232,16 @@ def _differences(
     before: BaselineSession, now: BaselineSession, measurement: str, policy: Policy, metric: str
 ) -> Differences:
     """How two sessions differ, as far as it matters to a metric of a measurement."""
-    prints = [one.fingerprint.narrowed(measurement) for one in (before, now)]
-    if all(_is_read(one, metric) for one in prints):
-        prints = [one.read_as(metric) for one in prints]
-    return compare_fingerprints(*prints, policy, of_energy=not metric.startswith(QUALITY))
+    baseline, candidate = (one.fingerprint.narrowed(measurement) for one in (before, now))
+    if _is_read(baseline, metric) and _is_read(candidate, metric):
+        baseline, candidate = baseline.read_as(metric), candidate.read_as(metric)
+    of_energy = not metric.startswith(QUALITY)
+    return compare_fingerprints(baseline, candidate, policy, of_energy=of_energy)
 
 
 def _is_read(of: Fingerprint, metric: str) -> bool:
     """Whether it is known how the meter of *metric* read."""
     return not metric.startswith(BESIDE) or of.read_as(metric) is not of
-
-
-def _side(sessions: Sequence[BaselineSession], measurement: str, metric: str) -> Side:
-    samples = (session.samples(measurement, metric) for session in sessions)
-    return Side(sessions=tuple(known for known in samples if known))
 
 
 def _cancelling(
@@ -267,7 +266,7 @@ def _sides(
     cancels: Cancelling,
 ) -> tuple[Side, Side]:
     """Both sides, with the anchors of each session."""
-    baseline, candidate = (_side(some, measurement, metric) for some in (before, [now]))
+    baseline, candidate = (side_of(some, measurement, metric) for some in (before, [now]))
     if not (cancels.anchors and candidate.sessions):
         return baseline, candidate
     *those, this = cancels.anchors
@@ -292,21 +291,3 @@ def _unknown(metric: str, *sides: Side) -> Iterator[str]:
         yield f"{metric} is unknown in this run"
     elif not sides[0].values:
         yield f"{metric} is unknown in the baseline"
-
-
-def _factors(
-    before: Sequence[BaselineSession], now: BaselineSession, measurement: str
-) -> Iterator[tuple[str, tuple[float, float]]]:
-    for name in FACTORS:
-        sides = (_side(before, measurement, name), _side([now], measurement, name))
-        if (found := factor(*sides)) is not None:
-            yield name, found
-
-
-def _factor_errors(
-    before: Sequence[BaselineSession], now: BaselineSession, measurement: str
-) -> Iterator[tuple[str, float]]:
-    prior = PRIORS["estimated" if now.fingerprint.estimated else "measured"]
-    for name, _ in _factors(before, now, measurement):
-        sides = (_side(before, measurement, name), _side([now], measurement, name))
-        yield name, factor_error(*sides, prior)

@@ -48,8 +48,8 @@ def explain(comparison: Comparison, finding: Finding) -> str:
     if found is None:
         return _without_comparison(comparison)
     if isinstance(found, Distances):
-        parts = explain_recorded(comparison, found)
-        return "; ".join([*parts, *_verdict_note(finding, stored=not comparison.same_session)])
+        told = explain_recorded(comparison, found)
+        return "; ".join([*told, *_verdict_note(finding, stored=not comparison.same_session)])
     parts = [
         _compared(comparison, found),
         _numbers(comparison),

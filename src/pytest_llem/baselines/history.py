@@ -90,7 +90,9 @@ def _points(
         if (value := value_of([session], measurement, metric)) is not None
     ]
     places, grown = _scale(metric, [value for _, value in found])
-    changed = {one.position: one.p_value for one in change_points(places, significance=significance)}
+    changed = {
+        one.position: one.p_value for one in change_points(places, significance=significance)
+    }
     edges = [0, *sorted(changed), len(found)]
     means = {
         first: math.fsum(places[first:last]) / (last - first)

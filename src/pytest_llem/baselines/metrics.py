@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_llem.devices.meter import Scope
-from pytest_llem.energy.measured import ratio
 from pytest_llem.energy.recorded import NAME, QUALITY
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from pytest_llem.energy.measured import Figures, Measured, WindowSample
+    from collections.abc import Iterable
 
 Unit = Literal["J", "J/token", "J/request", "W", "s", "tokens/s", "requests/s", "requests", ""]
 PhaseName = Literal["whole", "prefill", "decode"]
@@ -193,11 +189,12 @@ def beside_named(name: str, known: Iterable[str]) -> list[str]:
 def _advice(name: str) -> str:
     """Why *name* is none, if that is known; else the nearest one."""
     if name.startswith(QUALITY):
-        return ": a recorded figure has letters, digits, '_', '-' and '.' in its name, and no others."
-    if name.startswith(BESIDE) and (last := name.rpartition(".")[2]) in QUANTITIES:
-        if last not in BESIDE_QUANTITIES:
-            return f": {last} is the same whichever meter reads the energy; gate {last}."
+        return (
+            ": a recorded figure has letters, digits, '_', '-' and '.' in its name, and no others."
+        )
     last = name.rpartition(".")[2]
+    if name.startswith(BESIDE) and last in QUANTITIES.keys() - BESIDE_QUANTITIES:
+        return f": {last} is the same whichever meter reads the energy; gate {last}."
     for of, why in NOT_GATED.items():
         if of in {name, last} or name.startswith(f"{of}."):
             near = difflib.get_close_matches(name, METRICS, n=1)
@@ -217,81 +214,3 @@ def _nearest(name: str) -> str:
     if near := difflib.get_close_matches(name, METRICS, n=1):
         return f"Did you mean {near[0]!r}?"
     return f"Known: {', '.join(QUANTITIES)}, and docs/gates.md has the further ones."
-
-
-def metric_values(measured: Measured, metric: Metric) -> tuple[float, ...]:
-    """Values of *metric*, one per valid window; those of one pass where that matters.
-
-    The decode phase, and a prefill phase without windows of its own, are inferred
-    once per process and have one value. Unknown values are left out, so that an
-    empty tuple says that the metric is not known at all.
-    """
-    if metric.quantity in OF_THE_WHOLE:
-        return _at(measured, metric.quantity)
-    if metric.phase == "whole" or (metric.phase == "prefill" and measured.samples("prefill")):
-        return per_window(measured.samples(metric.phase), metric.quantity)
-    phase = measured.decode if metric.phase == "decode" else measured.prefill
-    value = getattr(phase, metric.quantity)
-    return () if value is None else (float(value),)
-
-
-def beside_values(measured: Measured) -> Iterator[tuple[str, float]]:
-    """What meters beside the first read, by metric; one value a process."""
-    for one in measured.beside:
-        for quantity in BESIDE_QUANTITIES:
-            value = getattr(one, quantity)
-            if value is not None and math.isfinite(value):
-                yield beside_name(one.scope, one.meter, quantity), float(value)
-
-
-def _at(measured: Measured, path: str) -> tuple[float, ...]:
-    """The figure at *path*; empty if it, or anything on the way, is unknown."""
-    value: object = measured
-    for part in path.split("."):
-        value = getattr(value, part, None)
-    return (float(value),) if isinstance(value, int | float) else ()
-
-
-def per_window(samples: Sequence[WindowSample], quantity: str) -> tuple[float, ...]:
-    """Known values of *quantity* over the valid windows, in order; what is beyond floats is not."""
-    values = (_value(sample, quantity) for sample in samples if sample.valid)
-    return tuple(float(value) for value in values if value is not None and math.isfinite(value))
-
-
-def standard_errors(measured: Measured) -> dict[str, float]:
-    """Relative standard errors of the energies that are inferred once per process, by phase or meter.
-
-    Decode is a difference of measurements, which can make it noisier than any window;
-    its stated 95 % half-width carries that. A phase that states none is left out.
-    """
-    phases: dict[str, Figures] = {"decode": measured.decode}
-    if not measured.samples("prefill"):
-        phases["prefill"] = measured.prefill
-    phases |= {f"{BESIDE}{one.scope}.{one.meter}": one for one in measured.beside}
-    errors = {
-        name: ratio(phase.energy_uncertainty_j, phase.energy_j) for name, phase in phases.items()
-    }
-    return {
-        name: abs(error) / NORMAL_95
-        for name, error in errors.items()
-        if error is not None and math.isfinite(error)
-    }
-
-
-NORMAL_95 = 1.959964
-"""Half-width of a 95 % interval of a normal distribution, in standard errors."""
-
-
-def _value(sample: WindowSample, quantity: str) -> float | None:
-    if quantity in _DERIVED:
-        return _DERIVED[quantity](sample)
-    value: float | None = getattr(sample, quantity)
-    return value
-
-
-_DERIVED: dict[str, Callable[[WindowSample], float | None]] = {
-    "energy_j": lambda sample: ratio(sample.energy_j, sample.passes),
-    "duration_s": lambda sample: ratio(sample.duration_s, sample.passes),
-    "energy_per_request_j": lambda sample: ratio(sample.energy_j, sample.requests),
-    "output_tokens_per_s": lambda sample: ratio(sample.output_tokens, sample.duration_s),
-}

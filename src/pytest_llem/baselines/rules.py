@@ -20,7 +20,9 @@ _EXAMPLES = "Write it like energy_per_output_token_j:5%, ttft_s:+20ms or energy_
 _PART = re.compile(r"(?P<sign>\+?)\s*(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*(?P<unit>\D*)")
 _BOTH = re.compile(r",|(?<=[%A-Za-z])\s*(?=\+)")
 """Between two tolerances: a comma, or the plus sign of the second."""
-_NUMBER = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+))\s*(?P<unit>[^\d\s]\S*)?")
+_NUMBER = re.compile(
+    r"(?P<number>[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+))\s*(?P<unit>[^\d\s]\S*)?"
+)
 """A limit of a recorded figure, which may be zero and less."""
 _LIMIT = re.compile(r"\s*(?P<sign>>=|<=|≥|≤)\s*(?P<value>.*)", re.DOTALL)
 Direction = Literal["higher", "lower"]
@@ -84,7 +86,11 @@ def parse_rule(text: str) -> Rule:
     limit = _LIMIT.fullmatch(tolerance)
     metric = metric_named(name.strip())
     if limit:
-        return _recorded_limit(metric, limit, text) if metric.is_recorded else _limited(metric, limit, text)
+        return (
+            _recorded_limit(metric, limit, text)
+            if metric.is_recorded
+            else _limited(metric, limit, text)
+        )
     if not colon or not tolerance.strip():
         raise ConfigError(f"the gate {text!r} has no tolerance. {_EXAMPLES}")
     parts = [part.strip() for part in _BOTH.split(tolerance)]

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pytest_llem.baselines.metrics import (
-    EXPLAINING,
-    METRICS,
-    beside_values,
-    metric_values,
-    per_window,
-    standard_errors,
-)
+from pytest_llem.baselines.metrics import EXPLAINING, METRICS
+from pytest_llem.baselines.values import beside_values, metric_values, per_window, standard_errors
 from pytest_llem.energy.recorded import QUALITY, Recorded, RecordedValue
 from pytest_llem.results.schema import Stored
 

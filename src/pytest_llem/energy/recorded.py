@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
 from pytest_llem.energy.measured import Inferred
-from pytest_llem.energy.student import student_95
+from pytest_llem.energy.student import NORMAL_95, mean_and_half_width_95, student_95
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 QUALITY = "quality."
 """Begins the names of recorded figures, as metrics."""
@@ -37,9 +41,7 @@ class RecordedValue(Inferred):
     @property
     def uncertainty(self) -> float | None:
         """Half-width of the 95 % interval; ``None`` if there is none."""
-        if self.standard_error is None or self.items is None or self.items == 1:
-            return None
-        return student_95(self.items - 1) * self.standard_error
+        return None if self.standard_error is None else _reach(self.items) * self.standard_error
 
 
 class Recorded(RecordedValue):
@@ -56,6 +58,34 @@ class Recorded(RecordedValue):
     def plain(self) -> RecordedValue:
         """The figure without its name."""
         return RecordedValue(**{name: getattr(self, name) for name in RecordedValue.model_fields})
+
+
+def _reach(items: int | None) -> float:
+    return NORMAL_95 if items in {None, 1} else student_95((items or 0) - 1)
+
+
+def pooled_figures(processes: Sequence[Sequence[Recorded]]) -> tuple[Recorded, ...]:
+    """The figures that every one of several processes recorded, each as one: the mean.
+
+    Its uncertainty is the t interval over processes, or what the items say where that is larger:
+    processes ask the same ones.
+    """
+    found = [{one.name: one for one in each} for each in processes]
+    return tuple(
+        _pooled([each[name] for each in found])
+        for name in found[0]
+        if all(name in each for each in found)
+    )
+
+
+def _pooled(figures: Sequence[Recorded]) -> Recorded:
+    mean, spread = mean_and_half_width_95([one.value for one in figures])
+    stated = [one.uncertainty for one in figures if one.uncertainty is not None]
+    own = [math.fsum(stated) / len(stated)] if stated else []
+    half = max([*own, *([] if spread is None else [spread])], default=None)
+    first = figures[0]
+    error = None if half is None else half / _reach(first.items)
+    return first.model_copy(update={"value": mean, "standard_error": error})
 
 
 def is_recorded(value: Any) -> bool:

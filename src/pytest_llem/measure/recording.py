@@ -32,10 +32,10 @@ lm-evaluation-harness has them (``lm_eval/api/metrics.py``)."""
 
 
 def recording(
-    name: str,
+    name: Any,
     value: Any,
-    unit: str = "",
-    higher_is_better: bool | None = None,
+    unit: Any = "",
+    higher_is_better: Any = None,
     taken: Collection[str] = (),
 ) -> Recorded:
     """The figure that :meth:`~pytest_llem.measure.instrument.Energy.record` is given.
@@ -72,7 +72,7 @@ def recording(
     return Recorded(name=own, unit=unit, higher_is_better=direction, **figures)
 
 
-def _named(name: str, taken: Collection[str]) -> str:
+def _named(name: Any, taken: Collection[str]) -> str:
     if not isinstance(name, str):
         raise ConfigError(f"energy.record({name!r}, …): a name is a text, such as 'accuracy'.")
     own = name.removeprefix(QUALITY)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.devices.selection import REPLAY
 from pytest_llem.reports.ink import Line, Span, Style, line
 from pytest_llem.reports.quantities import ESTIMATED_MARK
+from pytest_llem.reports.recorded import never_recorded
 from pytest_llem.reports.rows import MEASURED, NOT_GATED, NOT_MEASURED, STYLES
 from pytest_llem.reports.text import wrapped
 from pytest_llem.reports.view import BASELINE
@@ -44,6 +45,10 @@ def _hints(
     further = sum(len(row.result.measurements[1:]) for row in rows)
     if further and view.verbosity < 1:
         yield f"{_counted(further, 'further measurement')} shown with -v", "dim"
+    figures = sum(len(row.result.recorded) for row in rows)
+    if figures and view.verbosity < 1:
+        yield f"{_counted(figures, 'recorded figure')} shown with -v", "dim"
+    yield from ((text, "yellow") for text in never_recorded(rows))
     if view.against == BASELINE:
         yield from _baseline_hints(rows)
     estimates = estimated_text(rows)

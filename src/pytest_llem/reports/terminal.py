@@ -14,6 +14,7 @@ from pytest_llem.reports.groups import grouped, labels_at, natural_width, with_h
 from pytest_llem.reports.hints import count_shared, estimated_text, hint_lines, summary_line
 from pytest_llem.reports.ink import Line, line, painted
 from pytest_llem.reports.quantities import ESTIMATED_MARK
+from pytest_llem.reports.recorded import recorded_lines
 from pytest_llem.reports.rows import SummaryRow, entry_of, name_of
 from pytest_llem.reports.table import Labels, laid_out
 from pytest_llem.reports.text import cut_middle
@@ -75,7 +76,8 @@ def _in_full(rows: Sequence[SummaryRow], failures: list[Line], view: View) -> li
     said = [*failures, *notes.note_lines(others, view)]
     hints = hint_lines(rows, left_out, view)
     windows = _windows(rows, view) if view.verbosity > 1 else ()
-    return [*table, *windows, line(""), *said, *hints]
+    recorded = recorded_lines(rows, view)
+    return [*table, *windows, *recorded, line(""), *said, *hints]
 
 
 def _table(rows: Sequence[SummaryRow], view: View) -> tuple[list[Line], list[str]]:

@@ -55,8 +55,8 @@ class Distances:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The same of its interval."""
-        if not self.baseline:
+        """The same of its interval; ``None`` also where everything is exact."""
+        if not self.baseline or self.reach[0] == self.reach[1]:
             return None
         low, high = self.reach
         return low / abs(self.baseline), high / abs(self.baseline)

@@ -39,7 +39,9 @@ def _compared(comparison: Comparison, found: Distances) -> str:
     rule, unit = comparison.rule, comparison.unit
     if rule.limit is not None:
         value = recorded_amounts([found.candidate], unit)
-        around = f" [{_number(rule.limit + low)}, {_number(rule.limit + high)}]" if high > low else ""
+        around = (
+            f" [{_number(rule.limit + low)}, {_number(rule.limit + high)}]" if high > low else ""
+        )
         return f"{value}{around} against the limit {_spaced(rule.tolerance)}"
     values = recorded_amounts([found.baseline, found.candidate], unit)
     around = f" [{_number(low, '+')}, {_number(high, '+')}]" if high > low else ""

@@ -83,8 +83,10 @@ def _unclear(metric: str, measurement: str, now: BaselineSession) -> Iterator[st
         yield f"several meters' figures are called so: write {' or '.join(named)}"
     elif not named:
         meters = sorted({name.removeprefix(BESIDE).rpartition(".")[0] for name in known})
-        read = f"beside the first were read {', '.join(meters)}" if meters else (
-            "no meter was read beside the first; --llem-meter=nvml,rapl reads two"
+        read = (
+            f"beside the first were read {', '.join(meters)}"
+            if meters
+            else ("no meter was read beside the first; --llem-meter=nvml,rapl reads two")
         )
         yield f"it is unknown in this run: {read}"
 
@@ -130,7 +132,8 @@ def _in_unit(rule: Rule, unit: str) -> tuple[Rule, list[str]]:
     if None in found.values():
         has = f"is recorded in {unit}" if unit else "is recorded without a unit"
         return rule, [f"{rule.tolerance} is in {rule.unit}, and it {has}"]
-    return replace(rule, **found, unit=""), []
+    settled = replace(rule, limit=found.get("limit"), absolute=found.get("absolute"), unit="")
+    return settled, []
 
 
 def _units(known: Sequence[RecordedValue], theirs: Sequence[RecordedValue]) -> Iterator[str]:

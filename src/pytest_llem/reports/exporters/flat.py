@@ -27,7 +27,8 @@ def row_of(exported: Exported) -> dict[str, Value]:
     """Everything of *exported* that is one value, by dotted names; ``None`` is unknown.
 
     The result's own fields, ``argument.NAME``, the headline's figures with its phases, floor,
-    latencies and other scopes (``beside.SCOPE.METER.energy_j``), ``gate.METRIC.verdict`` and
+    latencies and other scopes (``beside.SCOPE.METER.energy_j``), what the test recorded
+    (``quality.NAME`` with its uncertainty, items and unit), ``gate.METRIC.verdict`` and
     ``config.FIELD``. Units are the suffixes of names, as in the result.
     """
     result = exported.result
@@ -36,6 +37,11 @@ def row_of(exported: Exported) -> dict[str, Value]:
     row |= {f"argument.{name}": value for name, value in result.own_arguments.items()}
     if result.headline is not None:
         row |= _measured(result.headline)
+    for one in result.recorded:
+        row[one.metric] = one.value
+        row[f"{one.metric}.uncertainty"] = one.uncertainty
+        row[f"{one.metric}.items"] = one.items
+        row[f"{one.metric}.unit"] = one.unit or None
     row |= _judged(exported.judgements)
     return row | dict(_flattened("config.", result.config.model_dump(mode="json")))
 
