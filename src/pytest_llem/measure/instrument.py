@@ -152,7 +152,10 @@ class Energy:
         __tracebackhide__ = True
         from pytest_llem.measure.recording import recording
 
-        found = recording(name, value, unit, higher_is_better, self._recorded)
+        try:
+            found = recording(name, value, unit, higher_is_better, self._recorded)
+        except ConfigError as error:
+            raise error.with_traceback(None) from None
         self._recorded.add(found.name)
         self.link.recorded(found.model_dump(mode="json"))
         return found

@@ -45,6 +45,8 @@ class Distances:
     error: float
     """Standard error of the distance to the bound; 0 where everything is exact."""
     df: float
+    sign: int
+    """1 if a rise is a regression, -1 if a fall is."""
     hopeless: bool = True
     """More processes are not asked for: the items would be the same."""
 
@@ -68,7 +70,7 @@ class Distances:
         if not (self.baseline and self.error):
             return None
         reach = float(stdtrit(self.df, 1 - level) + stdtrit(self.df, POWER))
-        return (self.allowance + reach * self.error) / abs(self.baseline)
+        return self.sign * (self.allowance + reach * self.error) / abs(self.baseline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def assess_recorded(comparison: Comparison, processes: int | None = None) -> Dis
     assert now is not None  # noqa: S101
     if comparison.rule.limit is not None and all(one.share for one in candidate.samples):
         return _of_share(comparison, now, candidate)
-    sign = -1.0 if comparison.rule.higher_is_better else 1.0
+    sign = -1 if comparison.rule.higher_is_better else 1
     worse, gain = _allowance(comparison, before, sign)
     better, better_gain = _allowance(comparison, before, -sign)
     near, far = (_errors(baseline, candidate, one) for one in (gain, better_gain))
@@ -127,6 +129,7 @@ def assess_recorded(comparison: Comparison, processes: int | None = None) -> Dis
         allowance=worse,
         error=near.error,
         df=near.df,
+        sign=sign,
     )
 
 
@@ -145,7 +148,7 @@ def _first(side: Side, processes: int | None) -> Side:
     return replace(side, sessions=tuple(one[:processes] for one in side.sessions))
 
 
-def _allowance(comparison: Comparison, before: float, sign: float) -> tuple[float, float]:
+def _allowance(comparison: Comparison, before: float, sign: int) -> tuple[float, float]:
     """How far beyond *before* the looser tolerance lies, and how that bound moves with *before*."""
     rule = comparison.rule
     if rule.limit is not None:
@@ -267,6 +270,7 @@ def _of_share(comparison: Comparison, now: float, candidate: Side) -> Distances:
         allowance=0.0,
         error=math.sqrt(limit * (1 - limit) / count) if 0 < limit < 1 else 0.0,
         df=MANY,
+        sign=-1 if comparison.rule.higher_is_better else 1,
     )
 
 
