@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_llem.config.workload import WorkloadConfig
     from pytest_llem.devices.meter import Capability, Device, Facts, Meter, Reading
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.recorded import Recorded
     from pytest_llem.engines.engine import Engine, Generation, RequestResult, Session
     from pytest_llem.engines.model_source import resolve_model
     from pytest_llem.errors import (
@@ -167,6 +168,7 @@ __all__ = [
     "RawData",
     "Reading",
     "Recomputation",
+    "Recorded",
     "Request",
     "RequestResult",
     "Resume",

@@ -51,6 +51,7 @@ SECTIONS = {
     "In a test": {
         "Energy": "pytest_llem.measure.instrument",
         "Measured": "pytest_llem.energy.measured",
+        "Recorded": "pytest_llem.energy.recorded",
         "Work": "pytest_llem.measure.work",
     },
     "Results": {

@@ -18,7 +18,7 @@ from pytest_llem.baselines.judging import judge
 from pytest_llem.baselines.looks import plan_looks
 from pytest_llem.baselines.recorded.assessing import assess_recorded, mean_of
 from pytest_llem.baselines.rules import parse_rule, parse_rules
-from pytest_llem.baselines.samples import Sample, Side
+from pytest_llem.baselines.samples import Sample, Side, recorded_sample
 from pytest_llem.baselines.store import BaselineStore, How
 from pytest_llem.measure.recording import recording
 from pytest_llem.reports.baselines import diff_lines, show_lines
@@ -331,8 +331,15 @@ def test_two_shares_that_are_alike_are_rarely_called_different(
     rng = random.Random(7)  # noqa: S311 - a simulation
     alarms = 0
     for _ in range(2000):
-        rights = [sum(rng.random() < 0.7 for _ in range(100)) / 100 for _ in range(2)]
-        sides = [side(right, items=100, share=True) for right in rights]
+        rights = [sum(rng.random() < 0.7 for _ in range(100)) for _ in range(2)]
+        sides = [
+            Side(
+                sessions=(
+                    (recorded_sample(recording("accuracy", [1] * right + [0] * (100 - right))),),
+                )
+            )
+            for right in rights
+        ]
         alarms += assess_recorded(compared(make_comparison, *sides, "0%")).p_worse <= 0.01
     assert alarms <= 35  # 20 are expected at most, with a standard deviation of 4.5
 

@@ -38,10 +38,17 @@ def test_a_number_is_kept_as_it_is_and_taken_as_exact() -> None:
 def test_right_and_wrong_answers_are_a_share_with_its_binomial_error() -> None:
     found = recording("accuracy", (number < 75 for number in range(100)))
     assert (found.value, found.items, found.share) == (0.75, 100, True)
-    assert found.standard_error == pytest.approx(math.sqrt(0.75 * 0.25 / 99))
+    assert found.standard_error == pytest.approx(math.sqrt(0.75 * 0.25 / 99), rel=0.02)
 
 
-@given(LISTS)
+@given(st.integers(1, 500))
+def test_all_right_does_not_mean_that_nothing_could_be_wrong(items: int) -> None:
+    found = recording("accuracy", [True] * items)
+    assert found.value == 1.0
+    assert 0.5 / items < (found.uncertainty or 0.0) < 6 / items
+
+
+@given(LISTS.filter(lambda items: not set(items) <= {0.0, 1.0}))
 def test_of_items_the_mean_and_its_standard_error_are_kept(items: list[float]) -> None:
     found = recording("anything", items)
     assert found.value == pytest.approx(statistics.fmean(items), abs=1e-9)
@@ -78,7 +85,7 @@ def test_arrays_and_tensors_are_what_they_hold() -> None:
 
 
 def test_a_single_item_is_one_item() -> None:
-    found = recording("accuracy", [True])
+    found = recording("score", [2.0])
     assert (found.items, found.standard_error, found.uncertainty) == (1, None, None)
 
 

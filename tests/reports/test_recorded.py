@@ -30,7 +30,7 @@ def test_recorded_figures_are_shown_to_those_who_ask(make: Make) -> None:
     row = make.row(result={"recorded": FIGURES})
     assert "2 recorded figures shown with -v" in shown(row, 0)
     said = " ".join(shown(row, 1).split())
-    assert "accuracy 0.700 ± 0.091 (100 items), latency_j 250 ms" in said
+    assert "accuracy 0.700 ± 0.090 (100 items), latency_j 250 ms" in said
     assert "shown with -v" not in said
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pytest_llem.baselines.metrics import EXPLAINING, METRICS
 from pytest_llem.baselines.values import beside_values, metric_values, per_window, standard_errors
-from pytest_llem.energy.recorded import QUALITY, Recorded, RecordedValue
+from pytest_llem.energy.recorded import QUALITY, Recorded
 from pytest_llem.results.schema import Stored
 
 if TYPE_CHECKING:
@@ -30,19 +30,23 @@ class ProcessSamples(Stored):
     """Per metric one value a window, or a single one where it is inferred once."""
     standard_errors: dict[str, float] = Field(default_factory=dict)
     """Relative standard errors of energies that are inferred once per process, by phase or meter."""
-    recorded: dict[str, RecordedValue] = Field(default_factory=dict)
+    recorded: tuple[Recorded, ...] = ()
     """Figures of the test's own, by name, with its first measurement; none in baselines that were
     stored without them."""
 
     @property
     def known(self) -> tuple[str, ...]:
         """The metrics of which there is a value."""
-        return (*self.values, *(QUALITY + name for name in self.recorded))
+        return (*self.values, *(one.metric for one in self.recorded))
+
+    def figure(self, metric: str) -> Recorded | None:
+        """The recorded figure that is called *metric*, if it was recorded."""
+        return next((one for one in self.recorded if one.metric == metric), None)
 
     def sample(self, metric: str) -> Sample:
         """The values of one metric; empty if it is not known."""
         if metric.startswith(QUALITY):
-            return recorded_sample(self.recorded.get(metric.removeprefix(QUALITY)))
+            return recorded_sample(self.figure(metric))
         phase, _, quantity = metric.rpartition(".")
         error = self.standard_errors.get(phase) if quantity.startswith("energy") else None
         return Sample(self.values.get(metric, ()), error)
@@ -98,7 +102,7 @@ class Side:
         return tuple(value for sample in self.samples for value in sample.values)
 
 
-def recorded_sample(value: RecordedValue | None) -> Sample:
+def recorded_sample(value: Recorded | None) -> Sample:
     """A recorded figure of one process; empty if it is not known."""
     if value is None:
         return Sample(())
@@ -117,7 +121,7 @@ def process_samples(
         repeat=repeat,
         values={name: known for name, known in values.items() if known},
         standard_errors=standard_errors(measured),
-        recorded={one.name: one.plain() for one in recorded},
+        recorded=tuple(sorted(recorded, key=lambda one: one.name)),
     )
 
 

@@ -22,9 +22,11 @@ UNIT = r"^([^\s\d'\"@:,+<>=][^\s\d'\"@:,+<>=]{0,19})?$"
 """What rules can be written with."""
 
 
-class RecordedValue(Inferred):
-    """A figure that a test recorded."""
+class Recorded(Inferred):
+    """A figure of a test's own, as it recorded it."""
 
+    name: str = Field(pattern=NAME)
+    """As the test has it: ``accuracy`` is the metric ``quality.accuracy``."""
     value: float
     """The mean over its items, where items were recorded."""
     standard_error: float | None = Field(default=None, ge=0)
@@ -43,21 +45,10 @@ class RecordedValue(Inferred):
         """Half-width of the 95 % interval; ``None`` if there is none."""
         return None if self.standard_error is None else _reach(self.items) * self.standard_error
 
-
-class Recorded(RecordedValue):
-    """The same with its name."""
-
-    name: str = Field(pattern=NAME)
-    """As the test has it: ``accuracy`` is the metric ``quality.accuracy``."""
-
     @property
     def metric(self) -> str:
         """The name that rules have for it."""
         return QUALITY + self.name
-
-    def plain(self) -> RecordedValue:
-        """The figure without its name."""
-        return RecordedValue(**{name: getattr(self, name) for name in RecordedValue.model_fields})
 
 
 def _reach(items: int | None) -> float:

@@ -169,6 +169,19 @@ def _summed_up(name: str, items: list[float]) -> dict[str, Any]:
             f"energy.record({name!r}, …): the values are too large to be added. Record them in a larger unit."
         )
     count = len(items)
-    error = math.sqrt(squares / (count - 1) / count) if count > 1 else None
     share = all(item in {0.0, 1.0} for item in items)
+    error: float | None = None
+    if share:
+        error = _error_of_share(math.fsum(items), count)
+    elif count > 1:
+        error = math.sqrt(squares / (count - 1) / count)
     return {"value": mean, "standard_error": error, "items": count, "share": share}
+
+
+def _error_of_share(right: float, count: int) -> float:
+    """Standard error of a share of *count* items.
+
+    One success and one failure are added to what was seen, so that all right does not mean that
+    nothing could be wrong (Agresti and Caffo 2000, The American Statistician 54, 280).
+    """
+    return math.sqrt((right + 1) * (count - right + 1) / (count + 2) ** 3)

@@ -42,7 +42,8 @@ def _of_each(row: SummaryRow, view: View) -> Iterator[tuple[str, Sequence[Record
 
 
 def _told(one: Recorded, view: View) -> str:
-    written = number(one.value, one.uncertainty, signs=view.signs, with_uncertainty=True)
+    sure = one.uncertainty is not None
+    written = number(one.value, one.uncertainty, signs=view.signs, with_uncertainty=sure)
     counted = "" if one.items is None else f" ({one.items} item{'' if one.items == 1 else 's'})"
     return f"{one.name} {written.text(view.signs)}{one.unit and ' '}{one.unit}{counted}"
 

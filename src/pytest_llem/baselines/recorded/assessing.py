@@ -205,17 +205,9 @@ def _between(baseline: Side, process: float) -> tuple[float, float]:
 
 
 def _of_items(sample: Sample) -> tuple[float, float]:
-    """Variance of a value by its items, and its degrees of freedom; 0 if it is exact.
-
-    Of a share, with one success and one failure added to what was seen, so that all right does
-    not mean that nothing could be wrong (Agresti and Caffo 2000, The American Statistician 54, 280).
-    """
-    if sample.items is None:
-        return 0.0, MANY
-    if sample.share:
-        right, count = sample.values[0] * sample.items + 1, sample.items + 2
-        return right * (count - right) / count**3, MANY
-    return (sample.standard_error or 0.0) ** 2, float(max(sample.items - 1, 1))
+    """Variance of a value by its items, and its degrees of freedom; 0 if it is exact."""
+    known = sample.items is not None and sample.items > 1 and not sample.share
+    return (sample.standard_error or 0.0) ** 2, (sample.items or 0) - 1.0 if known else MANY
 
 
 def _reach(errors: _Errors) -> float:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.comparison import Comparison
     from pytest_llem.baselines.file import BaselineSession
     from pytest_llem.baselines.rules import Rule
-    from pytest_llem.energy.recorded import Recorded, RecordedValue
+    from pytest_llem.energy.recorded import Recorded
     from pytest_llem.results.schema import ExperimentResult
 
 
@@ -41,15 +41,18 @@ def own_terms(
         return OwnTerms(rule, tuple(_unclear(rule.metric, measurement, now)))
     if not rule.metric.startswith(QUALITY):
         return OwnTerms(rule)
-    name = rule.metric.removeprefix(QUALITY)
-    mine = [one.recorded.get(name) for one in now.measurements.get(measurement, ())]
+    processes = now.measurements.get(measurement, ())
     theirs = [
-        one.recorded.get(name)
+        one.figure(rule.metric)
         for session in before
         for one in session.measurements.get(measurement, ())
     ]
-    others = {other for one in now.measurements.get(measurement, ()) for other in one.recorded}
-    return _of_figure(rule, mine, [one for one in theirs if one is not None], sorted(others))
+    return _of_figure(
+        rule,
+        [one.figure(rule.metric) for one in processes],
+        [one for one in theirs if one is not None],
+        sorted({figure.name for one in processes for figure in one.recorded}),
+    )
 
 
 def recorded_limit(refused: Comparison, results: Sequence[ExperimentResult]) -> Comparison:
@@ -58,10 +61,9 @@ def recorded_limit(refused: Comparison, results: Sequence[ExperimentResult]) -> 
     passed = all(result.outcome == "passed" for result in results)
     if rule.limit is None or not rule.metric.startswith(QUALITY) or not passed:
         return refused
-    found = [{one.name: one for one in result.recorded} for result in results]
-    name = rule.metric.removeprefix(QUALITY)
-    mine: list[Recorded | None] = [one.get(name) for one in found]
-    own = _of_figure(rule, mine, [], sorted({other for one in found for other in one}))
+    found = [{one.metric: one for one in result.recorded} for result in results]
+    mine = [one.get(rule.metric) for one in found]
+    own = _of_figure(rule, mine, [], sorted({one.name for each in found for one in each.values()}))
     samples = [recorded_sample(one) for one in mine if one is not None]
     return replace(
         refused,
@@ -93,8 +95,8 @@ def _unclear(metric: str, measurement: str, now: BaselineSession) -> Iterator[st
 
 def _of_figure(
     rule: Rule,
-    mine: Sequence[RecordedValue | None],
-    theirs: Sequence[RecordedValue],
+    mine: Sequence[Recorded | None],
+    theirs: Sequence[Recorded],
     others: Sequence[str],
 ) -> OwnTerms:
     """*rule* about a figure, by that of every process of this run and of the baseline."""
@@ -136,7 +138,7 @@ def _in_unit(rule: Rule, unit: str) -> tuple[Rule, list[str]]:
     return settled, []
 
 
-def _units(known: Sequence[RecordedValue], theirs: Sequence[RecordedValue]) -> Iterator[str]:
+def _units(known: Sequence[Recorded], theirs: Sequence[Recorded]) -> Iterator[str]:
     units = list(dict.fromkeys(one.unit or "none" for one in (*theirs, *known)))
     if len(units) > 1:
         yield f"unit {' → '.join(units)}"
@@ -152,12 +154,12 @@ def _direction(rule: Rule, better: str | None) -> Iterator[str]:
         yield f"{rule.tolerance} tolerates that it falls by all of its value: write less than 100%"
 
 
-def _beyond_a_share(rule: Rule, known: Sequence[RecordedValue]) -> Iterator[str]:
+def _beyond_a_share(rule: Rule, known: Sequence[Recorded]) -> Iterator[str]:
     if rule.limit is not None and all(one.share for one in known) and not 0 <= rule.limit <= 1:
         yield f"{rule.tolerance} is no share: write it from 0 to 1, or in percent"
 
 
-def _items(known: Sequence[RecordedValue], theirs: Sequence[RecordedValue]) -> Iterator[str]:
+def _items(known: Sequence[Recorded], theirs: Sequence[Recorded]) -> Iterator[str]:
     counts = [{one.items for one in side} for side in (theirs, known)]
     if theirs and counts[0] != counts[1]:
         before, now = (
