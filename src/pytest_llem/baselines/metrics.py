@@ -70,12 +70,13 @@ NOT_GATED: dict[str, str] = {
     "count": "says how many there were, not how long they took",
     "windows": "are the samples that the other figures come from",
     "traffic.concurrency": "is what was asked for",
-    "traffic.failures": "are counts: assert them in the test",
-    "traffic.counted_by": "are counts: assert them in the test",
+    "traffic.failures": "are counts: assert them in the test, or record them there",
+    "traffic.counted_by": "are counts: assert them in the test, or record them there",
     "warm_up": "is what came before anything was measured",
     "floor": "is computed from the model's shape and only moves with it",
     "traffic.served": "is the work that the windows had room for; traffic.served_per_s is its rate",
-    "traffic.failed": "is a count that may be zero, of which no ratio can be taken: assert it in the test",
+    "traffic.failed": "is a count that may be zero, of which no ratio can be taken: assert it in the test, "
+    "or record it there",
     "beside": "has to say what of which meter: beside.SCOPE.METER.QUANTITY, such as "
     "beside.package.rapl.energy_j",
     "wall_s": "is how long the process took, with loading and warming up; duration_s is a pass's time",
