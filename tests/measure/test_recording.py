@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.recorded import MOST, Recorded, is_recorded, pooled_figures
+from pytest_llem.energy.naming import MOST
+from pytest_llem.energy.recorded import Recorded, is_recorded, pooled_figures
 from pytest_llem.errors import ConfigError
 from pytest_llem.measure.recording import recording
 

@@ -18,7 +18,8 @@ from pytest_llem.config.traffic import TrafficConfig
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
 from pytest_llem.energy.model_shape import ModelShape
-from pytest_llem.energy.recorded import NAME, Recorded
+from pytest_llem.energy.naming import NAME
+from pytest_llem.energy.recorded import Recorded
 from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.results.environment import Environment
 from pytest_llem.results.manifest import Manifest

@@ -11,7 +11,7 @@ from pytest_llem.baselines.metrics import BESIDE, HEADLINE, INFORMING, METRICS
 from pytest_llem.baselines.recorded.assessing import mean_of
 from pytest_llem.baselines.rulebook import matches
 from pytest_llem.baselines.sessions import side_of
-from pytest_llem.energy.recorded import QUALITY
+from pytest_llem.energy.naming import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -15,7 +15,7 @@ from pytest_llem.baselines.recorded.terms import OwnTerms, own_terms, recorded_l
 from pytest_llem.baselines.rules import Rule, informational_rule
 from pytest_llem.baselines.samples import Sample, Side
 from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of, side_of
-from pytest_llem.energy.recorded import QUALITY
+from pytest_llem.energy.naming import QUALITY
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:

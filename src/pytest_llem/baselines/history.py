@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.baselines.catalogue import value_of
 from pytest_llem.baselines.change_points import LEAST, SIGNIFICANCE, change_points
 from pytest_llem.baselines.metrics import metric_named
-from pytest_llem.energy.recorded import QUALITY
+from pytest_llem.energy.naming import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

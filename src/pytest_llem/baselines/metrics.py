@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_llem.devices.meter import Scope
-from pytest_llem.energy.recorded import NAME, QUALITY
+from pytest_llem.energy.naming import NAME, QUALITY
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from pytest_llem.baselines.metrics import EXPLAINING, METRICS
 from pytest_llem.baselines.values import beside_values, metric_values, per_window, standard_errors
-from pytest_llem.energy.recorded import QUALITY, Recorded
+from pytest_llem.energy.naming import QUALITY
+from pytest_llem.energy.recorded import Recorded
 from pytest_llem.results.schema import Stored
 
 if TYPE_CHECKING:

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, ValidationError
 
 from pytest_llem.energy.measured import Inferred
+from pytest_llem.energy.naming import NAME, QUALITY, UNIT
 from pytest_llem.energy.student import NORMAL_95, mean_and_half_width_95, student_95
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-QUALITY = "quality."
-"""Begins the names of recorded figures, as metrics."""
-MOST = 1000
-"""Figures that one experiment may record."""
-NAME = r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$"
-UNIT = r"^([^\s\d'\"@:,+<>=][^\s\d'\"@:,+<>=]{0,19})?$"
-"""What rules can be written with."""
 
 
 class Recorded(Inferred):

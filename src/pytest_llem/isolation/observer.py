@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_llem.energy.recorded import MOST
+from pytest_llem.energy.naming import MOST
 from pytest_llem.errors import LlemError
 
 if TYPE_CHECKING:

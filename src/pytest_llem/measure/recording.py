@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.energy.recorded import MOST, NAME, QUALITY, UNIT
+from pytest_llem.energy.naming import MOST, NAME, QUALITY, UNIT
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:

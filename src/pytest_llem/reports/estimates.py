@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.metrics import BESIDE
-from pytest_llem.energy.recorded import QUALITY
+from pytest_llem.energy.naming import QUALITY
 from pytest_llem.reports.quantities import unit_of
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.recorded import QUALITY
+from pytest_llem.energy.naming import QUALITY
 from pytest_llem.reports.ink import Line, line
 from pytest_llem.reports.quantities import number
 from pytest_llem.reports.rows import name_of

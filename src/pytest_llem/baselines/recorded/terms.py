@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.baselines.metrics import BESIDE, beside_named
 from pytest_llem.baselines.samples import Sample, Side, recorded_sample
 from pytest_llem.baselines.units import converted
-from pytest_llem.energy.recorded import QUALITY
+from pytest_llem.energy.naming import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
