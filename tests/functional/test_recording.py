@@ -74,7 +74,7 @@ def test_each_process_records_its_own(run: Run, stored: Stored) -> None:
     outcome.assert_outcomes(passed=1)
     assert len(stored()) == 2
     assert "2 processes; 10 items a process" in " ".join(outcome.stdout.str().split())
-    assert "accuracy 0.90 ± 0.23 (10 items)" in outcome.stdout.str()
+    assert "accuracy 0.90 ± 0.24 (10 items)" in outcome.stdout.str()
 
 
 def test_what_was_recorded_before_a_failure_is_kept(run: Run, stored: Stored) -> None:
@@ -123,7 +123,7 @@ def test_tables_and_commands_have_them(run: Run, pytester: pytest.Pytester, tmp_
     assert row["quality.accuracy"] == "0.9"
     llem = (sys.executable, "-m", "pytest_llem")
     shown = pytester.run(*llem, "runs", "show", "-v")
-    assert "accuracy 0.90 ± 0.23 (10 items), perplexity 12.5" in shown.stdout.str()
+    assert "accuracy 0.90 ± 0.24 (10 items), perplexity 12.5" in shown.stdout.str()
     history = pytester.run(*llem, "history", "--metric", "quality.accuracy", "--json")
     (one,) = json.loads(history.stdout.str())
     assert [point["value"] for point in one["points"]] == [0.9]

@@ -79,6 +79,11 @@ def test_processes_that_differ_say_how_sure_a_number_is() -> None:
     assert one.uncertainty == pytest.approx(4.30265273 / math.sqrt(3))
 
 
+def test_processes_that_agree_leave_a_number_exact() -> None:
+    (one,) = pooled_figures([(recording("score", 0.1),), (recording("score", 0.1),)])
+    assert (one.value, one.uncertainty) == (0.1, None)
+
+
 def test_arrays_and_tensors_are_what_they_hold() -> None:
     assert recording("score", Array([1.0, 2.0])).value == 1.5
     assert recording("score", Array(2.0)).value == 2.0

@@ -68,7 +68,7 @@ def _pooled(figures: Sequence[Recorded]) -> Recorded:
     own = [math.fsum(stated) / len(stated)] if stated else []
     half = max([*own, *([] if spread is None else [spread])], default=None)
     first = figures[0]
-    error = None if half is None else half / _reach(first.items)
+    error = half / _reach(first.items) if half else None
     return first.model_copy(update={"value": mean, "standard_error": error})
 
 
