@@ -39,7 +39,8 @@ def with_beside(make_result: MakeResult, make_measurement: Callable[..., Measure
         for one in beside:
             kind = {"meter": "rapl", "scope": "package", "method": "counter", **one}
             energy_j, name = kind.pop("energy_j"), kind.pop("name", "EPYC")
-            known = {**facts, "energy_j": energy_j, "energy_uncertainty_j": 0.001}
+            uncertainty_j = kind.pop("energy_uncertainty_j", 0.001)
+            known = {**facts, "energy_j": energy_j, "energy_uncertainty_j": uncertainty_j}
             figures.append(ScopeFigures(**{**known, **kind, "devices": (name,), "warnings": ()}))
             device = DeviceFacts(uuid=f"cpu-{name}", name=name, index=0, power_limit_w=None)
             watts = 6.0 if kind["method"] == "estimated" else None
@@ -123,14 +124,24 @@ def test_a_baseline_without_that_meter_says_so(
     assert "beside.package.rapl.energy_j is unknown in the baseline" in made.explanation
 
 
-def test_the_first_meters_power_limit_is_no_matter_to_another_meter(
+def test_the_first_meter_and_its_power_limit_are_no_matter_to_another_meter(
     judged: Judged, with_beside: MakeResult
 ) -> None:
     card = DeviceFacts(uuid="GPU-a", name="NVIDIA H100 80GB HBM3", index=0, power_limit_w=400.0)
-    now = with_beside({"energy_j": 3.0}, methodology={"devices": (card,)})
+    now = with_beside({"energy_j": 3.0}, methodology={"devices": (card,), "meter": "zeus"})
     before = with_beside({"energy_j": 2.0})
     assert judged([before], now, GATE).verdict == "regressed"
     assert judged([], now, "energy_j:5%").verdict == "incomparable"
+
+
+def test_what_a_meter_states_of_its_own_uncertainty_counts(
+    judged: Judged, with_beside: MakeResult
+) -> None:
+    vague = [
+        with_beside({"energy_j": energy_j, "energy_uncertainty_j": 1.0}) for energy_j in (2.0, 2.3)
+    ]
+    made = judged(vague[:1], vague[1], "beside.package.rapl.energy_j:5%")
+    assert made.verdict == "inconclusive"
 
 
 def test_estimates_beside_a_measurement_have_the_noise_of_estimates(

@@ -126,6 +126,12 @@ def test_a_tolerance_is_about_the_change_from_the_baseline(
     )
 
 
+def test_without_a_baseline_a_tolerance_is_new(judged: Judged) -> None:
+    (made,) = judged([], [0.0], "quality.accuracy:1%")
+    assert (made.verdict, made.candidate) == ("new", 0.0)
+    assert made.explanation.startswith("0; no baseline yet")
+
+
 def test_the_direction_of_what_is_better_when_lower(judged: Judged) -> None:
     (worse,) = judged([12.0], [13.0], "quality.perplexity:5%", name="perplexity")
     assert worse.verdict == "regressed"
