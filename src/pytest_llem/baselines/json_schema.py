@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_llem.baselines.file import SCHEMA_VERSION, BaselineFile
 from pytest_llem.baselines.kept import VERDICTS_VERSION, Verdicts
-from pytest_llem.baselines.writing import replace_text
-from pytest_llem.errors import BaselineError
+from pytest_llem.config.document_schema import document_schema, file_name, main
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pytest_llem.results.schema import Stored
-
-FILE_NAME = f"baseline.v{SCHEMA_VERSION}.schema.json"
-VERDICTS_FILE_NAME = f"verdicts.v{VERDICTS_VERSION}.schema.json"
+FILE_NAME = file_name("baseline", SCHEMA_VERSION)
+VERDICTS_FILE_NAME = file_name("verdicts", VERDICTS_VERSION)
 
 
 def json_schema() -> dict[str, Any]:
     """The schema of a baseline file, draft 2020-12."""
-    return _schema(BaselineFile, "baseline", SCHEMA_VERSION, "Baselines of a group of experiments")
+    title = "Baselines of a group of experiments"
+    return document_schema(BaselineFile, "baseline", SCHEMA_VERSION, title)
 
 
 def verdicts_schema() -> dict[str, Any]:
     """That of a run's verdicts."""
-    return _schema(Verdicts, "verdicts", VERDICTS_VERSION, "Verdicts of a run")
-
-
-def _schema(model: type[Stored], name: str, version: int, title: str) -> dict[str, Any]:
-    schema = model.model_json_schema(mode="serialization")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:pytest-llem:{name}:v{version}",
-        **schema,
-        "title": f"{title} (pytest-llem, version {version})",
-        "required": ["schema_version", *schema.get("required", [])],
-    }
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the schemas into the directory given, else ``schemas``."""
-    directory = Path(arguments[0] if arguments else "schemas")
-    schemas = {FILE_NAME: json_schema(), VERDICTS_FILE_NAME: verdicts_schema()}
-    for name, schema in schemas.items():
-        try:
-            replace_text(directory / name, f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n")
-        except BaselineError as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
-        sys.stdout.write(f"{directory / name}\n")
-    return 0
+    return document_schema(Verdicts, "verdicts", VERDICTS_VERSION, "Verdicts of a run")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], {FILE_NAME: json_schema(), VERDICTS_FILE_NAME: verdicts_schema()}))
