@@ -169,18 +169,31 @@ def test_a_crash_in_teardown_keeps_the_call_result(run: Run) -> None:
     assert "killed by SIGABRT (during teardown)" in result.stdout.str()
 
 
-def test_a_hang_is_ended_at_the_deadline(run: Run, stored: Stored) -> None:
+def test_a_hang_is_ended_at_the_deadline_and_says_where_it_was(
+    run: Run, stored: Stored, pytester: pytest.Pytester
+) -> None:
     result = run(
         """
-        import time
+        import threading, time
 
-        def test_hangs(energy): time.sleep(600)
+        def waits_in_vain(): time.sleep(600)
+        def waits_as_well(): time.sleep(600)
+
+        def test_hangs(energy):
+            threading.Thread(target=waits_as_well, daemon=True).start()
+            waits_in_vain()
+
         def test_after(energy): pass
         """,
         "--llem-timeout=2",
     )
     result.assert_outcomes(passed=1, failed=1)
-    assert "timed out: the experiment took longer than 2 s" in result.stdout.str()
+    said = result.stdout.str()
+    assert "timed out: the experiment took longer than 2 s" in said
+    assert "Output of the child process, and where its threads were" in said
+    assert "in waits_in_vain" in said
+    assert "in waits_as_well" in said
+    assert not list(pytester.path.glob("core*"))
     assert sorted(str(r["outcome"]) for r in stored()) == ["passed", "timed_out"]
 
 
