@@ -145,9 +145,12 @@ def worst(judgements: Sequence[Judgement]) -> Judgement | None:
     )
 
 
-def entry_of(row: SummaryRow, view: View) -> Entry:
-    """The line of an experiment as a whole: its headline, with all its judgements."""
-    label = view.clean(row.result.label)
+def entry_of(row: SummaryRow, view: View, called: str | None = None) -> Entry:
+    """The line of an experiment as a whole: its headline, with all its judgements.
+
+    It is *called* by its label where its heading says to which test it belongs.
+    """
+    label = view.clean(row.result.label if called is None else called)
     if row.result.repeat:
         label = f"{label} (repeat {row.result.repeat})".lstrip()
     if row.planned > 1:

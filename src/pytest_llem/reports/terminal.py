@@ -9,12 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llem.reports import notes
+from pytest_llem.reports.arrangement import USUAL, Arrangement
 from pytest_llem.reports.columns import summary_columns
 from pytest_llem.reports.groups import grouped, labels_at, natural_width, with_headings
-from pytest_llem.reports.hints import count_shared, estimated_text, hint_lines, summary_line
+from pytest_llem.reports.hints import (
+    count_shared,
+    disturbed_lines,
+    estimated_text,
+    hint_lines,
+    summary_line,
+)
 from pytest_llem.reports.ink import Line, line, painted
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.rows import SummaryRow, entry_of, name_of
+from pytest_llem.reports.sorting import in_order
 from pytest_llem.reports.table import Labels, laid_out
 from pytest_llem.reports.text import cut_middle
 from pytest_llem.reports.view import BASELINE, View
@@ -38,6 +46,8 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
     verbosity: int,
     strict: bool = False,
     against: str = BASELINE,
+    arrangement: Arrangement = USUAL,
+    disturbances: Sequence[str] = (),
 ) -> list[str]:
     """The summary of a run: a table, then notes, then one line that sums it up.
 
@@ -51,15 +61,20 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
             every window.
         strict: Whether verdicts that tell nothing fail the run.
         against: What changes are changes from, where that is no baseline.
+        arrangement: Columns, order and headings.
+        disturbances: What about the machine spoils figures, each in a few words.
 
     Returns:
         Lines without line breaks; none if there are no rows.
     """
     if not rows:
         return []
-    view = View(max(width, 1), colour, unicode, verbosity, strict, against)
+    view = View(max(width, 1), colour, unicode, verbosity, strict, against, arrangement)
+    rows = in_order(rows, view)
     failures = notes.note_lines(notes.failures(rows, view), view)
     body = failures if verbosity < 0 else _in_full(rows, failures, view)
+    if verbosity >= 0:
+        body = [*body, *disturbed_lines(disturbances, view)]
     entries = [entry_of(row, view) for row in rows]
     estimated, shared = bool(estimated_text(rows)), bool(count_shared(rows))
     last = summary_line(entries, view, estimated=estimated, shared=shared)
