@@ -32,7 +32,7 @@ def extremes(rows: Sequence[SummaryRow], view: View) -> Iterator[str]:
         total = elapsed(round(sum(taken for taken, _ in times)))
         said = ", ".join(f"{named(row)} {elapsed(round(taken))}" for taken, row in slow)
         yield f"slowest: {said} (of {total} in all)"
-    spreads = [(found, row) for row in rows if (found := relative_uncertainty(row, view))]
+    spreads = [(found, row) for row in rows if (found := relative_uncertainty(row))]
     if wide := _standing_out(spreads):
         signs = view.signs
         said = ", ".join(
