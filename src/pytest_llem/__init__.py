@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from pytest_llem.plan.stream import StudyPoints, Tally
     from pytest_llem.plan.stream import tally as tally_points
     from pytest_llem.plan.tally_lines import tally_lines
+    from pytest_llem.reports.arrangement import Arrangement, arrangement_of
     from pytest_llem.reports.exporters.exporter import Exported, Exporter
     from pytest_llem.results.diagnosis import Diagnosis
     from pytest_llem.results.environment import Environment
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddedSection",
+    "Arrangement",
     "Asked",
     "BaselineError",
     "BaselineFile",
@@ -195,6 +197,7 @@ __all__ = [
     "WorkloadConfig",
     "__version__",
     "accept_baselines",
+    "arrangement_of",
     "baseline_histories",
     "both_sides",
     "check_config",

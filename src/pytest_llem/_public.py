@@ -55,6 +55,7 @@ SECTIONS = {
         "Work": "pytest_llem.measure.work",
     },
     "Results": {
+        "Arrangement": "pytest_llem.reports.arrangement",
         "Environment": "pytest_llem.results.environment",
         "ExperimentResult": "pytest_llem.results.schema",
         "Look": "pytest_llem.runs.showing",
@@ -65,6 +66,7 @@ SECTIONS = {
         "StoredRun": "pytest_llem.results.listing",
         "Transition": "pytest_llem.results.transitions",
         "Verdicts": "pytest_llem.baselines.kept",
+        "arrangement_of": "pytest_llem.reports.arrangement",
         "delete_run": "pytest_llem.results.listing",
         "export_run": "pytest_llem.runs.exporting",
         "json_schemas": "pytest_llem.runs.schemas",

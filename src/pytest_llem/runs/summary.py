@@ -17,6 +17,7 @@ from pytest_llem.results.load import load_result
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
+from pytest_llem.runs.doctor.kept import disturbances
 from pytest_llem.runs.exporting import write_all
 from pytest_llem.runs.gatekeeper import compare_for_information
 from pytest_llem.runs.pooling import by_experiment, key_of, pooled_result
@@ -92,6 +93,8 @@ class Summary:
                 unicode=unicode,
                 verbosity=verbosity,
                 strict=self.settings.strict,
+                arrangement=self.settings.arrangement,
+                disturbances=self._disturbances(),
             ),
             *self._closing_lines(),
         ]
@@ -181,6 +184,13 @@ class Summary:
                 f"llem: {spent} processes for {len(counts)} experiments, {possible - spent} fewer "
                 f"than {most} each (--llem-max-repeats)"
             )
+
+    def _disturbances(self) -> list[str]:
+        assert self.store is not None  # noqa: S101 - checked by the caller
+        try:
+            return disturbances(self.store.environment())
+        except LlemError:  # told where results are compared
+            return []
 
     def _closing_lines(self) -> Iterator[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller
