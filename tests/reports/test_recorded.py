@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llem.measure.recording import recording
+from pytest_llem.reports.arrangement import arrangement_of
 from pytest_llem.reports.exporters.exporter import Exported
 from pytest_llem.reports.exporters.flat import columns_of, row_of
 from pytest_llem.reports.failure import regression_text
@@ -80,3 +81,18 @@ def test_what_a_test_recorded_is_never_called_an_estimate(make: Make) -> None:
     assert "latency_j (~ estimated)" not in shown(row, 1)
     assert "ESTIMATED" not in regression_text(row.result, [gate])
     assert "change    unknown; tolerance 5%" in regression_text(row.result, [gate])
+
+
+def test_it_is_a_column_and_an_order_for_those_who_ask(make: Make) -> None:
+    rows = [
+        make.row(label, result={"recorded": (recording("accuracy", value),)})
+        for label, value in (("bad", 0.2), ("good", 0.9))
+    ]
+    arrangement = arrangement_of(["+quality.accuracy"], ["-quality.accuracy"], [])
+    lines = summary_lines(
+        rows, width=80, colour=False, unicode=True, verbosity=0, arrangement=arrangement
+    )
+    text = "\n".join(lines)
+    assert "accuracy" in lines[0] + lines[1] + lines[2]
+    assert text.index("good") < text.index("bad")
+    assert "0.900" in text

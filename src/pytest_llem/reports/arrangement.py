@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -94,10 +95,12 @@ def _key(text: str) -> SortKey:
 
 
 def _known(name: str, own: Collection[str], option: str) -> str:
-    from pytest_llem.baselines.metrics import METRICS
+    from pytest_llem.baselines.metrics import METRICS, metric_named
 
-    if name in own or name in METRICS:
+    if name in own:
         return name
+    with suppress(ConfigError):
+        return metric_named(name).name
     import difflib
 
     known = [*own, *METRICS]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_llem.energy.naming import QUALITY
+from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.figures import figure, uncertainty_of, words_of
 from pytest_llem.reports.quantities import (
     ESTIMATED_MARK,
+    Unit,
     common_exponent,
     number,
     prefix,
@@ -27,8 +30,8 @@ _AFTER_NARROWING = 100
 
 def figure_column(name: str, entries: Sequence[Entry], view: View) -> Column:
     """The figure called *name* of each of *entries*, with its uncertainty where it has one."""
-    unit = unit_of(name)
-    values = [figure(entry.measured, name) for entry in entries]
+    unit = unit_of(name) if not name.startswith(QUALITY) else _recorded_unit(name, entries)
+    values = [figure(entry.measured, name, entry.recorded) for entry in entries]
     exponent = common_exponent(values) if unit.scaled else 0
     cells = [
         _cell(name, entry, value, exponent, view)
@@ -38,6 +41,12 @@ def figure_column(name: str, entries: Sequence[Entry], view: View) -> Column:
     if not view.unicode:
         symbol = symbol.replace("°", "")
     return Column(name, (words_of(name), symbol), cells, _NUMBER)
+
+
+def _recorded_unit(name: str, entries: Sequence[Entry]) -> Unit:
+    """The unit that tests recorded a figure in, if they agree."""
+    found = {one.unit for entry in entries for one in entry.recorded if one.metric == name}
+    return Unit(found.pop() if len(found) == 1 else "", scaled=False)
 
 
 def as_asked(columns: Iterable[Column]) -> list[Column]:
@@ -52,14 +61,14 @@ def as_asked(columns: Iterable[Column]) -> list[Column]:
 def _cell(name: str, entry: Entry, value: float | None, exponent: int, view: View) -> Cell:
     if value is None:
         return Cell((view.signs.unknown,))
-    uncertainty = uncertainty_of(entry.measured, name)
+    uncertainty = uncertainty_of(entry.measured, name, entry.recorded)
     known = uncertainty is not None
     written = number(
         value, uncertainty, signs=view.signs, exponent=exponent, with_uncertainty=known
     )
-    is_energy = unit_of(name).symbol in {"J", "W"}
-    mark = ESTIMATED_MARK if entry.estimated and is_energy else ""
+    mark = ESTIMATED_MARK if is_estimate(entry.measured, name) else ""
     between = f" {view.signs.plus_minus} " if known else ""
-    valid = entry.measured is not None and entry.measured.valid
+    of_energy = not name.startswith(QUALITY)
+    valid = not of_energy or (entry.measured is not None and entry.measured.valid)
     parts = (mark + written.whole, written.fraction, between, *written[2:])
     return Cell(parts, "" if valid else "dim")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.metrics import BESIDE
 from pytest_llem.energy.naming import QUALITY
+from pytest_llem.reports.figures import beside_of
 from pytest_llem.reports.quantities import unit_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,5 @@ def is_estimate(measured: Measured | None, metric: str) -> bool:
         return False
     if not metric.startswith(BESIDE):
         return measured.estimated
-    which = metric.removeprefix(BESIDE).rpartition(".")[0]
-    return any(
-        one.method == "estimated" for one in measured.beside if f"{one.scope}.{one.meter}" == which
-    )
+    found = beside_of(measured, metric)
+    return found is not None and found.method == "estimated"

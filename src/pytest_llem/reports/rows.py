@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.recorded import Recorded
     from pytest_llem.reports.ink import Style
     from pytest_llem.reports.view import View
     from pytest_llem.results.schema import ExperimentResult
@@ -60,7 +61,8 @@ class SummaryRow:
     @cached_property
     def entry(self) -> Entry:
         """Its line of the table, but for what it is called."""
-        return Entry("", self.measured, self.judgements, self.result.outcome)
+        result = self.result
+        return Entry("", self.measured, self.judgements, result.outcome, recorded=result.recorded)
 
 
 class Denominator(NamedTuple):
@@ -90,6 +92,8 @@ class Entry:
     outcome: str
     is_further: bool = False
     """Whether it is a measurement beyond its experiment's headline."""
+    recorded: Sequence[Recorded] = ()
+    """Figures of the test's own, with its headline."""
 
     def called(self, label: str) -> Entry:
         """The same line with a label."""
@@ -180,7 +184,7 @@ def further_entries(row: SummaryRow, view: View) -> list[Entry]:
     return [
         *_further_measurements(row, view),
         *(
-            Entry(f"process {one.repeat + 1}", one.headline, (), one.outcome, is_further=True)
+            Entry(f"process {one.repeat + 1}", one.headline, (), one.outcome, True, one.recorded)
             for one in processes
         ),
     ]

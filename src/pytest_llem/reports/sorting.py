@@ -60,7 +60,7 @@ def _sorted(rows: list[SummaryRow], key: SortKey) -> list[SummaryRow]:
 
 
 def _figure(name: str) -> Callable[[SummaryRow], float | None]:
-    return lambda row: figure(row.measured, name)
+    return lambda row: figure(row.measured, name, row.result.recorded)
 
 
 def _urgency(row: SummaryRow) -> tuple[int, float]:
