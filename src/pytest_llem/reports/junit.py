@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_llem.reports.rows import worst
+from pytest_llem.baselines.verdict import worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
