@@ -12,13 +12,15 @@ from pytest_llem.errors import ConfigError, ExportError, LlemError, StoreError
 from pytest_llem.paths import is_folder
 from pytest_llem.reports.exporters import EXPORTERS
 from pytest_llem.reports.exporters.exporter import Exported, ExportedRun
+from pytest_llem.reports.exporters.summarised import summary_of
 from pytest_llem.results.files import reason_and_remedy
 from pytest_llem.results.store import RunStore
+from pytest_llem.runs.kept_runs import HERE, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_llem.baselines.run_summary import Reported
+    from pytest_llem.baselines.run_summary import Reported, RunSummary
     from pytest_llem.baselines.verdict import Judgement
 
 EXAMPLE = "csv:results.csv"
@@ -135,12 +137,31 @@ def export_run(run: Path, asked: Sequence[str]) -> list[str]:
     exports = [Export.asked(text, Path.cwd()) for text in asked]
     store = RunStore.named(run)
     problems: list[str] = []
-    said = _kept(store, problems)
-    reported = [(result, said.get(key_of(result), ())) for result in store.results()]
-    experiments = exported_run(store, reported)
+    experiments = _stored(store, problems)
     for export in exports:
         export.write(experiments)
     return [*problems, *(str(problem) for problem in store.problems())]
+
+
+def summarise_run(run: str | None = None, root: Path = HERE) -> RunSummary:
+    """A stored run in brief: what ``llem runs export RUN json:PATH`` writes.
+
+    Args:
+        run: its directory, its id, or how only its id begins; ``None`` is the latest.
+        root: where runs are kept.
+
+    Raises:
+        ConfigError: there is none, or it is not clear which.
+        StoreError: it cannot be read.
+    """
+    store = open_run(run, root)
+    return summary_of(_stored(store, []))
+
+
+def _stored(store: RunStore, problems: list[str]) -> list[Exported]:
+    said = _kept(store, problems)
+    reported = ((result, said.get(key_of(result), ())) for result in store.results())
+    return exported_run(store, reported)
 
 
 def _kept(
