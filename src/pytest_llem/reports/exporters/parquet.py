@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import TYPE_CHECKING, ClassVar
 
@@ -41,9 +40,10 @@ class ParquetExporter:
         Raises:
             OSError: the file cannot be written.
         """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        buffer = io.BytesIO()
+        buffer = pa.BufferOutputStream()
         table = _table([row for one in experiments for row in rows_of(one)])
         pq.write_table(table, buffer, compression="zstd")
         with replacing(path) as file:
