@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from pytest_llem.plan.stream import StudyPoints, Tally
     from pytest_llem.plan.stream import tally as tally_points
     from pytest_llem.plan.tally_lines import tally_lines
+    from pytest_llem.reports.arrangement import Arrangement, arrangement_of
     from pytest_llem.reports.exporters.exporter import Exported, ExportedRun, Exporter
     from pytest_llem.results.cost import CostReport
     from pytest_llem.results.diagnosis import Diagnosis
@@ -118,6 +119,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddedSection",
+    "Arrangement",
     "Asked",
     "BaselineError",
     "BaselineFile",
@@ -201,6 +203,7 @@ __all__ = [
     "WorkloadConfig",
     "__version__",
     "accept_baselines",
+    "arrangement_of",
     "baseline_histories",
     "both_sides",
     "check_config",

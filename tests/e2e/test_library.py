@@ -9,13 +9,16 @@ import pytest
 
 from pytest_llem import (
     ExperimentConfig,
+    Resume,
     StudyConfig,
     judge_run,
+    list_runs,
     plan_study,
     run_experiment,
     run_study,
     study_points,
 )
+from pytest_llem.errors import ConfigError
 from pytest_llem.results.event_log import read_events
 from pytest_llem.results.events import ChildDied, Loaded
 from pytest_llem.results.store import RunStore
@@ -58,6 +61,28 @@ def test_a_study_measures_every_experiment_and_keeps_it(tmp_path: Path) -> None:
     assert [event.experiment_id for event in loaded] == told
     assert all(event.versions["torch"] for event in loaded)
     assert (logged[0].event, logged[-1].event) == ("run_started", "run_finished")
+
+
+def test_a_study_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
+    study = StudyConfig(name="sizes", experiments=(config(), config(batch_size=2)))
+    settings = default_settings(tmp_path)
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, settings=settings, on_result=interrupt)
+    (left,) = list_runs(settings.runs)
+    assert (left.condition, left.done, left.planned) == ("interrupted", 1, 2)
+    (first,) = RunStore.open(left.path).results()
+    resumed = run_study(study, settings=replace(settings, resume=Resume(left.path)))
+    assert resumed.run == left.path
+    assert resumed.results[0] == first
+    (whole,) = list_runs(settings.runs)
+    assert (whole.condition, whole.done) == ("finished", 2)
+    other = StudyConfig(name="sizes", experiments=(config(batch_size=3),))
+    with pytest.raises(ConfigError, match="planned none of the experiments"):
+        run_study(other, settings=replace(settings, resume=Resume(left.path)))
 
 
 def test_an_experiment_that_fails_says_why_in_its_result(tmp_path: Path) -> None:

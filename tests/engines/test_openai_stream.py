@@ -18,6 +18,7 @@ from instruments.server_double import server_double
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.engines.openai.engine import OpenaiEngine
 from pytest_llem.engines.openai.loop import EventLoop
+from pytest_llem.engines.openai.pool import Pool
 from pytest_llem.engines.openai.prepared import AHEAD, Prepared
 from pytest_llem.errors import EngineError
 from pytest_llem.workloads.arrivals import arrival_times_s
@@ -120,6 +121,48 @@ def test_requests_fail_when_they_are_due_where_nobody_listens() -> None:
             served = stream.take(60)  # those that had their connection before end otherwise
     assert {one.failure for one in served[-5:]} == {"unreachable"}
     assert all(one.end_ns >= one.sent_ns >= one.due_ns for one in served)
+
+
+def test_who_waits_for_a_connection_is_cancelled_whenever_that_is() -> None:
+    """Also in the step in which the connection is there and nobody was told so yet."""
+
+    async def ended(url: str, steps: int) -> bool:
+        pool = Pool(url, 5.0, time.monotonic_ns)
+        waiting = asyncio.ensure_future(pool.take())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        late = waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        pool.close()
+        await asyncio.sleep(0)  # for the connection to be over
+        assert late or waiting.cancelled(), steps
+        return late
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, event_loop() as loop:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        steps = next(number for number in count() if loop.run(ended(url, number)))
+    assert steps > 3
+
+
+def test_traffic_ends_amid_connections_that_are_being_made() -> None:
+    """Each answer that is refused costs its connection, so that there is always a next one."""
+    with server_double(faults=["ok", "whole"]) as url:
+        asked = config(url, traffic={"concurrency": 16})
+        for _ in range(30):
+            with session(asked) as opened:
+                opened.stream(traffic_requests(asked, opened.tokenizer), 16).take(17)
+
+
+def test_the_last_requests_are_served_before_their_end_is_told() -> None:
+    with server_double() as url:
+        asked = config(url, traffic={"concurrency": 2})
+        with session(asked) as opened:
+            few = islice(traffic_requests(asked, opened.tokenizer), 5)
+            stream = opened.stream(few, 2)
+            assert len(stream.take(5)) == 5
+            with pytest.raises(EngineError, match="no more requests"):
+                stream.take(1)
 
 
 def test_a_batch_is_sent_at_once_and_one_failure_fails_it() -> None:

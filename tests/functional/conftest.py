@@ -11,6 +11,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+STUCK_S = 300.0
+"""A run that takes longer does not end: better told than waited for."""
+
 
 @pytest.fixture
 def isolation() -> str | None:
@@ -25,7 +28,7 @@ def run(pytester: pytest.Pytester, isolation: str | None) -> Callable[..., pytes
     def run(source: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile(test_it=source)
         how = [f"--llem-isolation={isolation}"] if isolation else []
-        return pytester.runpytest_subprocess("-p", "no:randomly", *how, *arguments)
+        return pytester.runpytest_subprocess("-p", "no:randomly", *how, *arguments, timeout=STUCK_S)
 
     return run
 

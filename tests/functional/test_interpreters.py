@@ -181,7 +181,7 @@ def test_an_interpreter_that_lacks_something_says_how_to_install_it(
         ("vllm", "has no vllm. Install it with: {python} -m pip install"),
         (
             "tensorrt_llm",
-            "has no tensorrt_llm. Install it with: {python} -m pip install --extra-index-url",
+            "has no tensorrt_llm. Install it with: {python} -m pip install tensorrt-llm",
         ),
     ],
 )

@@ -80,3 +80,28 @@ def test_options_that_empty_an_exclusion_are_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="bach_size"):
         streamed(path, "bach_size=1")
     assert [point.label for point in streamed(path, "batch_size=4")] == ["4"]
+
+
+@pytest.mark.parametrize("written", ["tensorrt-llm", "tensorrt_llm"])
+def test_an_engine_is_the_same_with_a_dash(inner: Inner, written: str) -> None:
+    """Also where options of its own are crossed for it alone, and in whose identity it is."""
+    text = f"""
+        base: {{model: builtin/tiny}}
+        sweep:
+          backend: [transformers, {written}]
+          tensorrt_llm.streaming: [true, false]
+    """
+    inner.pytester.makefile(".llem.yaml", it=dedent(text))
+    points = list(streamed(inner.pytester.path / "it.llem.yaml"))
+    assert [point.label for point in points] == [
+        "transformers",
+        "tensorrt_llm-tensorrt_llm.streaming=True",
+        "tensorrt_llm-tensorrt_llm.streaming=False",
+    ]
+    source = f"""
+        import pytest
+
+        @pytest.mark.llem(model="builtin/tiny", backend="{written}", tensorrt_llm={{"streaming": True}})
+        def test_it(energy, model): ...
+    """
+    assert inner.collect(dedent(source))["test_it"].identity == points[1].identity

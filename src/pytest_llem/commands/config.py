@@ -83,6 +83,8 @@ def check(
         typer.echo(f"llem: {problem}", err=True)
     if checked.problems:
         raise typer.Exit(1)
+    if not checked.good:
+        typer.echo("good: there is no file here that configures anything, and variables are good")
 
 
 def profiles() -> None:

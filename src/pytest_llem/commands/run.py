@@ -6,7 +6,7 @@ import itertools
 import os
 import shutil
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -76,6 +76,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     allow_shared: Annotated[
         bool, typer.Option("--allow-shared", help="Measure also where others use the devices.")
     ] = False,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="Where runs are kept; else in .llem."),
+    ] = None,
     log: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Append every transition as JSON lines.")
     ] = None,
@@ -84,6 +88,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     if require not in {None, "measured"}:
         raise typer.BadParameter(f"{require!r} is not known; the only value is 'measured'.")
     common = {
+        "--llem-dir": directory,
         "--llem-log": log,
         "--llem-model": model,
         "--llem-backend": backend,
@@ -112,6 +117,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
             timeout_s=timeout or None,
             lock_timeout_s=lock_timeout,
             allow_shared=allow_shared,
+            runs=(directory or Path(".llem")).absolute(),
             log=log,
         )
         return
@@ -196,13 +202,21 @@ def _run_one(
         for line in preview_of(config, width=shutil.get_terminal_size((80, 24)).columns):
             typer.echo(line)
         return
-    result = run_experiment(config, settings=replace(settings, **asked))  # type: ignore[arg-type] # names and types are those of RunSettings
-    _show(result)
+    settings = replace(settings, **asked)  # type: ignore[arg-type] # names and types are those of RunSettings
+    result = run_experiment(config, settings=settings)
+    _show(result, settings.runs)
     if result.outcome != "passed":
         raise typer.Exit(1)
 
 
-def _show(result: ExperimentResult) -> None:
+def _below_here(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _show(result: ExperimentResult, runs: Path) -> None:
     from pytest_llem.reports.terminal import SummaryRow, summary_lines
 
     size = shutil.get_terminal_size((80, 24))
@@ -213,5 +227,5 @@ def _show(result: ExperimentResult) -> None:
         unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
         verbosity=0,
     )
-    for line in (*lines, f"results: .llem/runs/{result.run_id}"):
+    for line in (*lines, f"results: {_below_here(runs / 'runs' / str(result.run_id))}"):
         typer.echo(line)

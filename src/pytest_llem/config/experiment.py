@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from pytest_llem.config.measurement import MeasurementConfig
 from pytest_llem.config.model import Model
 from pytest_llem.config.order import refuse_unstable
-from pytest_llem.config.sections import MODELS, SectionOf, untouched
+from pytest_llem.config.sections import MODELS, SectionOf, engine_called, untouched
 from pytest_llem.config.traffic import TrafficConfig
 from pytest_llem.config.workload import WorkloadConfig
 
@@ -28,6 +28,7 @@ else:  # a section is loaded once one of its options is asked for
     OpenaiOptions = Annotated[Any, SectionOf("openai")]
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+EngineName = Annotated[Name, AfterValidator(engine_called)]
 Dtype = Literal["auto", "float32", "float16", "bfloat16"]
 BUILTIN_MODEL = "builtin/tiny"
 
@@ -39,7 +40,7 @@ class ExperimentConfig(Model):
     identity: two experiments that differ only there are the same experiment.
     """
 
-    backend: Name = "transformers"
+    backend: EngineName = "transformers"
     """Engine by its registered name, such as ``transformers`` or ``vllm``."""
     model: Name = BUILTIN_MODEL
     """Built-in model, local folder, or hub id."""

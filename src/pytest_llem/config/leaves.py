@@ -74,6 +74,13 @@ def is_section(name: str) -> bool:
     return name in SECTIONS or (name not in FIELDS and name in _added_names())
 
 
+def is_group(name: str, raw: Any) -> bool:
+    """Whether an axis sets several fields together: mappings, under a name that is no field's."""
+    if not isinstance(raw, list | tuple) or not raw or unknown_path(name, raw) is None:
+        return False
+    return "." not in name and all(isinstance(one, Mapping) for one in raw)
+
+
 def leaf(path: str, raw: Any) -> Leaf | Problem:
     """The field *path* with the value *raw*, or why it cannot have it."""
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.documents.document import Document
 from pytest_llem.config.documents.yaml import read_yaml
-from pytest_llem.config.leaves import leaves_of, unknown_path
+from pytest_llem.config.leaves import is_group, leaves_of, unknown_path
 from pytest_llem.config.problems import ABSENT, Problem, shown_value, unknown_field
 from pytest_llem.errors import ConfigError
 
@@ -210,7 +210,7 @@ def _any_of(given: Mapping[str, Any], keys: Keys) -> Iterator[Located]:
 def _axes(given: Mapping[str, Any], keys: Keys) -> Iterator[Located]:
     for name, raw in given.items():
         here = (*keys, name)
-        if _is_group(name, raw):
+        if is_group(name, raw):
             for index, one in enumerate(raw):
                 yield from _named_fields(one, (*here, index))
         elif (unknown := unknown_path(name, raw)) is not None:
@@ -242,12 +242,6 @@ def _values(path: str, raw: Any, keys: Keys) -> Iterator[Located]:
         for found in leaves_of(path, one):
             if isinstance(found, Problem):
                 yield (*keys, index), found
-
-
-def _is_group(name: str, raw: Any) -> bool:
-    known = unknown_path(name, raw) is None
-    mappings = isinstance(raw, list) and bool(raw) and all(isinstance(one, Mapping) for one in raw)
-    return mappings and not known and "." not in name
 
 
 def _path(keys: Keys) -> str:

@@ -25,7 +25,7 @@ MOST_SAID = 200
 PACKAGES = {"transformers": "transformers", "vllm": "vllm", "tensorrt_llm": "tensorrt_llm"}
 """Modules without which an engine cannot run."""
 EXTRAS = frozenset({"transformers", "vllm"})
-OUTSIDE = {"tensorrt_llm": "--extra-index-url https://pypi.nvidia.com tensorrt-llm"}
+OUTSIDE = {"tensorrt_llm": "tensorrt-llm"}
 """What to install of engines that no extra of ours brings."""
 
 

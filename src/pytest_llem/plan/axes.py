@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.experiment import ENGINE_SECTIONS
-from pytest_llem.config.leaves import SECTIONS, Leaf, leaf, leaves_of, unknown_path
+from pytest_llem.config.leaves import SECTIONS, Leaf, is_group, leaf, leaves_of, unknown_path
 from pytest_llem.config.problems import Problem
 from pytest_llem.plan.grid import values_of_axis
 from pytest_llem.plan.tokens import distinct, raw_token, token_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     Items = Mapping[str, Leaf | Problem]
 
 OF_ALL = frozenset(SECTIONS) - frozenset(ENGINE_SECTIONS)
@@ -67,13 +68,6 @@ def axes_of(given: Mapping[str, Any], replaced: Mapping[str, Leaf]) -> Axes:
         else:
             _cross(axes, path, _choices(path, values, replaced))
     return axes
-
-
-def is_group(name: str, raw: Any) -> bool:
-    """Whether an axis sets several fields together: mappings, under a name that is no field's."""
-    if not isinstance(raw, list | tuple) or not raw or unknown_path(name, raw) is None:
-        return False
-    return "." not in name and all(isinstance(one, Mapping) for one in raw)
 
 
 def items_of(given: Mapping[str, Any]) -> dict[str, Leaf | Problem]:

@@ -9,6 +9,7 @@ import pytest
 from pytest_llem import _compat
 from pytest_llem.config.names import FIELD_NAMES
 from pytest_llem.errors import ConfigError
+from pytest_llem.plan.backends import Backends
 from pytest_llem.plan.detection import is_experiment
 from pytest_llem.plan.only import only_point
 from pytest_llem.plan.standing import standing_of
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from pytest_llem.config.layers.layer import Layers
     from pytest_llem.config.layers.standing import Standing
-    from pytest_llem.config.problems import Problem
     from pytest_llem.plan.asked import Asked
     from pytest_llem.plan.overrides import Overrides
     from pytest_llem.plan.point import Point
@@ -66,11 +66,10 @@ class ExperimentCollection:
         self.groups: dict[str, list[Point]] = {}
         """Points by test function, in the order of planning, deselected ones too."""
         self._config = config
-        self._known_backends = known_backends
+        self._backends = Backends(known_backends)
         self._read_standing = standing
         self._refused = ""
         """Why no test at all can be planned."""
-        self._backend_problems: dict[str, Problem | None] = {}
         self._overrides = self._read_options()
         self._asked: Asked | None = None
         self._by_call: dict[int, tuple[_compat.Call, Point]] = {}
@@ -166,10 +165,8 @@ class ExperimentCollection:
             overrides = overrides_of(option.llem_backend, option.llem_model, option.llem_set)
         except ConfigError as error:
             raise pytest.UsageError(str(error)) from None
-        for name in overrides.backends:
-            problem = self._backend_problem(name)
-            if problem is not None:
-                raise pytest.UsageError(str(problem))
+        if (problem := self._backends.first_problem(overrides.backends)) is not None:
+            raise pytest.UsageError(str(problem))
         return overrides
 
     def _ask(self) -> Asked:
@@ -180,7 +177,7 @@ class ExperimentCollection:
             self._asked = Asked(
                 standing=self._standing(),
                 overrides=self._overrides or Overrides(),
-                check_backend=self._backend_problem,
+                check_backend=self._backends.problem,
                 list_problems=self._config.option.llem_dry_run,
                 only=only_point(self._config),
             )
@@ -197,23 +194,11 @@ class ExperimentCollection:
             self._refused = str(error)
             raise pytest.Collector.CollectError(self._refused) from None
         backend = layers.given.get("backend")
-        problem = backend and self._backend_problem(str(backend.leaf.value))
+        problem = backend and self._backends.problem(str(backend.leaf.value))
         if backend and problem:
             self._refused = f"{backend.origin}: {problem}"
             raise pytest.Collector.CollectError(self._refused)
         return layers
-
-    def _backend_problem(self, name: str) -> Problem | None:
-        if name not in self._backend_problems:
-            from pytest_llem.config.experiment import ENGINE_SECTIONS
-            from pytest_llem.config.problems import unknown_value
-
-            known: Collection[str] = ENGINE_SECTIONS
-            if name not in known:  # listing the installed ones takes a moment
-                known = {*known, *self._known_backends()}
-            unknown = None if name in known else unknown_value("backend", name, known, "engine")
-            self._backend_problems[name] = unknown
-        return self._backend_problems[name]
 
     def _warns(self) -> bool:
         if self._config.option.llem_dry_run or only_point(self._config) is not None:

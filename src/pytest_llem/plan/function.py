@@ -12,6 +12,7 @@ from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.config.layers.layer import Origin, from_layer, layered
 from pytest_llem.config.leaves import FIELDS, SECTIONS, Leaf
 from pytest_llem.config.problems import ABSENT, Problem
+from pytest_llem.config.sections import engine_called
 from pytest_llem.plan.axes import Axes, axes_of
 from pytest_llem.plan.detection import offers_model
 from pytest_llem.plan.duplicates import duplicates
@@ -229,7 +230,7 @@ def _argument(name: str, items: Mapping[str, Leaf | Problem]) -> Any:
 
 
 def _own_engine(call: _compat.Call, row: Row, engines: set[str]) -> bool:
-    backend = call.params.get("backend")
+    backend = engine_called(str(call.params.get("backend")))
     if row.engine is None:
         return backend not in engines
     return row.engine == backend

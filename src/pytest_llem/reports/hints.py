@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_llem.devices.selection import REPLAY
+from pytest_llem.reports.extremes import extremes
 from pytest_llem.reports.ink import Line, Span, Style, line
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.rows import MEASURED, NOT_GATED, NOT_MEASURED, STYLES
@@ -35,6 +36,14 @@ def hint_lines(rows: Sequence[SummaryRow], left_out: Sequence[str], view: View) 
     ]
 
 
+def disturbed_lines(disturbances: Sequence[str], view: View) -> list[Line]:
+    """That the machine spoils figures, and who says how to mend it."""
+    if not disturbances:
+        return []
+    said = f"this machine spoils figures: {'; '.join(disturbances)}. To mend it: llem doctor"
+    return [line(part, "yellow") for part in wrapped(view.clean(said), view.width, indent="  ")]
+
+
 def _hints(
     rows: Sequence[SummaryRow], left_out: Sequence[str], view: View
 ) -> Iterator[tuple[str, Style]]:
@@ -44,6 +53,8 @@ def _hints(
     further = sum(len(row.result.measurements[1:]) for row in rows)
     if further and view.verbosity < 1:
         yield f"{_counted(further, 'further measurement')} shown with -v", "dim"
+    for said in extremes(rows, view):
+        yield said, "dim"
     if view.against == BASELINE:
         yield from _baseline_hints(rows)
     estimates = estimated_text(rows)

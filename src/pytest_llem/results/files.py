@@ -51,7 +51,11 @@ def explained(action: Literal["create", "read", "write"], path: Path) -> Iterato
         yield
     except OSError as error:
         reason, remedy = reason_and_remedy(error)
-        elsewhere = "" if action == "read" else ", or keep runs elsewhere with --llem-dir DIR"
+        elsewhere = (
+            ""
+            if action == "read"
+            else ", or keep runs elsewhere: --llem-dir DIR (llem run --dir DIR)"
+        )
         raise StoreError(f"cannot {action} {path}: {reason}. {remedy}{elsewhere}.") from error
 
 

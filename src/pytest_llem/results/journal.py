@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import StoreError
+from pytest_llem.isolation.exclusive.held import HELD, NO_LOCKS
 from pytest_llem.isolation.process_identity import boot_id, started, still_runs
 from pytest_llem.results.files import explained
 from pytest_llem.results.names import timestamp, utc_now
@@ -29,20 +30,6 @@ if TYPE_CHECKING:
     from pytest_llem.results.transitions import Key, State
 
 JOURNAL = "journal.jsonl"
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
-_OPEN: set[int] = set()
-"""Descriptors of this process that hold locks."""
-
-
-def _forget_locks() -> None:
-    """In a fork: leave the locks to the parent."""
-    for descriptor in _OPEN:
-        with suppress(OSError):
-            os.close(descriptor)
-    _OPEN.clear()
-
-
-os.register_at_fork(after_in_child=_forget_locks)
 
 
 class Journal:
@@ -83,8 +70,8 @@ class Journal:
 
     def let_go(self) -> None:
         """Give the lock back without a word, whoever else may have inherited the descriptor."""
-        if self._descriptor in _OPEN:
-            _OPEN.discard(self._descriptor)
+        if self._descriptor in HELD:
+            HELD.discard(self._descriptor)
             with suppress(OSError):
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
@@ -163,7 +150,7 @@ class Journal:
 
     def _opened(self) -> int:
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        _OPEN.add(descriptor)
+        HELD.add(descriptor)
         return descriptor
 
     def _lock(self, kind: int) -> None:
@@ -176,7 +163,7 @@ class Journal:
                 self.let_go()
                 raise StoreError(in_use(self.path)) from None
             except OSError as error:
-                if error.errno not in _NO_LOCKS:  # a file system without locks tells nothing
+                if error.errno not in NO_LOCKS:  # a file system without locks tells nothing
                     raise
 
 

@@ -46,13 +46,13 @@ class StoredRun:
         return self.path.name
 
 
-def stored_runs(root: Path) -> list[StoredRun]:
-    """The runs in *root* (``.llem``), oldest first.
+def stored_runs(root: Path, last: int | None = None) -> list[StoredRun]:
+    """The runs in *root* (``.llem``), oldest first, or only the *last* so many.
 
     Raises:
         StoreError: *root* cannot be read.
     """
-    return [stored_run(path) for path in run_directories(root)]
+    return [stored_run(path) for path in run_directories(root)[-(last or 0) :]]
 
 
 def stored_run(path: Path) -> StoredRun:

@@ -19,6 +19,7 @@ from pytest_llem.config.template import template
 from pytest_llem.engines import ENGINES
 from pytest_llem.errors import ConfigError
 from pytest_llem.plan import checking
+from pytest_llem.plan.backends import Backends
 from pytest_llem.plan.bare import bare_experiment
 from pytest_llem.plan.overrides import overrides_of
 from pytest_llem.runs.standing import standing_here
@@ -86,12 +87,11 @@ def experiment_config(
     Raises:
         ConfigError: it cannot be carried out as asked.
     """
-    asked = [] if backend is None else [engine_called(backend)]
+    asked = [] if backend is None else [backend]
     standing = standing_here(profile=profile)
     config = bare_experiment(overrides_of(asked, model, overrides), standing.layers)
-    known = known_engines()
-    if config.backend not in known:
-        raise ConfigError(str(unknown_value("backend", config.backend, known, "engine")))
+    if (problem := Backends(known_engines).problem(config.backend)) is not None:
+        raise ConfigError(str(problem))
     return config
 
 

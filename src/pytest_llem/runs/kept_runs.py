@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llem.results.listing import stored_run
-from pytest_llem.results.root import run_directories
+from pytest_llem.results.listing import stored_runs
 from pytest_llem.runs.resuming.choosing import latest_run, run_named
 from pytest_llem.runs.showing import Look, shown_run
 
@@ -37,7 +36,7 @@ def list_runs(root: Path = HERE, last: int | None = None) -> list[StoredRun]:
     Raises:
         StoreError: *root* cannot be read.
     """
-    return [stored_run(path) for path in run_directories(root)[-(last or 0) :]]
+    return stored_runs(root, last)
 
 
 def show_run(run: str | None = None, root: Path = HERE, look: Look | None = None) -> list[str]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pytest_llem.results.schema import ExperimentResult, Outcome
 
 FUNCTION = "pytest_llem.measure.experiment:run"
+NAME = "experiment"
+"""What a study of one experiment is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def run_experiment(
         LockError: others use its devices for longer than *settings* allow.
         StoreError: the result cannot be written.
     """
-    study = StudyConfig(name="experiment", experiments=(config,))
+    study = StudyConfig(name=NAME, experiments=(config,))
     return run_study(study, settings=settings, on_progress=on_progress).results[0]
 
 
@@ -82,7 +84,7 @@ def preview_of(config: ExperimentConfig, width: int = 80) -> list[str]:
     """What :func:`run_experiment` would measure, as the dry run of a test says it."""
     return [
         line.text
-        for line in summary({"experiment": [_point("experiment", config)]}, others=0, width=width)
+        for line in summary({NAME: [_point(NAME, config, _label(config))]}, others=0, width=width)
     ]
 
 
@@ -125,7 +127,9 @@ def _asked(
 ) -> tuple[RunSettings, list[Point], dict[str, str]]:
     """How it is run, the points that are run, and why others are not."""
     if isinstance(study, StudyConfig):
-        points = [_point(study.name, config) for config in study.experiments]
+        asked = study.experiments
+        label = _label(asked[0]) if len(asked) == 1 else None
+        points = [_point(study.name, config, label) for config in asked]
         return replace(settings, repeats=study.repeats), points, {}
     seed = settings.shuffle_seed if settings.shuffle_seed is not None else study.study.shuffle_seed
     repeats = settings.processes(study.study.repeats)
@@ -157,10 +161,16 @@ def _begun(conductor: Conductor, points: list[Point]) -> Iterator[None]:
         close_books(conductor.store, conductor.settings)
 
 
-def _point(group: str, config: ExperimentConfig) -> Point:
+def _label(config: ExperimentConfig) -> str:
+    """What a person calls an experiment that stands alone."""
+    folder = Path(config.model)
+    return f"{folder.name if folder.is_absolute() else config.model}-{config.backend}"
+
+
+def _point(group: str, config: ExperimentConfig, label: str | None = None) -> Point:
     config = pinned_config(config, Path.cwd())
     identity = config_hash(config)
-    return Point(group=group, label=identity, config=config, identity=identity)
+    return Point(group=group, label=label or identity, config=config, identity=identity)
 
 
 def _conduct(

@@ -16,6 +16,7 @@ from pytest_llem.devices.several import choose_meters
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.pyproject import read_llem_table
+from pytest_llem.reports.arrangement import arrangement_of
 from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.exporting import Export
@@ -102,6 +103,11 @@ def settings_of(config: pytest.Config) -> RunSettings:
         shuffle_seed=config.getoption("llem_shuffle"),
         log=_path(config, "llem_log"),
         run_id=worker.get(RUN_ID),
+        arrangement=arrangement_of(
+            config.getoption("llem_columns"),
+            config.getoption("llem_sort"),
+            config.getoption("llem_group_by"),
+        ),
         resume=resume,
     )
 

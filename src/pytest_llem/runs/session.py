@@ -17,6 +17,7 @@ from pytest_llem.runs.deciding import Deciding
 from pytest_llem.runs.gatekeeper import Gatekeeper
 from pytest_llem.runs.items import finish_item
 from pytest_llem.runs.order import ordered, ordered_in_studies
+from pytest_llem.runs.pace import Pace
 from pytest_llem.runs.processes import Processes, interrupt
 from pytest_llem.runs.repeats import Repeated
 from pytest_llem.runs.resuming.session_part import resumed_lines
@@ -56,6 +57,7 @@ class ExperimentSession:
         self._deciding = Deciding(config, self.conductor, self._gatekeeper, may_wait=may_wait)
         valid = [point for point in points if point.config is not None]
         planned = sum(settings.processes(point.repeats) for point in valid)
+        self.pace = Pace(planned)
         self._anchors = Anchors(self.conductor, planned)
         self._gatekeeper.anchored = self._anchors.known
         self._experiments: list[Repeated] = []
@@ -179,7 +181,9 @@ class ExperimentSession:
 
     def _conduct(self, experiment: Repeated, nextitem: pytest.Item | None) -> None:
         """Run an experiment once more; report it when its last process has ended, or one failed."""
+        self.pace.begin()
         once = self.processes.next_of(experiment, nextitem)
+        self.pace.end(told_again=once.told_again)
         interruption = once.ended.interruption
         if interruption is not None:
             if once.result is not None:

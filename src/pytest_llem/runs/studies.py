@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llem.config.problems import unknown_value
 from pytest_llem.config.study_file import read_study
 from pytest_llem.errors import ConfigError
+from pytest_llem.plan.backends import Backends
 from pytest_llem.plan.document import plan_document
 from pytest_llem.plan.overrides import overrides_of
 from pytest_llem.plan.stream import StudyPoints
@@ -16,9 +16,8 @@ from pytest_llem.runs.preview import outlook_of
 from pytest_llem.runs.standing import standing_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from pytest_llem.config.problems import Problem
     from pytest_llem.plan.document import Plan
     from pytest_llem.runs.settings import RunSettings
 
@@ -50,8 +49,11 @@ def study_points(
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file.") from None
     asked = overrides_of([backend] if backend else [], model, overrides)
+    backends = Backends(known_engines)
+    if (problem := backends.first_problem(asked.backends)) is not None:
+        raise ConfigError(str(problem))
     standing = standing_here(profile=profile).layers
-    return StudyPoints(study, path, standing, asked, _check(asked.backends))
+    return StudyPoints(study, path, standing, asked, backends.problem)
 
 
 def plan_study(
@@ -87,16 +89,3 @@ def _below_here(path: Path) -> Path:
         return path.absolute().relative_to(Path.cwd())
     except ValueError:
         return path
-
-
-def _check(named: Sequence[str]) -> Callable[[str], Problem | None]:
-    """Why an engine cannot be meant; those that options name are told at once."""
-    known = known_engines()
-
-    def check(name: str) -> Problem | None:
-        return None if name in known else unknown_value("backend", name, known, "engine")
-
-    for name in named:
-        if (problem := check(name)) is not None:
-            raise ConfigError(str(problem))
-    return check

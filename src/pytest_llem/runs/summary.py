@@ -17,6 +17,7 @@ from pytest_llem.results.load import load_result
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
+from pytest_llem.runs.doctor.kept import disturbances
 from pytest_llem.runs.exporting import exported_run, write_all
 from pytest_llem.runs.gatekeeper import compare_for_information
 
@@ -92,6 +93,8 @@ class Summary:
                 unicode=unicode,
                 verbosity=verbosity,
                 strict=self.settings.strict,
+                arrangement=self.settings.arrangement,
+                disturbances=self._disturbances(),
             ),
             *self._closing_lines(unicode=unicode),
         ]
@@ -193,6 +196,13 @@ class Summary:
             return
         yield from total_lines(report, unicode=unicode)
         yield f"cost: llem cost {self.store.run_id} says what is in it, and what is not"
+
+    def _disturbances(self) -> list[str]:
+        assert self.store is not None  # noqa: S101 - checked by the caller
+        try:
+            return disturbances(self.store.environment())
+        except LlemError:  # told where results are compared
+            return []
 
     def _closing_lines(self, *, unicode: bool) -> Iterator[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller

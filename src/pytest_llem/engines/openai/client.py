@@ -76,7 +76,8 @@ class Client:
         try:
             connection.begin(exchange)
             connection.write(self._head("GET", url, {"Accept": "application/json"}))
-            await asyncio.wait_for(exchange.done, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await exchange.done
         except TimeoutError:
             raise AnswerError("timed_out", f"not answered within {timeout_s:g} s") from None
         finally:

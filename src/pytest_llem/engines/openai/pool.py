@@ -62,11 +62,11 @@ class Pool:
     async def _opened(self) -> Connection:
         host, port = self._address.host, self._address.port
         connection = Connection(next(self._numbers), self._clock, self._over)
-        making = asyncio.get_running_loop().create_connection(
-            lambda: connection, host, port, ssl=self._tls
-        )
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.wait_for(making, self._timeout_s)
+            # not wait_for, which until Python 3.12 forgets that it was cancelled once this is done
+            async with asyncio.timeout(self._timeout_s):
+                await loop.create_connection(lambda: connection, host, port, ssl=self._tls)
         except TimeoutError:
             said = f"no connection within {self._timeout_s:g} s (openai.connect_timeout_s)"
             raise AnswerError("unreachable", said) from None

@@ -31,6 +31,8 @@ Python's default is ten times as long."""
 PAUSE_S = 0.05
 """How long a client waits after a failure before it asks again."""
 LONGEST_PAUSE_S = 5.0
+CANCEL_S = 1.0
+"""After so long, what was cancelled and still goes on is cancelled again."""
 
 
 class HttpStream:
@@ -75,11 +77,12 @@ class HttpStream:
             EngineError: the requests cannot be made any more.
         """
         self._wanted = count
-        self._enough.clear()
-        if len(self._ended) < count and self._failure is None:
-            self._enough.wait()
-        if self._failure is not None:
-            raise _told(self._failure) from self._failure
+        while len(self._ended) < count:
+            if self._failure is not None:
+                raise _told(self._failure) from self._failure
+            self._enough.clear()
+            if len(self._ended) < count and self._failure is None:
+                self._enough.wait()
         return [self._ended.popleft() for _ in range(count)]
 
     def discard(self) -> None:
@@ -112,13 +115,16 @@ class HttpStream:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failure = error if isinstance(error, Exception) else EngineError(repr(error))
+        elif not self._tasks and self._failure is None:
+            self._failure = EngineError("there are no more requests to send.")
+        if self._failure is not None:
             self._enough.set()
 
     async def _cancel(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while self._tasks:  # once more what took its cancellation for something else
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=CANCEL_S)
         self._client.follow(None)
         if self._departures is not None:
             self._departures.close()

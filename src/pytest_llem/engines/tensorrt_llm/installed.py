@@ -24,7 +24,7 @@ NO_DRIVER = (
 INSTEAD = (
     "It is in no package registry alone: take NVIDIA's image (docker/tensorrt-llm.Dockerfile) and "
     "name it in LLEM_TENSORRT_LLM_IMAGE, or make an environment of its own with "
-    "`pip install --extra-index-url https://pypi.nvidia.com tensorrt-llm` and name its interpreter "
+    "`pip install tensorrt-llm`, which takes it from NVIDIA's index, and name its interpreter "
     "in LLEM_TENSORRT_LLM_PYTHON"
 )
 LIBRARIES = {

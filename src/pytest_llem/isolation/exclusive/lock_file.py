@@ -7,7 +7,6 @@ and in a fork at once.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.errors import LockError
 from pytest_llem.isolation.exclusive.directory import WAYS_OUT, refused
+from pytest_llem.isolation.exclusive.held import HELD, NO_LOCKS
 from pytest_llem.isolation.exclusive.holder import LONGEST_BYTES, parse_holder
 
 if TYPE_CHECKING:
@@ -29,20 +29,6 @@ if TYPE_CHECKING:
 EVERYBODYS = 0o666
 SETTLING_S = (0.0, 0.01, 0.05, 0.2)
 """Waits until a file that another user has just made is open to all."""
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
-_OPEN: set[int] = set()
-"""Descriptors of this process that hold locks."""
-
-
-def _forget_locks() -> None:
-    """In a fork: leave the locks to the parent."""
-    for descriptor in _OPEN:
-        with suppress(OSError):
-            os.close(descriptor)
-    _OPEN.clear()
-
-
-os.register_at_fork(after_in_child=_forget_locks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +46,9 @@ class Lock:
 
     def release(self) -> None:
         """Give it back, whoever else may have inherited the descriptor."""
-        if self.descriptor not in _OPEN:
+        if self.descriptor not in HELD:
             return
-        _OPEN.discard(self.descriptor)
+        HELD.discard(self.descriptor)
         with suppress(OSError):
             os.ftruncate(self.descriptor, 0)
         with suppress(OSError):
@@ -85,7 +71,7 @@ def try_lock(path: Path) -> Lock | None:
             os.close(descriptor)
             raise
         if taken and not removed:
-            _OPEN.add(descriptor)
+            HELD.add(descriptor)
             return Lock(path, descriptor)
         os.close(descriptor)
         if not taken:
@@ -131,7 +117,7 @@ def _flocked(descriptor: int, path: Path) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno in _NO_LOCKS:
+        if error.errno in NO_LOCKS:
             raise LockError(
                 f"the file system of {path.parent} has no locks (flock: {error.strerror}). "
                 f"{WAYS_OUT}"
