@@ -12,6 +12,7 @@ from pytest_llem.config.document_schema import (
     main,
     titled,
 )
+from pytest_llem.results.cost import COST_VERSION, CostReport
 from pytest_llem.results.diagnosis import DIAGNOSIS_VERSION, Diagnosis
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.events import EVENT, LOG_VERSION
@@ -29,6 +30,7 @@ _DOCUMENTS: dict[str, tuple[type[Stored], int, str]] = {
     "environment": (Environment, ENVIRONMENT_VERSION, "Environment of a run"),
     "journal": (Transition, JOURNAL_VERSION, "Line of a run's journal"),
     "reports": (KeptReports, REPORTS_VERSION, "Reports of an experiment's process"),
+    "cost": (CostReport, COST_VERSION, "What experiments took, by llem cost --json"),
     "diagnosis": (Diagnosis, DIAGNOSIS_VERSION, "What llem doctor found out"),
 }
 

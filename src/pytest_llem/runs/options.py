@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llem.baselines.looks import FIRST_LOOK
 from pytest_llem.baselines.rulebook import Rulebook
+from pytest_llem.config.cost import declared_tariff
 from pytest_llem.config.gates import baseline_table_in, gates_in
 from pytest_llem.devices.selection import MeterRequest
 from pytest_llem.devices.several import choose_meters
@@ -86,6 +88,9 @@ def settings_of(config: pytest.Config) -> RunSettings:
             Export.asked(text, config.invocation_params.dir)
             for text in config.getoption("llem_export")
         ),
+        tariff=declared_tariff(config.rootpath, os.environ)
+        if config.getoption("llem_cost")
+        else None,
         update_baselines=config.getoption("llem_update_baselines")
         or config.getoption("llem_extend_baselines"),
         extend_baselines=config.getoption("llem_extend_baselines"),

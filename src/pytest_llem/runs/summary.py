@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.kept import JudgedExperiment, Verdicts, keep_verdicts
+from pytest_llem.baselines.pooling import by_experiment, key_of, pooled_result
 from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.errors import LlemError, StoreError
-from pytest_llem.reports.exporters.exporter import Exported
 from pytest_llem.reports.rows import word_of
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
 from pytest_llem.results.load import load_result
@@ -18,13 +18,13 @@ from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
 from pytest_llem.runs.doctor.kept import disturbances
-from pytest_llem.runs.exporting import write_all
+from pytest_llem.runs.exporting import exported_run, write_all
 from pytest_llem.runs.gatekeeper import compare_for_information
-from pytest_llem.runs.pooling import by_experiment, key_of, pooled_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_llem.reports.exporters.exporter import Exported
     from pytest_llem.results.manifest import State
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.runs.settings import RunSettings
@@ -96,7 +96,7 @@ class Summary:
                 arrangement=self.settings.arrangement,
                 disturbances=self._disturbances(),
             ),
-            *self._closing_lines(),
+            *self._closing_lines(unicode=unicode),
         ]
 
     def _keep_verdicts(self) -> dict[str, int] | None:
@@ -121,13 +121,10 @@ class Summary:
         return Counter(word_of(pooled_result(results), told.judgements) for told, results in read)
 
     def _exported(self) -> list[Exported]:
-        if not self.settings.exports:
+        if not self.settings.exports or self.store is None:
             return []
-        return [
-            Exported(result, tuple(told.judgements))
-            for told, results in self._read()
-            for result in results
-        ]
+        reported = ((one, told.judgements) for told, results in self._read() for one in results)
+        return exported_run(self.store, reported)
 
     def _compare(self) -> None:
         assert self.store is not None  # noqa: S101 - checked by the caller
@@ -185,6 +182,21 @@ class Summary:
                 f"than {most} each (--llem-max-repeats)"
             )
 
+    def _cost(self, *, unicode: bool) -> Iterator[str]:
+        """What the run took, if that is to be said."""
+        if self.settings.tariff is None or self.store is None:
+            return
+        from pytest_llem.reports.cost import total_lines
+        from pytest_llem.runs.costing import cost_of
+
+        try:
+            report = cost_of([self.store], self.settings.tariff)
+        except LlemError as error:
+            yield f"llem: {error}"
+            return
+        yield from total_lines(report, unicode=unicode)
+        yield f"cost: llem cost {self.store.run_id} says what is in it, and what is not"
+
     def _disturbances(self) -> list[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller
         try:
@@ -192,13 +204,14 @@ class Summary:
         except LlemError:  # told where results are compared
             return []
 
-    def _closing_lines(self) -> Iterator[str]:
+    def _closing_lines(self, *, unicode: bool) -> Iterator[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller
         if self.settings.update_baselines:
             yield f"baselines: {self.closing.updated} written to {self.settings.baselines}"
             for experiment, reason in self.closing.refused.items():
                 yield f"baselines: {experiment} not written: {reason}"
         yield from self._spent()
+        yield from self._cost(unicode=unicode)
         yield from (f"llem: {problem}" for problem in self.closing.problems)
         yield f"results: {self.store.path}"
 
