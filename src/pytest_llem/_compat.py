@@ -225,6 +225,11 @@ class Workers:
         return str(self._session.shouldstop or "")
 
     @property
+    def have_more_to_say(self) -> bool:
+        """Whether further events are there already."""
+        return not self._session.queue.empty()
+
+    @property
     def active(self) -> frozenset[Any]:
         """Workers that have not ended, also those that are still to start."""
         return frozenset(self._session._active_nodes)  # noqa: SLF001

@@ -33,25 +33,34 @@ class Deciding(Generic[Experiment]):
         """Whether experiments are judged all together, as often as there are looks."""
         return self._gatekeeper.looks is not None
 
-    def ended(self, experiment: Experiment) -> None:
-        """A process of *experiment* has ended: judge it if it is decided."""
+    def is_due(self, experiment: Experiment) -> bool:
+        """Whether *experiment* can be judged now that a process of it has ended."""
         waits_for_a_look = self.by_looks and not experiment.is_broken
-        if experiment.is_decided and not experiment.released and not waits_for_a_look:
-            self.judge(experiment)
+        return experiment.is_decided and not experiment.released and not waits_for_a_look
 
-    def judge(self, experiment: Experiment) -> None:
-        """Judge an experiment by all its processes, and release it if that is final.
+    def judge(self, experiments: Sequence[Experiment]) -> None:
+        """Judge experiments by all their processes, and release those of which that is final.
 
         What has failed anyway waits for nobody.
         """
-        experiment.released = True
-        kept = experiment.kept
-        if kept.results and kept.problem is None:
-            try:
-                kept.judgements = self._gatekeeper.judge(kept.results)
-            except LlemError as error:
-                kept.problem = error
-        if experiment.is_broken or all(judgement.final for judgement in kept.judgements):
+        for experiment in experiments:
+            experiment.released = True
+            self._add_to_family(experiment)
+        sound = [one for one in experiments if one.kept.results and one.kept.problem is None]
+        try:
+            judged = self._gatekeeper.judge([one.kept.results[0].experiment_id for one in sound])
+        except LlemError as error:
+            judged = {}
+            for experiment in sound:
+                experiment.kept.problem = error
+        for experiment in experiments:
+            kept = experiment.kept
+            if kept.results and kept.problem is None:
+                kept.judgements = judged.get(kept.results[0].experiment_id, [])
+            self._release_or_hold(experiment)
+
+    def _release_or_hold(self, experiment: Experiment) -> None:
+        if experiment.is_broken or all(one.final for one in experiment.kept.judgements):
             self._release(experiment)
         else:
             self._held.append(experiment)
@@ -77,15 +86,14 @@ class Deciding(Generic[Experiment]):
 
     def settle(self, experiments: Sequence[Experiment]) -> None:
         """Release what waited: for processes that will not come, or for the family."""
-        for experiment in experiments:
-            if not experiment.ran or experiment.released:
-                continue
-            if not self.by_looks:
-                self.judge(experiment)
-                continue
-            experiment.released = True
-            self._add_to_family(experiment)
-            self._held.append(experiment)
+        waiting = [one for one in experiments if one.ran and not one.released]
+        if self.by_looks:
+            for experiment in waiting:
+                experiment.released = True
+                self._add_to_family(experiment)
+            self._held += waiting
+        elif waiting:
+            self.judge(waiting)
         held, self._held = self._held, []
         settled = self._settled() if held else {}
         for experiment in held:
@@ -101,7 +109,7 @@ class Deciding(Generic[Experiment]):
         self._held = [one for one in self._held if one is not experiment]
 
     def _add_to_family(self, experiment: Experiment) -> None:
-        if not experiment.kept.results:
+        if not experiment.kept.results or experiment.kept.problem is not None:
             return
         try:
             self._gatekeeper.take(experiment.kept.results)

@@ -13,7 +13,7 @@ from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.compared_with import compared_with, policy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_llem.baselines.comparison import Comparison
     from pytest_llem.baselines.looks import Looks
@@ -67,18 +67,7 @@ class Gatekeeper:
         if settings.max_repeats is not None:
             self.looks = plan_looks(settings.repeats, settings.max_repeats)
 
-    def judge(self, results: Sequence[ExperimentResult]) -> list[Judgement]:
-        """What can be said of one experiment, by all its processes, while others are to come.
-
-        Raises:
-            BaselineError: a baseline cannot be read, or judging failed.
-        """
-        comparisons = self.take(results)
-        if not comparisons:
-            return []
-        return judge_in_helper(comparisons, family_size=self._family_size)
-
-    def take(self, results: Sequence[ExperimentResult]) -> list[Comparison]:
+    def take(self, results: Sequence[ExperimentResult]) -> None:
         """Make an experiment, by all its processes, a member of the family; nothing is judged.
 
         Raises:
@@ -87,11 +76,19 @@ class Gatekeeper:
         shown = any(result.measurements or result.outcome == "passed" for result in results)
         rules = self.rules.get(results[0].node_id or "", ())
         if not (self._gates and rules and shown):
-            return []
+            return
         name = results[0].experiment_id
         self._taken[name] = results
         self._family[name] = self._comparisons(results)
-        return self._family[name]
+
+    def judge(self, names: Collection[str]) -> By:
+        """What can be said of members of the family, by experiment, while others are to come.
+
+        Raises:
+            BaselineError: judging failed.
+        """
+        these = {name: self._family[name] for name in names if name in self._family}
+        return _judged(these, family_size=self._family_size) if these else {}
 
     def _comparisons(self, results: Sequence[ExperimentResult]) -> list[Comparison]:
         rules = self.rules[results[0].node_id or ""]
@@ -181,7 +178,12 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
     )
 
 
-def _judged(family: Mapping[str, list[Comparison]], *, looks: Looks | None = None) -> By:
+def _judged(
+    family: Mapping[str, list[Comparison]],
+    *,
+    family_size: int | None = None,
+    looks: Looks | None = None,
+) -> By:
     flat = [comparison for comparisons in family.values() for comparison in comparisons]
-    judgements = iter(judge_in_helper(flat, looks=looks))
+    judgements = iter(judge_in_helper(flat, family_size=family_size, looks=looks))
     return {name: [next(judgements) for _ in members] for name, members in family.items()}

@@ -132,7 +132,7 @@ class ExperimentSession(ItemSession):
         if interruption is not None:
             if once.result is not None:
                 experiment.take(once.ended.reports, once.result, once.name, once.problem)
-                self._deciding.judge(experiment)
+                self._deciding.judge([experiment])
             interrupt(interruption)
         experiment.take(once.ended.reports, once.result, once.name, once.problem)
         if not once.told_again:
@@ -141,7 +141,8 @@ class ExperimentSession(ItemSession):
             process = f"process {experiment.ran} of {experiment.planned}"
             said = once.ended.account.outcome + (" (resumed)" if once.told_again else "")
             self.say(f"llem: {experiment.item.nodeid}, {process}: {said}", 1)
-        self._deciding.ended(experiment)
+        if self._deciding.is_due(experiment):
+            self._deciding.judge([experiment])
 
     def _release(self, experiment: RepeatedItem) -> None:
         strict, item, results = self._settings.strict, experiment.item, experiment.kept.results

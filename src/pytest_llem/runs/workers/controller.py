@@ -51,6 +51,9 @@ class Controller:
         finally:
             if self._family is not None:
                 self._family.settle()
+                summary: Any = self._config.pluginmanager.get_plugin("llem-summary")
+                if run := self._family.run():  # of which nobody may have told
+                    summary.of_run(run)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -130,18 +133,18 @@ class Controller:
         """Give idle workers something to do, or let them end if nothing will come."""
         if self._family is None:
             return
+        if not self._workers.have_more_to_say:
+            self._family.decide()
         if self._workers.stops:
             self._stop(self._workers.stops)
             return
+        while self._idle and (shared := self._family.next()) is not None:
+            self._run(shared)
         active = self._workers.active
         busy = len(active) - sum(node in active for node in self._idle.values())
-        while self._idle:
-            shared = self._family.next(first_round_is_over=busy <= len(self._running))
-            if shared is None:
-                break
-            self._run(shared)
-            busy += 1
-        if self._idle and not busy:
+        if busy <= len(self._running):
+            self._family.tell_of_rounds()
+        if self._idle and not busy and not self._workers.have_more_to_say:
             if self._family.look() and not self._workers.stops:
                 self._go_on()
             else:

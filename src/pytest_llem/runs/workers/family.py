@@ -11,12 +11,13 @@ import pytest
 from pytest_llem.baselines.rules import parse_rules
 from pytest_llem.errors import LlemError
 from pytest_llem.results.load import load_result
+from pytest_llem.results.root import RUNS
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.anchors import why_none
 from pytest_llem.runs.deciding import Deciding
 from pytest_llem.runs.gatekeeper import Gatekeeper
-from pytest_llem.runs.options import settings_of
+from pytest_llem.runs.options import settings_of, shared_run_id
 from pytest_llem.runs.release import Outlet, release
 from pytest_llem.runs.run_log import RunLog
 from pytest_llem.runs.terminal import sayer
@@ -51,13 +52,24 @@ class Family:
         self._say = sayer(config)
         self._turns = Turns(self._settings.shuffle_seed)
         self._experiments: dict[tuple[str, str], Shared] = {}
-        self._round = self._looked = 0
+        self._due: list[Shared] = []
+        """What has ended and is not yet judged."""
+        self._latest = self._round = self._looked = 0
         self._store: RunStore | None = None
 
     @property
     def measured(self) -> int:
         """How many experiments have a result."""
         return sum(bool(one.kept.results) for one in self._experiments.values())
+
+    def run(self) -> str:
+        """The directory of the run that workers began, also if none lived to say so; empty if there is none."""
+        resume = self._settings.resume
+        name = shared_run_id(self._config) if resume is None else resume.path.name
+        try:
+            return str(RunStore.open(self._settings.runs / RUNS / name).path)
+        except LlemError:
+            return ""
 
     def take(
         self, who: tuple[str, str], reports: Sequence[pytest.TestReport], process: Process
@@ -79,23 +91,34 @@ class Family:
             said = process["outcome"] + (" (resumed)" if process["told_again"] else "")
             ran = f"process {experiment.ran} of {experiment.planned}"
             self._say(f"llem: {experiment.node_id}, {ran}: {said}", 1)
-        self._deciding.ended(experiment)
+        if self._deciding.is_due(experiment):
+            self._due.append(experiment)
 
-    def next(self, *, first_round_is_over: bool) -> Shared | None:
+    def decide(self) -> None:
+        """Judge what has ended since the last time, all in one go, as judging takes a while."""
+        due, self._due = self._due, []
+        if due:
+            self._deciding.judge([one for one in due if not one.released])
+
+    def next(self) -> Shared | None:
         """The experiment to run next, as running from now on; ``None`` if none is due."""
-        experiments = self._experiments.values()
-        one = self._turns.next(experiments)
-        if one is None:
-            return None
-        behind = any(other.running and other.ran < one.ran for other in experiments)
-        if first_round_is_over and not behind and one.ran > self._round:
-            self._round = one.ran
-            going_on = [other for other in experiments if other.may_go_on]
-            most = max(other.planned for other in going_on)
-            self._say(f"llem: round {one.ran} of {most} is done", 0)
-            self._log.add("round_started", round=one.ran, experiments=len(going_on))
-        one.running = True
+        one = self._turns.next(self._experiments.values())
+        if one is not None:
+            one.running = True
+            self._latest = max(self._latest, one.ran)
         return one
+
+    def tell_of_rounds(self) -> None:
+        """Say which round is done, once the first one is over."""
+        if self._latest == self._round:
+            return
+        going_on = [one for one in self._experiments.values() if one.may_go_on]
+        done = min((one.ran for one in going_on), default=self._latest)
+        if done > self._round and going_on:
+            self._round = done
+            most = max(one.planned for one in going_on)
+            self._say(f"llem: round {done} of {most} is done", 0)
+            self._log.add("round_started", round=done, experiments=len(going_on))
 
     def look(self) -> bool:
         """Judge all by what they have; whether some are to go on for it."""
@@ -124,7 +147,7 @@ class Family:
         call = next((one for one in experiment.reports if one.when == "call"), None)
         failed = call or experiment.reports[0]
         failed.outcome, failed.longrepr = "failed", why
-        self._deciding.judge(experiment)
+        self._deciding.judge([experiment])
 
     def forget(self, node_id: str) -> None:
         """Say nothing of an experiment that pytest-xdist has reported as lost."""
@@ -133,6 +156,7 @@ class Family:
 
     def settle(self) -> None:
         """Release what waited; no more will come."""
+        self._due.clear()
         if self._store is not None:
             self._deciding.settle(list(self._experiments.values()))
         self._log.close()
