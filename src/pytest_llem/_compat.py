@@ -182,6 +182,19 @@ def hear_controller(
     worker.handle_command = handle
 
 
+def without_group(item: pytest.Item) -> str:
+    """Node id of *item* as it is without ``--dist=loadgroup``, which adds its group to it."""
+    marks = item.iter_markers("xdist_group")
+    groups = {mark.args[0] if mark.args else mark.kwargs.get("name", "default") for mark in marks}
+    return item.nodeid.removesuffix(f"@{'_'.join(sorted(map(str, groups)))}")
+
+
+def forget_group(item: pytest.Item) -> None:
+    """Give *item* that node id, once pytest-xdist knows its group."""
+    if (node_id := without_group(item)) != item.nodeid:
+        item._nodeid = node_id  # type: ignore[attr-defined] # noqa: SLF001
+
+
 class Workers:
     """The workers of this pytest, through the session that pytest-xdist spreads over them."""
 

@@ -120,9 +120,10 @@ def pytest_llem_report(results):
 
 def test_every_report_sees_the_final_outcome_once(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makeconftest(UNDECIDED)
-    source = NAMES + "\ndef test_plain(): pass\n"
+    grouped = NAMES.replace("@pytest", "@pytest.mark.xdist_group('g')\n@pytest", 1)
+    source = grouped + "\ndef test_plain(): pass\n"
     files = ("--junitxml=junit.xml", "--json-report", "--json-report-file=report.json")
-    result = run(source, *HERE, "-n2", "--dist=worksteal", GATE, *files, "--report-log=log.jsonl")
+    result = run(source, *HERE, "-n2", "--dist=loadgroup", GATE, *files, "--report-log=log.jsonl")
     result.assert_outcomes(passed=1, failed=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert said(result).count("reported once: 4") == 1
@@ -135,7 +136,8 @@ def test_every_report_sees_the_final_outcome_once(run: Run, pytester: pytest.Pyt
     calls = [one for one in log if one.get("when") == "call"]
     assert Counter(one["outcome"] for one in calls) == {"failed": 4, "passed": 1}
     assert not any("llem_process" in one for one in log)
-    assert len(json.loads(Path(".pytest_cache/v/cache/lastfailed").read_text())) == 4
+    failed = json.loads(Path(".pytest_cache/v/cache/lastfailed").read_text())
+    assert sorted(failed) == [f"test_it.py::test_it[{name}]" for name in "abcd"]
     assert manifest()["state"] == "finished"
     assert manifest()["verdicts"] == {"regressed": 4}
 
@@ -164,7 +166,14 @@ def test_processes_are_added_until_the_family_is_decided(
 ) -> None:
     pytester.makeconftest(LOOKS)
     looks = ("--llem-repeats=2", "--llem-max-repeats=4", "--llem-gate=duration_s:5%")
-    result = run(NAMES.replace("abcd", "ab"), *QUICK, "-n2", *looks, "--llem-log=log.jsonl")
+    result = run(
+        NAMES.replace("abcd", "ab"),
+        *QUICK,
+        "-n2",
+        "--dist=worksteal",
+        *looks,
+        "--llem-log=log.jsonl",
+    )
     result.assert_outcomes(passed=1, failed=1)
     assert Counter(one.label for one in the_run().results()) == {"a": 2, "b": 3}
     assert "5 processes for 2 experiments, 3 fewer than 4 each" in said(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llem._compat import without_group
 from pytest_llem.baselines.rulebook import Rulebook
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.plan.collection import POINT_KEY
@@ -48,7 +49,8 @@ def rules_of(items: Sequence[pytest.Item], settings: RunSettings) -> dict[str, t
     for item in items:
         point = item.stash.get(POINT_KEY, None)
         if point is not None and point.config is not None:
-            rules[item.nodeid] = book.rules(item.nodeid, gates_of(item))
+            node_id = without_group(item)
+            rules[node_id] = book.rules(node_id, gates_of(item))
     if settings.max_repeats is not None and not any(rules.values()):
         raise ConfigError(
             f"--llem-max-repeats={settings.max_repeats} adds processes until a gate is decided. "

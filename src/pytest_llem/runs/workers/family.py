@@ -150,8 +150,12 @@ class Family:
         self._deciding.judge([experiment])
 
     def forget(self, node_id: str) -> None:
-        """Say nothing of an experiment that pytest-xdist has reported as lost."""
-        for who in [who for who in self._experiments if who[0] == node_id]:
+        """Say nothing of an experiment that pytest-xdist has reported as lost.
+
+        To xdist its group may be a part of its *node_id*, behind an ``@``.
+        """
+        names = {node_id, node_id.rpartition("@")[0]}
+        for who in [who for who in self._experiments if who[0] in names]:
             self._deciding.forget(self._experiments.pop(who))
 
     def settle(self) -> None:

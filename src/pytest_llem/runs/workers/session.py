@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem._compat import forget_group
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.markers import ROUNDS
 from pytest_llem.runs.item_session import ItemSession
@@ -61,6 +62,9 @@ class WorkerSession(ItemSession):
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Run further processes, of whichever experiments, as long as the controller has some."""
+        for item in session.items:
+            if POINT_KEY in item.stash:
+                forget_group(item)
         result = yield
         while self._serves and not (session.shouldfail or session.shouldstop):
             asked = self._link.next_run()
