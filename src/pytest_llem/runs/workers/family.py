@@ -162,7 +162,8 @@ class Family:
         """Release what waited; no more will come."""
         self._due.clear()
         if self._store is not None:
-            self._deciding.settle(list(self._experiments.values()))
+            collected = sorted(self._experiments.values(), key=lambda one: one.index)
+            self._deciding.settle(collected)
         self._log.close()
 
     def _begin(self, run: str) -> None:
