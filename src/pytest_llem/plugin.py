@@ -331,14 +331,16 @@ class RunSummary:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         told = getattr(report, "llem", None)
-        if told is None:
-            return
-        if self._summary is None:
-            from pytest_llem.runs.options import settings_of
-            from pytest_llem.runs.summary import Summary
+        if told is not None:
+            self.of_run(told["run"]).hear(told)
 
-            self._summary = Summary(settings_of(self._config))
-        self._summary.hear(told)
+    def of_run(self, run: str) -> Summary:
+        """The summary of the run in the directory *run*, begun if need be."""
+        if self._summary is None:
+            from pytest_llem.runs.summary import begin_summary
+
+            self._summary = begin_summary(self._config, run)
+        return self._summary
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:

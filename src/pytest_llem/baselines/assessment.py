@@ -87,8 +87,6 @@ class Circumstances:
     priors: Mapping[Profile, Prior]
     complete: bool
     """Whether everything that is gated together is there, so that it tells how noisy it is."""
-    alone: bool
-    """Whether it never will be, and the whole error may be spent without it."""
     looks: Looks | None
     """How often is looked; ``None`` is once."""
 
@@ -179,7 +177,7 @@ def assess(
 def _believed(found: Evaluation, grouped: Bools, among: Circumstances) -> Tests:
     from pytest_llem.baselines import decisions
 
-    if among.complete or among.alone:
+    if among.complete:
         return decisions.combined_tests(found, grouped)
     return decisions.early_tests(found)
 

@@ -33,7 +33,6 @@ def judge(
     *,
     family_size: int | None = None,
     priors: Mapping[Profile, Prior] = PRIORS,
-    alone: bool = False,
     looks: Looks | None = None,
 ) -> list[Judgement]:
     """The verdict on every comparison, in the order given.
@@ -53,8 +52,7 @@ def judge(
     rate; the rest is not ``final``, and reads ``inconclusive``. A final verdict stays
     whatever they bring, but for a ``pass`` that may turn out ``improved``, provided that all
     comparisons of an experiment are given together and that there are no more experiments
-    than *family_size*. ``None`` says that the family is complete. *alone* says that the
-    missing ones never will be known here; then the whole error rate is for the profile's prior.
+    than *family_size*. ``None`` says that the family is complete.
 
     Figures that tests recorded are judged by differences, in the same family, and by the processes
     of the first look.
@@ -64,7 +62,7 @@ def judge(
     """
     known = len({comparison.experiment for comparison in comparisons})
     missing = max(0, (family_size or 0) - known)
-    among = Circumstances(priors, complete=not missing, alone=alone, looks=looks)
+    among = Circumstances(priors, complete=not missing, looks=looks)
     positions = [position for position, one in enumerate(comparisons) if testable(one)]
     found = _assessed({one: comparisons[one] for one in positions}, among, known + missing)
     gated = [one for one in positions if not comparisons[one].rule.informational]

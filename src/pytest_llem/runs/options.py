@@ -24,6 +24,8 @@ from pytest_llem.runs.refusals import hear_refusals
 from pytest_llem.runs.resuming.asked import CHOSEN, manifest_of, resume_of
 from pytest_llem.runs.settings import RunSettings
 from pytest_llem.runs.standing import completed, standing_of
+from pytest_llem.runs.workers.controller import hear_workers
+from pytest_llem.runs.workers.place import PLACE, place_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,10 +179,13 @@ def told_to_workers(config: pytest.Config) -> dict[str, object]:
         ConfigError, StoreError: a run is to be resumed, and there is no such run.
     """
     hear_refusals(config)
-    resume = resume_of(config, _directory(config, "llem_dir", ".llem"))
+    hear_workers(config)
+    runs = _directory(config, "llem_dir", ".llem")
+    place = {PLACE: dict(place_here(config, runs))}
+    resume = resume_of(config, runs)
     if resume is None:
-        return {RUN_ID: shared_run_id(config)}
-    return {RUN_ID: resume.path.name, CHOSEN: [str(resume.path), resume.session]}
+        return {RUN_ID: shared_run_id(config), **place}
+    return {**place, RUN_ID: resume.path.name, CHOSEN: [str(resume.path), resume.session]}
 
 
 def shared_run_id(config: pytest.Config) -> str:

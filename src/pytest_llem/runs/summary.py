@@ -20,9 +20,12 @@ from pytest_llem.runs.books import Closing, close_books
 from pytest_llem.runs.doctor.kept import disturbances
 from pytest_llem.runs.exporting import exported_run, write_all
 from pytest_llem.runs.gatekeeper import compare_for_information
+from pytest_llem.runs.options import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pytest
 
     from pytest_llem.reports.exporters.exporter import Exported
     from pytest_llem.results.manifest import State
@@ -57,8 +60,6 @@ class Summary:
 
     def hear(self, fields: dict[str, Any]) -> None:
         """Take what a released report says of its experiment."""
-        if self.store is None:
-            self.store = RunStore.open(Path(fields["run"]))
         judgements = [_judgement(judgement) for judgement in fields["judgements"]]
         self.told.append(
             Told(fields["name"], judgements, tuple(fields["gates"]), fields["planned"])
@@ -214,6 +215,11 @@ class Summary:
         yield from self._cost(unicode=unicode)
         yield from (f"llem: {problem}" for problem in self.closing.problems)
         yield f"results: {self.store.path}"
+
+
+def begin_summary(config: pytest.Config, run: str) -> Summary:
+    """The summary of the run in the directory *run*, of which nothing was told yet."""
+    return Summary(settings_of(config), RunStore.open(Path(run)))
 
 
 def _judgement(fields: dict[str, Any]) -> Judgement:
