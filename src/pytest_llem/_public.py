@@ -75,6 +75,7 @@ SECTIONS = {
         "recompute_run": "pytest_llem.runs.recomputing",
         "show_run": "pytest_llem.runs.kept_runs",
         "stored_run": "pytest_llem.results.listing",
+        "write_html": "pytest_llem.runs.html",
     },
     "Stored files": {
         "Migrated": "pytest_llem.runs.migrating",

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.baselines.compared import COMPARED_VERSION, Compared
 from pytest_llem.baselines.file import SCHEMA_VERSION, BaselineFile
 from pytest_llem.baselines.kept import VERDICTS_VERSION, Verdicts
 from pytest_llem.baselines.writing import replace_text
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = f"baseline.v{SCHEMA_VERSION}.schema.json"
 VERDICTS_FILE_NAME = f"verdicts.v{VERDICTS_VERSION}.schema.json"
+COMPARED_FILE_NAME = f"compared.v{COMPARED_VERSION}.schema.json"
 
 
 def json_schema() -> dict[str, Any]:
@@ -29,6 +31,11 @@ def json_schema() -> dict[str, Any]:
 def verdicts_schema() -> dict[str, Any]:
     """That of a run's verdicts."""
     return _schema(Verdicts, "verdicts", VERDICTS_VERSION, "Verdicts of a run")
+
+
+def compared_schema() -> dict[str, Any]:
+    """That of what a run was compared with."""
+    return _schema(Compared, "compared", COMPARED_VERSION, "What a run was compared with")
 
 
 def _schema(model: type[Stored], name: str, version: int, title: str) -> dict[str, Any]:
@@ -45,7 +52,11 @@ def _schema(model: type[Stored], name: str, version: int, title: str) -> dict[st
 def main(arguments: Sequence[str]) -> int:
     """Write the schemas into the directory given, else ``schemas``."""
     directory = Path(arguments[0] if arguments else "schemas")
-    schemas = {FILE_NAME: json_schema(), VERDICTS_FILE_NAME: verdicts_schema()}
+    schemas = {
+        FILE_NAME: json_schema(),
+        VERDICTS_FILE_NAME: verdicts_schema(),
+        COMPARED_FILE_NAME: compared_schema(),
+    }
     for name, schema in schemas.items():
         try:
             replace_text(directory / name, f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n")

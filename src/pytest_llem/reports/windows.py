@@ -68,30 +68,32 @@ def window_lines(measured: Measured, view: View) -> list[Line]:
         for window in measured.windows
         for warning in window.warnings
         for text in wrapped(
-            view.clean(f"{_name(window)}: {warning}"),
+            view.clean(f"{window_name(window)}: {warning}"),
             view.width,
             first=_INDENT,
             indent=_INDENT * 2,
         )
     ]
-    for told in _phases(measured):
-        said += wrapped(view.clean(told), view.width, first=_INDENT, indent=_INDENT * 2)
-    if measured.floor is not None:
-        told = view.clean(f"floor: {_floor(measured.floor, view.signs)}")
-        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
-    if measured.traffic is not None:
-        told = view.clean(f"traffic: {_traffic(measured.traffic)}")
-        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
-    if measured.latencies is not None:
-        told = view.clean(f"latency: {_latencies(measured.latencies)}")
-        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
-    if measured.idle is not None:
-        told = view.clean(f"idle: {_idle(measured, measured.idle)}")
+    for told in facts_of(measured, view):
         said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
     if table.left_out:
         names = ", ".join(table.left_out)
         said += wrapped(f"left out at {view.width} columns: {names}", view.width, first=_INDENT)
     return [*table.head, *table.rows, *(line(text, "dim") for text in said)]
+
+
+def facts_of(measured: Measured, view: View) -> list[str]:
+    """What there is to say of a measurement beside its windows, a sentence each."""
+    told = _phases(measured)
+    if measured.floor is not None:
+        told.append(f"floor: {_floor(measured.floor, view.signs)}")
+    if measured.traffic is not None:
+        told.append(f"traffic: {_traffic(measured.traffic)}")
+    if measured.latencies is not None:
+        told.append(f"latency: {_latencies(measured.latencies)}")
+    if measured.idle is not None:
+        told.append(f"idle: {_idle(measured, measured.idle)}")
+    return [view.clean(one) for one in told]
 
 
 def _phases(measured: Measured) -> list[str]:
@@ -160,15 +162,20 @@ def _floor(floor: Floor, signs: Glyphs) -> str:
     return f"{text} ({floor.reason})"
 
 
-def _table(measured: Measured, view: View) -> Table:
+def window_columns(measured: Measured, view: View) -> list[Column]:
+    """What is known of the windows of a measurement, one cell a window."""
     windows = measured.windows
     columns = [
         _column(figure, measured, view)
         for figure in _FIGURES
         if any(getattr(window, figure.field) is not None for window in windows)
     ]
-    columns.append(_remarks(windows, view))
-    names = [_INDENT + _name(window) for window in windows]
+    return [*columns, _remarks(windows, view)]
+
+
+def _table(measured: Measured, view: View) -> Table:
+    columns = window_columns(measured, view)
+    names = [_INDENT + window_name(window) for window in measured.windows]
     labels = Labels(
         title=_INDENT + "window",
         natural=max(map(display_width, names), default=0),
@@ -177,7 +184,8 @@ def _table(measured: Measured, view: View) -> Table:
     return laid_out(labels, columns, width=view.width, signs=view.signs)
 
 
-def _name(window: WindowSample) -> str:
+def window_name(window: WindowSample) -> str:
+    """Such as ``prefill 2``."""
     return f"{window.phase} {window.index + 1}"
 
 

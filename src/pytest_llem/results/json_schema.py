@@ -16,6 +16,7 @@ from pytest_llem.results.events import EVENT, LOG_VERSION
 from pytest_llem.results.files import explained, replaced
 from pytest_llem.results.kept_reports import REPORTS_VERSION, KeptReports
 from pytest_llem.results.manifest import MANIFEST_VERSION, Manifest
+from pytest_llem.results.preview.document import PREVIEW_VERSION, Preview
 from pytest_llem.results.schema import SCHEMA_VERSION, ExperimentResult
 from pytest_llem.results.transitions import JOURNAL_VERSION, Transition
 
@@ -30,6 +31,7 @@ _DOCUMENTS: dict[str, tuple[type[Stored], int, str]] = {
     "environment": (Environment, ENVIRONMENT_VERSION, "Environment of a run"),
     "journal": (Transition, JOURNAL_VERSION, "Line of a run's journal"),
     "reports": (KeptReports, REPORTS_VERSION, "Reports of an experiment's process"),
+    "preview": (Preview, PREVIEW_VERSION, "Preview of an experiment's raw data"),
     "diagnosis": (Diagnosis, DIAGNOSIS_VERSION, "What llem doctor found out"),
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -70,6 +70,8 @@ class RunSettings:
     """Whether a session's anchors are measured."""
     exports: tuple[Export, ...] = ()
     """What is written in other formats once the run has ended."""
+    html: Path | None = None
+    """Where the run is written as HTML once it has ended; ``None`` writes none."""
     allow_shared: bool = False
     """Take no locks: others may use the devices meanwhile, and results are marked."""
     lock_timeout_s: float | None = LOCK_TIMEOUT_S
