@@ -24,7 +24,7 @@ from pytest_llem.results.manifest import (
     fingerprint_of,
 )
 from pytest_llem.results.names import file_names, new_run_id, newest_name, timestamp, utc_now
-from pytest_llem.results.preview.files import keep_preview, kept_preview
+from pytest_llem.results.preview.files import keep_preview, kept_preview, kept_text
 from pytest_llem.results.preview.making import preview_of
 from pytest_llem.results.raw_store import RawStore
 from pytest_llem.results.root import RUNS, make_run_directory, new_run_directory
@@ -269,6 +269,21 @@ class RunStore:
         write_document(self.path / _MANIFEST, manifest)
         return manifest
 
+    def read(self) -> tuple[list[Entry], list[StoreError]]:
+        """What :meth:`entries` and :meth:`problems` give, read once.
+
+        Raises:
+            StoreError: the results' directory cannot be read.
+        """
+        entries: list[Entry] = []
+        problems: list[StoreError] = []
+        for one in self._read():
+            if isinstance(one, Entry):
+                entries.append(one)
+            else:
+                problems.append(one)
+        return entries, problems
+
     def results(self) -> Iterator[ExperimentResult]:
         """Every readable result, sorted by its file's name; :meth:`problems` has the others.
 
@@ -330,6 +345,10 @@ class RunStore:
         :meth:`make_previews` makes those that are missing.
         """
         return kept_preview(self.path, name)
+
+    def preview_text(self, name: str) -> str | None:
+        """The same as JSON, as it is stored, which saves building what is written out at once."""
+        return kept_text(self.path, name)
 
     def make_previews(self) -> int:
         """Make the previews that are missing, from raw data; how many were made.

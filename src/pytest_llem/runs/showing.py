@@ -54,14 +54,16 @@ class StoredRows:
 def stored_rows(store: RunStore, manifest: Manifest, problems: list[str]) -> StoredRows:
     """The experiments of a run, in the order in which they were reported.
 
-    What never was reported is behind, without a verdict. What is wrong with the verdicts is added
-    to *problems*.
+    What never was reported is behind, without a verdict. What is wrong with verdicts and results
+    is added to *problems*.
 
     Raises:
         StoreError: its results cannot be read.
     """
     verdicts = _verdicts(store, problems)
-    entries = {entry.name: entry.result for entry in store.entries()}
+    read, unreadable = store.read()
+    problems += map(str, unreadable)
+    entries = {entry.name: entry.result for entry in read}
     names = {id(result): name for name, result in entries.items()}
     rows = _rows(entries, by_experiment(entries.values()), verdicts, manifest.repeats)
     return StoredRows(
@@ -90,7 +92,7 @@ def shown_run(store: RunStore, look: Look) -> list[str]:
             verbosity=look.verbosity,
             strict=rows.strict,
         ),
-        *(f"llem: {problem}" for problem in [*problems, *map(str, store.problems())]),
+        *(f"llem: {problem}" for problem in problems),
         f"results: {store.path}",
     ]
 

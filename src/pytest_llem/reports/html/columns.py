@@ -64,6 +64,7 @@ def _plain(column: Column) -> dict[str, Any]:
         "title": column.title[0] or column.title[1],
         "unit": column.title[1] if column.title[0] else "",
         "number": bool(column.values),
+        "right": list(column.right),
         "cells": [
             [list(cell.parts), bool(cell.is_aligned), cell.style == "dim"] for cell in column.cells
         ],

@@ -9,7 +9,7 @@ from pytest_llem._version import __version__
 from pytest_llem.reports.hints import IN_ORDER, caveats
 from pytest_llem.reports.html.about import about
 from pytest_llem.reports.html.columns import page_columns
-from pytest_llem.reports.html.detail import detail_of
+from pytest_llem.reports.html.detail import detail_of, previews_of
 from pytest_llem.reports.html.packing import finite, packed
 from pytest_llem.reports.html.points import Points
 from pytest_llem.reports.html.report import VIEW
@@ -83,7 +83,7 @@ def _experiment(
         "estimated": entry.estimated,
         "why": _why(row, strict=strict),
         "point": points.of(row),
-        "detail": packed(detail_of(one)),
+        "detail": packed(detail_of(one), previews=previews_of(one)),
     }
 
 

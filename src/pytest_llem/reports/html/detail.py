@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.metrics import METRICS
 from pytest_llem.reports.html.asked import asked_of, elsewhere_of, engine_of
 from pytest_llem.reports.html.packing import finite
-from pytest_llem.reports.html.pictures import picture_of
 from pytest_llem.reports.html.report import VIEW
 from pytest_llem.reports.html.samples import samples_of
+from pytest_llem.reports.html.windows import windows_of
 from pytest_llem.reports.notes import explained
 from pytest_llem.reports.quantities import (
     ESTIMATED_MARK,
     common_exponent,
     number,
     percent,
+    plain_numbers,
     prefix,
     quantity,
     unit_of,
 )
 from pytest_llem.reports.rows import NOT_GATED, STYLES
-from pytest_llem.reports.windows import facts_of, window_columns, window_name
+from pytest_llem.reports.windows import facts_of, window_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.energy.measured import Measured
@@ -53,16 +53,12 @@ _FIGURES = (
 def detail_of(one: ReportedExperiment) -> dict[str, Any]:
     """Everything about an experiment, as JSON values."""
     row, result = one.row, one.row.result
-    previews = [picture_of(preview) for preview in one.previews]
     return {
         "message": _lines(result.message),
         "figures": [] if row.measured is None else list(_figures(row.measured)),
         "judgements": [_judgement(row, each) for each in row.judgements],
         "samples": samples_of(one),
-        "processes": [
-            _process(each, picture)
-            for each, picture in zip_longest(row.processes or (result,), previews)
-        ],
+        "processes": [_process(each) for each in row.processes or (result,)],
         "asked": asked_of(result),
         "engine": engine_of(result),
         "elsewhere": elsewhere_of(result),
@@ -106,10 +102,13 @@ def _marked(name: str, text: str, *, is_estimate: bool) -> tuple[str, str, bool]
 def _written(field: str, value: float, spread: float | None, *, has_spread: bool) -> str:
     unit = unit_of(field)
     exponent = common_exponent([value]) if unit.scaled else 0
-    written = number(
-        value, spread, signs=VIEW.signs, exponent=exponent, with_uncertainty=has_spread
-    )
-    return f"{written.text(VIEW.signs)} {prefix(exponent, VIEW.signs)}{unit.symbol}".rstrip()
+    if has_spread:
+        written = number(
+            value, spread, signs=VIEW.signs, exponent=exponent, with_uncertainty=True
+        ).text(VIEW.signs)
+    else:
+        (written,) = plain_numbers([value], signs=VIEW.signs, exponent=exponent)
+    return f"{written} {prefix(exponent, VIEW.signs)}{unit.symbol}".rstrip()
 
 
 def _judgement(row: SummaryRow, one: Judgement) -> dict[str, Any]:
@@ -145,34 +144,29 @@ def _judgement(row: SummaryRow, one: Judgement) -> dict[str, Any]:
     }
 
 
-def _process(result: ExperimentResult | None, picture: dict[str, Any] | None) -> dict[str, Any]:
-    assert result is not None  # noqa: S101 - there are never more previews than processes
+def previews_of(one: ReportedExperiment) -> str:
+    """The pictures of its processes as a JSON array; ``null`` where there is none."""
+    return f"[{','.join(text or 'null' for text in one.previews)}]"
+
+
+def _process(result: ExperimentResult) -> dict[str, Any]:
     return {
         "title": f"process {result.repeat + 1}",
         "outcome": result.outcome.replace("_", " "),
         "message": _lines(result.message),
-        "picture": picture,
         "measurements": [_measurement(one) for one in result.measurements],
     }
 
 
 def _measurement(measured: Measured) -> dict[str, Any]:
-    columns = window_columns(measured, VIEW)
     return {
         "name": VIEW.clean(measured.name),
         "estimated": measured.estimated,
         "valid": measured.valid,
-        "head": [[column.title[0], column.title[1]] for column in columns],
-        "windows": [window_name(window) for window in measured.windows],
-        "invalid": [place for place, one in enumerate(measured.windows) if not one.valid],
-        "rows": _transposed([[cell.text for cell in column.cells] for column in columns]),
+        **windows_of(measured),
         "said": facts_of(measured, VIEW),
         "warnings": list(_warnings(measured)),
     }
-
-
-def _transposed(columns: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _warnings(measured: Measured) -> Iterator[str]:

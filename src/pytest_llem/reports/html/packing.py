@@ -6,15 +6,10 @@ import base64
 import json
 import math
 import zlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import Any
 
 _LEVEL = 6
-_HARMLESS = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
+_HARMFUL = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
 def data_block(value: Any) -> str:
@@ -23,12 +18,22 @@ def data_block(value: Any) -> str:
     ``</script>`` and ``<!--`` need a ``<``, of which none is left: in JSON such a sign occurs in
     strings only, where an escape stands for it.
     """
-    return plain_json(value).translate(_HARMLESS)
+    text = plain_json(value)
+    for sign, escape in _HARMFUL.items():
+        text = text.replace(sign, escape)
+    return text
 
 
-def packed(value: Any) -> str:
-    """*value* as JSON, deflated (RFC 1950), in base64: unpacked once somebody looks."""
-    return base64.b64encode(zlib.compress(plain_json(value).encode(), _LEVEL)).decode()
+def packed(value: Any, **texts: str) -> str:
+    """*value* as JSON, deflated (RFC 1950), in base64: unpacked once somebody looks.
+
+    Args:
+        value: a mapping.
+        texts: further members of it that are JSON already.
+    """
+    members = "".join(f',"{name}":{text}' for name, text in texts.items())
+    whole = f"{plain_json(value)[:-1]}{members}}}" if texts else plain_json(value)
+    return base64.b64encode(zlib.compress(whole.encode(), _LEVEL)).decode()
 
 
 def plain_json(value: Any) -> str:
@@ -43,20 +48,3 @@ def plain_json(value: Any) -> str:
 def finite(value: float | None) -> float | None:
     """*value*, or ``None`` where JSON could not hold it."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def steps(values: Sequence[float | None], scale: float) -> list[int | None]:
-    """*values* times *scale* in whole numbers, each as its step from the known one before.
-
-    Steps are small numbers, which deflate well; ``None`` stays.
-    """
-    found: list[int | None] = []
-    before = 0
-    for value in values:
-        if value is None:
-            found.append(None)
-            continue
-        now = round(value * scale)
-        found.append(now - before)
-        before = now
-    return found

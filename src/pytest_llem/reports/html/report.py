@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pytest_llem.reports.rows import SummaryRow
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.manifest import Manifest
-    from pytest_llem.results.preview.document import Preview
 
 VIEW = View(width=1_000_000, colour=False, unicode=True, verbosity=0, strict=False)
 """As the terminal writes numbers, with all the room there is."""
@@ -25,8 +24,9 @@ class ReportedExperiment:
     """An experiment, with what is kept beside its result."""
 
     row: SummaryRow
-    previews: Sequence[Preview | None] = ()
-    """One a process, in their order; ``None`` where none was kept."""
+    previews: Sequence[str | None] = ()
+    """Of each process, in their order, the JSON of what its raw data looks like
+    (:class:`~pytest_llem.results.preview.document.Preview`); ``None`` where none was kept."""
     compared: Sequence[ComparedMetric] = ()
     """The samples of its baseline; empty if it has none, or none were kept."""
 

@@ -30,7 +30,7 @@ def text_of(value: Any, name: str = "") -> str:
         return VIEW.signs.unknown
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int | float) and unit_of(name).symbol:
+    if isinstance(value, int | float) and value and unit_of(name).symbol:
         return quantity(name, float(value), estimated=False, unicode=True)[0]
     if isinstance(value, list | tuple):
         return ", ".join(text_of(one) for one in value) or "none"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -10,16 +11,37 @@ from pytest_llem.devices.meter import Method, Scope
 from pytest_llem.energy.marks import WindowPhase
 from pytest_llem.results.schema import Stored
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 PREVIEW_VERSION = 1
 
 
 class Course(Stored):
-    """One quantity over time, thinned out so that lows and highs stay where they were."""
+    """One quantity over time, thinned out so that lows and highs stay where they were.
 
-    times_ms: tuple[float, ...]
-    """Milliseconds after the preview's origin, ascending."""
-    values: tuple[float | None, ...]
-    """One a time, to four digits of the largest; ``None`` where nothing could be read."""
+    Times and values are whole numbers, each as its step from the known one before it and the first
+    from 0, which takes little room; :meth:`points` adds them up.
+    """
+
+    times: tuple[int, ...]
+    """Steps of a tenth of a millisecond, from the preview's origin on."""
+    values: tuple[int | None, ...]
+    """One a time, in steps of ``unit``; ``None`` where nothing could be read."""
+    unit: float = Field(gt=0)
+    """What a step of 1 is worth, in the unit of the quantity: four digits of the largest value."""
+
+    def points(self) -> list[tuple[float, float | None]]:
+        """Milliseconds after the preview's origin, and the value there."""
+        values = [None if total is None else total * self.unit for total in totals(self.values)]
+        times = [(total or 0) / 10 for total in totals(self.times)]
+        return list(zip(times, values, strict=True))
+
+
+def totals(steps: Sequence[int | None]) -> list[int | None]:
+    """What *steps* add up to, each with those before it; ``None`` stays."""
+    sums = accumulate(step or 0 for step in steps)
+    return [None if step is None else total for step, total in zip(steps, sums, strict=True)]
 
 
 class DevicePreview(Stored):
@@ -40,8 +62,8 @@ class DevicePreview(Stored):
     first of them on."""
     ticks: int = Field(ge=0)
     """How often the energy counter was seen to have risen."""
-    ticks_ms: tuple[float, ...]
-    """When, in milliseconds after the origin; of many only some, evenly spread."""
+    ticked: tuple[int, ...]
+    """When, in steps of a tenth of a millisecond; of many only some, evenly spread."""
     temperature_c: Course | None
     sm_clock_mhz: Course | None
 
@@ -55,8 +77,9 @@ class WindowPreview(Stored):
     end_us: int
     passes: int = Field(ge=0)
     """How many there were in full."""
-    edges_us: tuple[tuple[int, int | None, int], ...]
-    """Of its first passes: start, end of prefill (``None`` is unknown), end."""
+    edges: tuple[int | None, ...]
+    """Of each of its first passes start, end of prefill (``None`` is unknown) and end, in steps of
+    a microsecond."""
 
 
 class MeasurementPreview(Stored):

@@ -42,5 +42,16 @@ def kept_preview(directory: Path, name: str) -> Preview | None:
         return None
 
 
+def kept_text(directory: Path, name: str) -> str | None:
+    """The same preview as it is written: JSON in ASCII or UTF-8, and surely a preview."""
+    try:
+        with explained("read", _path(directory, name)):
+            text = _path(directory, name).read_text(encoding="utf-8")
+        Preview.model_validate_json(text)
+    except (StoreError, ValidationError, UnicodeDecodeError):
+        return None
+    return text
+
+
 def _path(directory: Path, name: str) -> Path:
     return directory / PREVIEWS / f"{name}.json"

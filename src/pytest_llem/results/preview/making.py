@@ -14,7 +14,7 @@ from pytest_llem.results.preview.document import (
     Preview,
     WindowPreview,
 )
-from pytest_llem.results.preview.thinning import evenly, rounded, thinned
+from pytest_llem.results.preview.thinning import evenly, known_steps, steps, thinned, unit_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,8 +69,11 @@ def _device(trace: Trace, origin_ns: int) -> DevicePreview:
         power_w=power,
         power_from=power_from,
         ticks=len(ticks),
-        ticks_ms=tuple(
-            _ms(trace.after_ns[ticks[place]], origin_ns) for place in evenly(len(ticks), MOST_TICKS)
+        ticked=known_steps(
+            [
+                _tenth(trace.after_ns[ticks[place]], origin_ns)
+                for place in evenly(len(ticks), MOST_TICKS)
+            ]
         ),
         temperature_c=_facts(trace, "temperature_c", origin_ns),
         sm_clock_mhz=_facts(trace, "sm_clock_mhz", origin_ns),
@@ -87,7 +90,7 @@ def _ticks(trace: Trace) -> list[int]:
 def _power(trace: Trace, ticks: Sequence[int], origin_ns: int) -> tuple[Course | None, PowerFrom]:
     if not all(map(math.isnan, trace.power_w)):
         points = thinned(trace.power_w[: len(trace)], MOST_POINTS)
-        times = [_ms(trace.after_ns[place], origin_ns) for place, _ in points]
+        times = [_tenth(trace.after_ns[place], origin_ns) for place, _ in points]
         return _course(times, [value for _, value in points]), "readings"
     return _power_between(trace, ticks, origin_ns), "counter"
 
@@ -101,9 +104,9 @@ def _power_between(trace: Trace, ticks: Sequence[int], origin_ns: int) -> Course
     for before, after in pairwise(chosen):
         gap_s = (trace.after_ns[after] - trace.after_ns[before]) / 1e9
         joules = trace.energy_j[after] - trace.energy_j[before]
-        times.append(_ms(trace.after_ns[before], origin_ns))
+        times.append(_tenth(trace.after_ns[before], origin_ns))
         powers.append(joules / gap_s if gap_s > 0 else math.nan)
-    return _course([*times, _ms(trace.after_ns[chosen[-1]], origin_ns)], [*powers, powers[-1]])
+    return _course([*times, _tenth(trace.after_ns[chosen[-1]], origin_ns)], [*powers, powers[-1]])
 
 
 def _facts(
@@ -113,12 +116,13 @@ def _facts(
     if all(value is None for value in values):
         return None
     points = thinned([math.nan if value is None else value for value in values], MOST_FACTS)
-    times = [_ms(trace.facts[place].time_ns, origin_ns) for place, _ in points]
+    times = [_tenth(trace.facts[place].time_ns, origin_ns) for place, _ in points]
     return _course(times, [value for _, value in points])
 
 
-def _course(times_ms: Sequence[float], values: Sequence[float]) -> Course:
-    return Course(times_ms=tuple(times_ms), values=rounded(values))
+def _course(times: Sequence[int], values: Sequence[float]) -> Course:
+    unit = unit_for(values)
+    return Course(times=known_steps(times), values=steps(values, unit), unit=unit)
 
 
 def _measurement(marks: MeasurementMarks, origin_ns: int) -> MeasurementPreview:
@@ -140,19 +144,20 @@ def _window(window: WindowMark, origin_ns: int, shown: int) -> WindowPreview:
         start_us=_us(window.start_ns, origin_ns),
         end_us=_us(window.end_ns, origin_ns),
         passes=len(window.passes),
-        edges_us=tuple(
-            (
-                _us(one.start_ns, origin_ns),
-                None if one.prefill_end_ns is None else _us(one.prefill_end_ns, origin_ns),
-                _us(one.end_ns, origin_ns),
-            )
-            for one in window.passes[:shown]
+        edges=steps(
+            [
+                None if instant is None else _us(instant, origin_ns)
+                for one in window.passes[:shown]
+                for instant in (one.start_ns, one.prefill_end_ns, one.end_ns)
+            ],
+            1,
         ),
     )
 
 
-def _ms(instant_ns: int, origin_ns: int) -> float:
-    return round((instant_ns - origin_ns) / 1e6, 1)
+def _tenth(instant_ns: int, origin_ns: int) -> int:
+    """Tenths of a millisecond after the origin."""
+    return round((instant_ns - origin_ns) / 1e5)
 
 
 def _us(instant_ns: int, origin_ns: int) -> int:

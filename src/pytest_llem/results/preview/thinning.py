@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ Point = tuple[int, float]
 """Position in the column, and the value there; NaN is a gap."""
 DIGITS = 4
 SMALLEST, LARGEST = 1e-12, 1e15
-"""Beyond these nothing is rounded: no device draws so little, or so much."""
+"""Beyond these there are no four digits to keep: no device draws so little, or so much."""
 
 
 def thinned(values: Column, most: int) -> list[Point]:
@@ -60,10 +61,28 @@ def evenly(count: int, most: int) -> range | list[int]:
     return [position * (count - 1) // (most - 1) for position in range(most)]
 
 
-def rounded(values: Sequence[float]) -> tuple[float | None, ...]:
-    """*values* to four digits of the largest of them; what is not finite becomes ``None``."""
+def unit_for(values: Sequence[float]) -> float:
+    """What the last of four digits of the largest of *values* is worth."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if not SMALLEST < largest < LARGEST:
-        return tuple(value if math.isfinite(value) else None for value in values)
-    places = DIGITS - 1 - math.floor(math.log10(largest))
-    return tuple(round(value, places) if math.isfinite(value) else None for value in values)
+        return 1.0
+    return float(10.0 ** (math.floor(math.log10(largest)) - DIGITS + 1))
+
+
+def steps(values: Sequence[float | None], unit: float) -> tuple[int | None, ...]:
+    """*values* in whole multiples of *unit*, each as its step from the known one before it."""
+    found: list[int | None] = []
+    before = 0
+    for value in values:
+        if value is None or not math.isfinite(value):
+            found.append(None)
+            continue
+        now = round(value / unit)
+        found.append(now - before)
+        before = now
+    return tuple(found)
+
+
+def known_steps(values: Sequence[int]) -> tuple[int, ...]:
+    """The same of whole numbers, all of which are known."""
+    return tuple(map(operator.sub, values, (0, *values)))

@@ -14,7 +14,7 @@ function chip(word, style, text = word) {
     make("span", { class: "sign", "aria-hidden": "true", text: SIGNS[word] || "\u00B7" }), text);
 }
 
-const BAR = { width: 132, height: 18, edge: 8 };
+const BAR = { width: 104, height: 18, edge: 8 };
 
 // How far bars reach: as far as most intervals, so that one outlier does not flatten all others.
 const REACH = (() => {

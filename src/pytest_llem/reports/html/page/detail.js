@@ -103,6 +103,7 @@ class Detail {
     this.key = key;
     const one = DATA.experiments[PLACE.get(key)];
     const detail = await unpacked(one.detail);
+    detail.processes.forEach((process, place) => { process.picture = detail.previews[place] || null; });
     if (this.key !== key) return;
     this.element.replaceChildren(...this.parts(one, detail).filter(Boolean));
     find("h1", this.element).focus({ preventScroll: true });

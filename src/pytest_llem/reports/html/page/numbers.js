@@ -35,6 +35,7 @@ function scale(low, high, from, to, logarithmic) {
 
 function scaleTicks(at, about) {
   if (!at.logarithmic) return ticks(at.low, at.high, about);
+  if (at.high / at.low < 12) return ticks(at.low, at.high, about);
   const found = [];
   const decades = Math.log10(at.high) - Math.log10(at.low);
   const parts = decades > 4 ? [1] : decades > 1.5 ? [1, 3] : [1, 2, 3, 5, 7];

@@ -12,5 +12,5 @@ async function unpacked(text) {
 // Whole-number steps, each from the known value before it; null is unknown.
 function summed(steps, unit = 1) {
   let value = 0;
-  return steps.map((step) => (step === null ? null : (value += step) / unit));
+  return steps.map((step) => (step === null ? null : (value += step) * unit));
 }

@@ -20,14 +20,15 @@ function headline() {
 }
 
 function reasons() {
-  const failing = DATA.experiments.filter((one) => one.why);
+  const places = [...DATA.experiments.keys()].filter((place) => DATA.experiments[place].why);
+  const failing = places.sort((a, b) => severity(a) - severity(b) || a - b).map((place) => DATA.experiments[place]);
   if (!failing.length) return null;
   const items = failing.slice(0, MOST_REASONS).map((one) => make("li", {},
     make("div", { class: "row" }, chip(one.word, one.style), make("a", { href: addressOf({ open: one.key }), text: one.name }),
       one.change && one.change[0] !== null ? bar(one.change, one.style) : null),
     make("p", { text: one.why })));
   const rest = failing.length - items.length;
-  if (rest > 0) items.push(make("li", { class: "muted", text: `and ${rest} more, first in the table` }));
+  if (rest > 0) items.push(make("li", { class: "muted", text: `and ${rest} more, at the top of the table` }));
   return make("ul", { class: "worst panel" }, items);
 }
 

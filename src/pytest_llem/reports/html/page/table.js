@@ -18,17 +18,18 @@ function aligned(column) {
       const part = parts[index] || "";
       const room = width - part.length;
       if (room <= 0) return part;
-      const isFraction = index === 1 || index === 4;
-      if (!isFraction) return FIGURE.repeat(room) + part;
-      return part + (part ? "" : POINT) + FIGURE.repeat(part ? room : room - 1);
+      if (column.right[index]) return FIGURE.repeat(room) + part;
+      if (index === 1 || index === 4) return part + (part ? "" : POINT) + FIGURE.repeat(part ? room : room - 1);
+      return part;
     }).join("");
   });
 }
 
 function headOf(name, title, unit, isNumber) {
   const arrow = make("span", { class: "arrow", "aria-hidden": "true" });
+  const names = isNumber ? [arrow, title] : [title, arrow];
   const button = make("button", { type: "button", "data-sort": name, onclick: () => sortBy(name) },
-    title, arrow, unit ? make("span", { class: "unit", text: unit }) : null);
+    names, unit ? make("span", { class: "unit", text: unit }) : null);
   return make("th", { scope: "col", class: isNumber ? "number" : null }, button);
 }
 

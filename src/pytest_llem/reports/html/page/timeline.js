@@ -4,11 +4,15 @@ const HEIGHTS = { power: 230, other: 120 };
 const KINDS = { whole: "key-whole", prefill: "key-prefill", length: "key-length" };
 const BANDS = { whole: "band", prefill: "band-prefill", length: "band-length" };
 
+function isEstimate(device) {
+  return device.method === "estimated";
+}
+
 function courses(devices, name) {
   return devices.flatMap((device) => {
     if (!device[name]) return [];
-    const [times, values, unit] = device[name];
-    return [{ device, times: summed(times, 10000), values: summed(values, unit) }];
+    const { times, values, unit } = device[name];
+    return [{ device, times: summed(times, 1e-4), values: summed(values, unit) }];
   });
 }
 
@@ -17,13 +21,13 @@ function joined(found) {
 }
 
 function paths(device) {
-  return device.from === "counter" ? uPlot.paths.stepped({ align: 1 }) : uPlot.paths.linear();
+  return device.power_from === "counter" ? uPlot.paths.stepped({ align: 1 }) : uPlot.paths.linear();
 }
 
 function nameOf(device, devices) {
   const alike = devices.filter((other) => other.name === device.name);
   const number = alike.length > 1 ? ` ${alike.indexOf(device) + 1}` : "";
-  return `${device.estimated ? "~ estimated: " : ""}${device.name}${number}`;
+  return `${isEstimate(device) ? "~ estimated: " : ""}${device.name}${number}`;
 }
 
 function unitTicks(unit) {
@@ -40,7 +44,7 @@ function plot(host, found, devices, options) {
   const series = found.map((one, place) => ({
     label: nameOf(one.device, devices), stroke: colour(`series-${place % 6}`), width: 1.4, spanGaps: false,
     dash: place >= 6 ? [6, 3] : undefined, points: { show: false }, paths: options.isPower ? paths(one.device) : uPlot.paths.linear(),
-    value: (_, value) => (value === null || value === undefined ? UNKNOWN : `${one.device.estimated && options.isPower ? "~" : ""}${short4(value)} ${options.unit}`),
+    value: (_, value) => (value === null || value === undefined ? UNKNOWN : `${isEstimate(one.device) && options.isPower ? "~" : ""}${short4(value)} ${options.unit}`),
   }));
   const chart = new uPlot({
     width: Math.max(host.clientWidth, 200), height: options.height, cursor: { sync: { key: options.key }, y: false },
@@ -57,7 +61,7 @@ function short4(value) {
 }
 
 function fromZero(_, low, high) {
-  return [Math.min(0, low ?? 0), (high || 1) * 1.08];
+  return [Math.min(0, low ?? 0), (high || 1) * 1.32];
 }
 
 function around(_, low, high) {
@@ -81,19 +85,20 @@ function painter(picture) {
     ctx.save();
     ctx.font = `${11 * ratio}px system-ui, sans-serif`;
     ctx.textAlign = "center";
+    const colours = { prefill: colour("prefill"), decode: colour("decode"), muted: colour("muted") };
     const label = (from, to, text) => {
       const [left, right] = clip(x(from), x(to));
-      if (right - left < ctx.measureText(text).width + 6 * ratio) return;
-      ctx.fillStyle = colour("muted");
-      ctx.fillText(text, (left + right) / 2, bbox.top + 22 * ratio);
+      const fitting = [text, text.replace(/^\D+ /, "")].find((each) => ctx.measureText(each).width + 4 * ratio < right - left);
+      if (!fitting) return;
+      ctx.fillStyle = colours.muted;
+      ctx.fillText(fitting, (left + right) / 2, bbox.top + 21 * ratio);
     };
-    const colours = { prefill: colour("prefill"), decode: colour("decode"), muted: colour("muted") };
     for (const measurement of picture.measurements) {
-      if (measurement.warm) {
-        rect(...measurement.warm, bbox.top, bbox.height, colour("band-warm"));
-        label(...measurement.warm, "warm-up");
+      if (measurement.warm_up_us) {
+        rect(...measurement.warm_up_us, bbox.top, bbox.height, colour("band-warm"));
+        label(...measurement.warm_up_us, "warm-up");
       }
-      for (const [phase, index, start, end, , edges] of measurement.windows) {
+      for (const { phase, index, start_us: start, end_us: end, edges } of measurement.windows) {
         rect(start, end, bbox.top, bbox.height, colour(BANDS[phase] || "band"));
         label(start, end, phase === "whole" ? `window ${index + 1}` : `${phase} ${index + 1}`);
         const stamps = summed(edges);
@@ -109,7 +114,7 @@ function painter(picture) {
     ctx.lineWidth = ratio;
     ctx.beginPath();
     for (const device of picture.devices) {
-      for (const second of summed(device.ticked, 10000)) {
+      for (const second of summed(device.ticked, 1e-4)) {
         const place = chart.valToPos(second, "x", true);
         if (place < bbox.left || place > bbox.left + bbox.width) continue;
         ctx.moveTo(place, bbox.top + bbox.height);
@@ -130,15 +135,15 @@ function key(name, text, isLine = false) {
 
 function keys(picture) {
   const windows = picture.measurements.flatMap((one) => one.windows);
-  const phases = new Set(windows.map(([phase]) => phase));
+  const phases = new Set(windows.map((each) => each.phase));
   const found = [];
-  if (picture.measurements.some((one) => one.warm)) found.push(key("key-warm", "warm-up"));
+  if (picture.measurements.some((one) => one.warm_up_us)) found.push(key("key-warm", "warm-up"));
   if (phases.has("whole")) found.push(key(KINDS.whole, "window"));
   if (phases.has("prefill")) found.push(key(KINDS.prefill, "prefill-only window"));
   if (phases.has("length")) found.push(key(KINDS.length, "window at another length"));
-  const drawn = windows.filter(([, , , , , edges]) => edges.some((edge, place) => place % 3 === 1 && edge !== null));
+  const drawn = windows.filter(({ edges }) => edges.some((edge, place) => place % 3 === 1 && edge !== null));
   if (drawn.length) {
-    const isPart = drawn.some(([, , , , passes, edges]) => edges.length / 3 < passes);
+    const isPart = drawn.some(({ passes, edges }) => edges.length / 3 < passes);
     const which = isPart ? " of the first passes of a window" : "";
     found.push(key("key-in-prefill", `prefill${which}`), key("key-in-decode", `decode${which}`));
   }
@@ -154,21 +159,21 @@ function keys(picture) {
 function howRead(picture) {
   const { devices } = picture;
   const said = ["Few points stand for many readings: of each stretch the lowest and the highest."];
-  if (devices.some((device) => device.from === "counter")) {
-    said.push(devices.some((device) => device.estimated)
+  if (devices.some((device) => device.power_from === "counter")) {
+    said.push(devices.some((device) => isEstimate(device))
       ? "~ The power is an estimate, not a measurement: estimated energy over time."
       : "Power was not read; drawn is the energy counter's rise over time.");
-  } else if (devices.some((device) => device.estimated)) said.push("~ The power is an estimate, not a measurement.");
+  } else if (devices.some((device) => isEstimate(device))) said.push("~ The power is an estimate, not a measurement.");
   said.push("Drag to look closer, double-click for all. The table of windows below has the figures.");
   return said.join(" ");
 }
 
 // Draws into host, which is on the page already; gives back what takes the charts away.
 function timeline(host, picture, name) {
-  const power = courses(picture.devices, "power");
-  const others = [["temperature", "\u00B0C"], ["clock", "MHz"]];
+  const power = courses(picture.devices, "power_w");
+  const others = [["temperature_c", "temperature", "\u00B0C"], ["sm_clock_mhz", "SM clock", "MHz"]];
   const stamps = [...power.flatMap((one) => one.times), ...picture.measurements.flatMap((one) =>
-    [...(one.warm || []), ...one.windows.flatMap(([, , start, end]) => [start, end])].map((us) => us / 1e6))];
+    [...(one.warm_up_us || []), ...one.windows.flatMap((each) => [each.start_us, each.end_us])].map((us) => us / 1e6))];
   const last = stamps.reduce((most, value) => Math.max(most, value), 0);
   const sync = `timeline ${name}`;
   const range = (chart, low, high) => (low === null || low === high ? [0, last || 1] : [low, high]);
@@ -179,13 +184,13 @@ function timeline(host, picture, name) {
     charts.push([chartHost, plot(chartHost, found, picture.devices, { key: sync, range, ...options })]);
   };
   if (power.length) {
-    const isEstimate = power.some((each) => each.device.estimated);
-    one(isEstimate ? "~ estimated power" : "power", power,
+    const anyEstimate = power.some((each) => isEstimate(each.device));
+    one(anyEstimate ? "~ estimated power" : "power", power,
       { unit: "W", height: HEIGHTS.power, isPower: true, y: fromZero, below: painter(picture) });
   } else host.append(make("p", { class: "muted", text: "No power is known of this process." }));
-  for (const [kind, unit] of others) {
+  for (const [kind, title, unit] of others) {
     const found = courses(picture.devices, kind);
-    if (found.length) one(kind === "clock" ? "SM clock" : kind, found, { unit, height: HEIGHTS.other, y: around });
+    if (found.length) one(title, found, { unit, height: HEIGHTS.other, y: around });
   }
   host.append(keys(picture), make("figcaption", { text: howRead(picture) }));
   const observer = new ResizeObserver(() => {
