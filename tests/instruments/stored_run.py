@@ -25,7 +25,6 @@ from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.measured import Measured, Phase, WindowSample
 from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.results.environment import Environment
-from pytest_llem.results.files import replacing
 from pytest_llem.results.manifest import PlannedExperiment
 from pytest_llem.results.names import repeat_name
 from pytest_llem.results.preview.files import keep_preview
@@ -134,8 +133,8 @@ def stored_run(  # noqa: PLR0913 - each is about another test
 
 def _keep(store: RunStore, result: ExperimentResult, readings: int, noise: random.Random) -> str:
     name = repeat_name(result.experiment_id, result.repeat)
-    with replacing(store.path / "results" / f"{name}.json") as file:
-        file.write(result.model_dump_json().encode())
+    path = store.path / "results" / f"{name}.json"
+    path.write_text(result.model_dump_json(), encoding="utf-8")
     if readings and result.headline is not None:
         preview = preview_of(_raw(result, readings, noise))
         assert preview is not None
@@ -151,7 +150,7 @@ def _made(place: int, processes: int, labels: Sequence[str], noise: random.Rando
     speed = card.speed * batch**0.82 * noise.uniform(0.9, 1.1)
     energy_j = card.busy_w * noise.uniform(0.9, 1.1) / speed
     outcome = "failed" if place % 41 == 40 else "passed"
-    config = ExperimentConfig(dtype=dtype, batch_size=batch)  # type: ignore[arg-type] # a choice
+    config = ExperimentConfig(dtype=dtype, batch_size=batch)
     results = tuple(
         _result(place, repeat, label, card, config, outcome, (energy_j, speed), noise)
         for repeat in range(processes)
@@ -191,7 +190,7 @@ def _result(  # noqa: PLR0913, PLR0917 - what a result is made of
         measurement_methodology=Methodology(
             meter="estimate" if estimated else "nvml",
             scope="process" if estimated else "gpu",
-            method=card.method,  # type: ignore[arg-type] # a choice
+            method=card.method,
             devices=(device,),
             estimator="edges 1",
             declared_w_per_core=10.0 if estimated else None,
@@ -257,7 +256,7 @@ def _measured(
         name="workload",
         meter="estimate" if card.method == "estimated" else "nvml",
         scope="process" if card.method == "estimated" else "gpu",
-        method=card.method,  # type: ignore[arg-type] # a choice
+        method=card.method,
         devices=(card.name,),
         windows=tuple(windows),
         warm_up=WarmUp(
@@ -306,7 +305,7 @@ def _judged(
 ) -> tuple[tuple[Judgement, ...], tuple[ComparedSession, ...]]:
     if place % 11 == 10:
         word: Verdict = "new"
-        return (_judgement(word, energy_j, None, None),), ()
+        return (_judgement(word, energy_j, None, 0.0),), ()
     word = VERDICTS[place % len(VERDICTS)]
     middle = {"regressed": 0.09, "improved": -0.08}.get(word, 0.0)
     change = noise.gauss(middle, 0.008)
@@ -326,22 +325,25 @@ def _judged(
     return (_judgement(word, energy_j, change, half),), sessions
 
 
-def _judgement(
-    verdict: Verdict, energy_j: float, change: float | None, half: float | None
-) -> Judgement:
-    compared = change is not None and half is not None
+def _judgement(verdict: Verdict, energy_j: float, change: float | None, half: float) -> Judgement:
     return Judgement(
         verdict=verdict,
         metric=ENERGY,
         measurement="workload",
         candidate=energy_j,
-        baseline=energy_j / (1 + change) if compared else None,
+        baseline=None if change is None else energy_j / (1 + change),
         change=change,
-        interval=(change - half, change + half) if compared else None,
+        interval=None if change is None else (change - half, change + half),
         tolerance="5%",
-        minimum_detectable_change=0.04 if compared else None,
+        minimum_detectable_change=None if change is None else 0.04,
         explanation=f"{ENERGY}: it is {verdict} at tolerance 5 %",
     )
+
+
+def made_raw(readings: int, seed: int = 1) -> RawData:
+    """Raw data of one made-up experiment, with so many readings of power."""
+    noise = random.Random(seed)  # noqa: S311 - as above
+    return _raw(_made(0, 1, (), noise).results[0], readings, noise)
 
 
 def _raw(result: ExperimentResult, readings: int, noise: random.Random) -> RawData:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 400
 """Of power, a device; a screen is rarely wider than two pixels each."""
+POINTS_OF_ALL, FEWEST_POINTS = 800, 150
+"""Where there are many devices they share so many points, and each has so many at least."""
 MOST_FACTS = 120
 """Of temperature and clock, which change slowly."""
 MOST_TICKS = 150
@@ -39,9 +41,11 @@ def preview_of(raw: RawData) -> Preview | None:
     origin_ns = min(_starts(raw), default=None)
     if origin_ns is None:
         return None
+    traces = [trace for trace in raw.traces if len(trace)]
+    most = min(MOST_POINTS, max(POINTS_OF_ALL // max(len(traces), 1), FEWEST_POINTS))
     return Preview(
         origin_ns=origin_ns,
-        devices=tuple(_device(trace, origin_ns) for trace in raw.traces if len(trace)),
+        devices=tuple(_device(trace, origin_ns, most) for trace in traces),
         measurements=tuple(_measurement(marks, origin_ns) for marks in raw.marks),
     )
 
@@ -54,10 +58,10 @@ def _starts(raw: RawData) -> list[int]:
     return starts
 
 
-def _device(trace: Trace, origin_ns: int) -> DevicePreview:
+def _device(trace: Trace, origin_ns: int, most: int) -> DevicePreview:
     device = trace.device
     ticks = _ticks(trace)
-    power, power_from = _power(trace, ticks, origin_ns)
+    power, power_from = _power(trace, ticks, origin_ns, most)
     return DevicePreview(
         uuid=device.uuid,
         name=device.name,
@@ -87,17 +91,19 @@ def _ticks(trace: Trace) -> list[int]:
     return list(compress(range(1, count), risen))
 
 
-def _power(trace: Trace, ticks: Sequence[int], origin_ns: int) -> tuple[Course | None, PowerFrom]:
+def _power(
+    trace: Trace, ticks: Sequence[int], origin_ns: int, most: int
+) -> tuple[Course | None, PowerFrom]:
     if not all(map(math.isnan, trace.power_w)):
-        points = thinned(trace.power_w[: len(trace)], MOST_POINTS)
+        points = thinned(trace.power_w[: len(trace)], most)
         times = [_tenth(trace.after_ns[place], origin_ns) for place, _ in points]
         return _course(times, [value for _, value in points]), "readings"
-    return _power_between(trace, ticks, origin_ns), "counter"
+    return _power_between(trace, ticks, origin_ns, most), "counter"
 
 
-def _power_between(trace: Trace, ticks: Sequence[int], origin_ns: int) -> Course | None:
+def _power_between(trace: Trace, ticks: Sequence[int], origin_ns: int, most: int) -> Course | None:
     """Mean power between values of the counter: energy over time, from the first on."""
-    chosen = [ticks[place] for place in evenly(len(ticks), MOST_POINTS)]
+    chosen = [ticks[place] for place in evenly(len(ticks), most)]
     if len(chosen) < 2:  # noqa: PLR2004 - a mean needs two values
         return None
     times, powers = [], []
