@@ -222,7 +222,7 @@ def _measured(
     windows = [
         *(_window("whole", index, energy_j, tokens, duration_s, noise) for index in range(WINDOWS)),
         *(
-            _window("prefill", index, energy_j, tokens, ttft_s, noise)
+            _window("prefill", index, energy_j, tokens, duration_s / 4, noise)
             for index in range(PREFILL_WINDOWS)
         ),
     ]
@@ -272,7 +272,8 @@ def _window(  # noqa: PLR0913, PLR0917 - what a window is made of
     phase: Any, index: int, energy_j: float, tokens: int, pass_s: float, noise: random.Random
 ) -> WindowSample:
     passes = max(round(2 / pass_s), 1)
-    energy = energy_j * tokens * passes * noise.gauss(1, 0.01)
+    share = 1.0 if phase == "whole" else 0.2
+    energy = energy_j * tokens * passes * share * noise.gauss(1, 0.01)
     start_ns = round((6 + (index if phase == "whole" else WINDOWS + index)) * 2.4 * SECOND_NS)
     return WindowSample(
         phase=phase,

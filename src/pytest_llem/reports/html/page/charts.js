@@ -45,8 +45,12 @@ function bar([change, low, high], style, reach = REACH) {
 // An axis along the bottom or the left of a frame, with its rules.
 function axis(at, side, frame, title, about) {
   const { at: places, label } = scaleTicks(at, about);
+  let last = -Infinity;
   const parts = places.map((value) => {
     const place = at(value);
+    const room = 7 * label(value).length + 8;
+    if (side === "bottom" && place - last < room) return [];
+    last = place;
     if (side === "bottom") {
       return [draw("line", { class: "rule", x1: place, x2: place, y1: frame.top, y2: frame.bottom }),
         draw("text", { x: place, y: frame.bottom + 17, "text-anchor": "middle", text: label(value) })];

@@ -11,7 +11,7 @@ function headline() {
   const unsure = (counts.inconclusive || 0) + (counts.incomparable || 0) + (counts.invalid || 0);
   const said = [];
   if (counts.regressed) said.push(`${counts.regressed} ${of} got worse`);
-  if (broken) said.push(`${broken} ${said.length ? "" : of + " "}did not run to the end`);
+  if (broken) said.push(`${broken} ${said.length ? "" : of + " "}failed`);
   if (!all) return "No experiment was reported";
   if (said.length) return said.join(", ");
   if (unsure) return `Nothing surely got worse; ${unsure} ${of} cannot be told`;
