@@ -8,7 +8,7 @@ import math
 import zlib
 from typing import Any
 
-_LEVEL = 6
+_LEVEL = 4
 _HARMFUL = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
