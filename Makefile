@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler podman lint types contracts unit functional e2e peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check fuzz schemas inventory clean
+.PHONY: help environment compiler podman chromium lint types contracts unit functional e2e browser peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check fuzz schemas inventory clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ compiler:
 
 podman:
 	@scripts/need-podman.sh
+
+chromium:
+	@scripts/need-chromium.sh
 
 lint: environment ## style and formatting of every Python file (ruff)
 	$(BIN)/ruff check .
@@ -47,7 +50,7 @@ contracts: environment ## which room may import which (import-linter)
 # These assert behaviour and never a time, so they may share the cores; a file stays in one
 # process, so that what its fixtures build is built once.
 unit: environment compiler ## tests of each room and of the project files, side by side
-	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e --ignore=tests/gpu --ignore=tests/engine_vllm --ignore=tests/e2e_vllm -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PYTEST) tests --ignore=tests/functional --ignore=tests/e2e --ignore=tests/browser --ignore=tests/gpu --ignore=tests/engine_vllm --ignore=tests/e2e_vllm -n $(WORKERS) --dist loadfile $(ARGS)
 
 functional: environment compiler podman ## tests of the plugin as pytest users see it, side by side
 	$(PYTEST) tests/functional -n $(WORKERS) --dist worksteal $(ARGS)
@@ -57,6 +60,9 @@ functional: environment compiler podman ## tests of the plugin as pytest users s
 e2e: environment compiler podman ## tests with a real model and a stand-in GPU, most of them side by side
 	$(PYTEST) tests/e2e -m "not alone" -n 2 --dist loadfile $(ARGS)
 	$(PYTEST) tests/e2e -m alone $(ARGS)
+
+browser: environment chromium ## tests of the HTML report in a real browser without a window
+	$(PYTEST) tests/browser -n 2 --dist loadfile $(ARGS)
 
 peers: environment ## make .venv-peers with Zeus and CodeCarbon, for tests and benchmarks beside them
 	$(BIN)/python scripts/peers_environment.py
@@ -76,7 +82,7 @@ env-onnx: ## make or refresh .venv-onnx with what examples/pytest-llem-onnx requ
 test-onnx: env-onnx ## tests of the example engine, installed into a fresh environment
 	.venv-onnx/bin/python -m pytest -c $(ONNX)/pyproject.toml --rootdir $(ONNX) $(ONNX)/tests $(ARGS)
 
-test: lint types contracts peers unit functional e2e ## all of the above
+test: lint types contracts peers unit functional e2e browser ## all of the above
 
 bench: environment ## energy experiments of bench/ on this machine with the built-in model
 	$(PYTEST) bench/ $(ARGS)

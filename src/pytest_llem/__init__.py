@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from pytest_llem.runs.covering import engine_coverage
     from pytest_llem.runs.doctor import examine as examine_machine
     from pytest_llem.runs.exporting import Export, export_run, summarise_run
+    from pytest_llem.runs.html import write_html
     from pytest_llem.runs.judging import Judged, judge_run
     from pytest_llem.runs.kept_runs import list_runs, open_run, show_run
     from pytest_llem.runs.library import StudyResult, default_settings, run_experiment, run_study
@@ -254,6 +255,7 @@ __all__ = [
     "summarise_run",
     "tally_lines",
     "tally_points",
+    "write_html",
 ]
 
 

@@ -83,6 +83,7 @@ SECTIONS = {
         "show_run": "pytest_llem.runs.kept_runs",
         "stored_run": "pytest_llem.results.listing",
         "summarise_run": "pytest_llem.runs.exporting",
+        "write_html": "pytest_llem.runs.html",
     },
     "Stored files": {
         "Migrated": "pytest_llem.runs.migrating",

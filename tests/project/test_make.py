@@ -20,6 +20,7 @@ PROMISED = [
     "unit",
     "functional",
     "e2e",
+    "browser",
     "peers",
     "env-vllm",
     "test-vllm",
@@ -63,7 +64,7 @@ def test_the_guide_for_contributors_names_only_targets_that_exist(checkout: Path
 
 
 def test_make_test_runs_every_directory_of_tests(checkout: Path) -> None:
-    """Each directory belongs to one of unit, functional and e2e, but for those that need more.
+    """Each directory belongs to one of unit, functional, e2e and browser, but for those that need more.
 
     tests/gpu needs a GPU; those of vLLM need its environment and are run by ``make test-vllm``.
     """
@@ -77,6 +78,7 @@ def test_make_test_runs_every_directory_of_tests(checkout: Path) -> None:
             ("", "tests"),
             ("--ignore=", "tests/functional"),
             ("--ignore=", "tests/e2e"),
+            ("--ignore=", "tests/browser"),
             ("--ignore=", "tests/gpu"),
             ("--ignore=", "tests/engine_vllm"),
             ("--ignore=", "tests/e2e_vllm"),
@@ -84,4 +86,5 @@ def test_make_test_runs_every_directory_of_tests(checkout: Path) -> None:
         [("", "tests/functional")],
         [("", "tests/e2e")],  # those that may have neighbours
         [("", "tests/e2e")],  # and those that may not
+        [("", "tests/browser")],
     ]

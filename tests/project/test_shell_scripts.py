@@ -106,21 +106,25 @@ def test_only_root_installs_a_compiler(clone: Path, user: int) -> None:
     assert (clone / "apt.log").exists() == (user == 0)
 
 
+@pytest.mark.parametrize("script", ["need-podman.sh", "need-chromium.sh"])
 @pytest.mark.parametrize("user", [0, 1000])
-def test_only_root_installs_podman_and_its_absence_is_no_failure(clone: Path, user: int) -> None:
+def test_only_root_installs_what_tests_can_do_without_and_its_absence_is_no_failure(
+    clone: Path, user: int, script: str
+) -> None:
     (clone / "path/id").unlink()
     write_tool(clone, "id", f"echo {user}")
     write_tool(clone, "apt-get", f'echo "$@" >> {clone}/apt.log')
-    done = run(clone, "scripts/need-podman.sh")
+    done = run(clone, f"scripts/{script}")
     assert done.returncode == 0
     assert "skipped" in done.stdout
     assert (clone / "apt.log").exists() == (user == 0)
 
 
-def test_podman_is_not_installed_where_it_is(clone: Path) -> None:
-    write_tool(clone, "podman", "exit 0")
+@pytest.mark.parametrize("tool", ["podman", "chromium"])
+def test_nothing_is_installed_where_it_is(clone: Path, tool: str) -> None:
+    write_tool(clone, tool, "exit 0")
     write_tool(clone, "apt-get", f'echo "$@" >> {clone}/apt.log')
-    done = run(clone, "scripts/need-podman.sh")
+    done = run(clone, f"scripts/need-{tool}.sh")
     assert (done.returncode, done.stdout) == (0, "")
     assert not (clone / "apt.log").exists()
 

@@ -21,6 +21,7 @@ from pytest_llem.results.store import RunStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_llem.results.raw import RawData
     from pytest_llem.results.schema import ExperimentResult
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -30,12 +31,15 @@ NAMES = [
     "environment.v1.schema.json",
     "journal.v1.schema.json",
     "reports.v1.schema.json",
+    "preview.v1.schema.json",
 ]
 ALL = [*NAMES, "cost.v1.schema.json", "diagnosis.v1.schema.json", "log.v1.schema.json"]
 
 
 @pytest.fixture
-def documents(tmp_path: Path, make_result: Callable[..., ExperimentResult]) -> dict[str, Any]:
+def documents(
+    tmp_path: Path, make_result: Callable[..., ExperimentResult], make_raw: Callable[..., RawData]
+) -> dict[str, Any]:
     """One stored document of each kind, by its schema's name."""
     store = RunStore.create(
         tmp_path,
@@ -43,7 +47,7 @@ def documents(tmp_path: Path, make_result: Callable[..., ExperimentResult]) -> d
         environment=collect_environment(Path(), {"gpus": [{"uuid": "GPU-1"}]}),
         planned=[PlannedExperiment(experiment_id="chat-1", label="1", config_hash="c0ffee")],
     )
-    result = store.write_result(make_result(), None)
+    result = store.write_result(make_result(), make_raw(9))
     store.finish()
     keep_reports(store, result.stem, [{"when": "call", "outcome": "passed"}])
     journal = store.journal()
@@ -54,6 +58,7 @@ def documents(tmp_path: Path, make_result: Callable[..., ExperimentResult]) -> d
         store.path / "environment.json",
         journal.path,
         store.path / "reports" / result.name,
+        store.path / "previews" / result.name,
     ]
     return {name: json.loads(file.read_text()) for name, file in zip(NAMES, files, strict=True)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from pytest_llem.baselines.compared import COMPARED_VERSION, Compared
 from pytest_llem.baselines.file import SCHEMA_VERSION, BaselineFile
 from pytest_llem.baselines.kept import VERDICTS_VERSION, Verdicts
 from pytest_llem.baselines.run_summary import SUMMARY_VERSION, RunSummary
@@ -13,6 +14,7 @@ from pytest_llem.config.document_schema import document_schema, file_name, main
 FILE_NAME = file_name("baseline", SCHEMA_VERSION)
 VERDICTS_FILE_NAME = file_name("verdicts", VERDICTS_VERSION)
 SUMMARY_FILE_NAME = file_name("summary", SUMMARY_VERSION)
+COMPARED_FILE_NAME = file_name("compared", COMPARED_VERSION)
 
 
 def json_schema() -> dict[str, Any]:
@@ -31,11 +33,17 @@ def summary_schema() -> dict[str, Any]:
     return document_schema(RunSummary, "summary", SUMMARY_VERSION, "Summary of a run")
 
 
+def compared_schema() -> dict[str, Any]:
+    """That of what a run was compared with."""
+    return document_schema(Compared, "compared", COMPARED_VERSION, "What a run was compared with")
+
+
 def _files() -> dict[str, dict[str, Any]]:
     return {
         FILE_NAME: json_schema(),
         VERDICTS_FILE_NAME: verdicts_schema(),
         SUMMARY_FILE_NAME: summary_schema(),
+        COMPARED_FILE_NAME: compared_schema(),
     }
 
 

@@ -72,6 +72,25 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 @app.command()
+def html(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="Its directory, its id, or the beginning of it; else the latest."),
+    ] = None,
+    root: Root = HERE,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="What to write.")
+    ] = Path("report.html"),
+) -> None:
+    """The run as one HTML file, which opens without a network."""
+    from pytest_llem.runs.html import write_html
+    from pytest_llem.runs.kept_runs import open_run
+
+    write_html(open_run(run, root), output)
+    put([f"report: {output}"])
+
+
+@app.command()
 def delete(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN...", help="Directories, ids, or beginnings of them.")

@@ -44,7 +44,7 @@ def _energy(entries: Sequence[Entry], view: View) -> Iterable[Column]:
         for entry, value in zip(entries, values, strict=True)
     ]
     title = (_energy_title(entries), f"{prefix(exponent, view.signs)}J/{headed.name}")
-    yield narrowing("energy", title, cells)
+    yield narrowing("energy", title, cells, values)
 
 
 def _headed(entries: Sequence[Entry]) -> Denominator:
@@ -87,7 +87,9 @@ def _speed(entries: Sequence[Entry], view: View) -> Iterable[Column]:
         return
     written = [number(value, signs=view.signs) for value in values]
     cells = [Cell((value.whole, value.fraction)) for value in written]
-    yield Column("tokens/s", ("output", "tokens/s"), cells, (True, False), leaves=turn("tokens/s"))
+    name = "tokens/s"
+    title = ("output", name)
+    yield Column(name, title, cells, (True, False), leaves=turn(name), values=values)
 
 
 def _floor(entries: Sequence[Entry], view: View) -> Iterable[Column]:
@@ -104,7 +106,7 @@ def _floor(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     ]
     name = "times reference"
     title = ("", f"{view.signs.times} reference")
-    yield Column(name, title, cells, (True, False), leaves=turn(name))
+    yield Column(name, title, cells, (True, False), leaves=turn(name), values=values)
 
 
 def _phases(entries: Sequence[Entry], view: View) -> Iterable[Column]:
@@ -130,7 +132,8 @@ def _phase_column(
         _phase_cell(entry, phase, exponent, view)
         for entry, phase in zip(entries, phases, strict=True)
     ]
-    return narrowing(name, (name, f"{prefix(exponent, view.signs)}J/pass"), cells)
+    values = [phase.energy_j if phase else None for phase in phases]
+    return narrowing(name, (name, f"{prefix(exponent, view.signs)}J/pass"), cells, values)
 
 
 def _phase_cell(entry: Entry, phase: Phase | None, exponent: int, view: View) -> Cell:
@@ -184,7 +187,7 @@ def _beside_column(
         _beside_cell(entry, one, headed, exponent, view)
         for entry, one in zip(entries, found, strict=True)
     ]
-    yield narrowing(title, (title, f"{prefix(exponent, view.signs)}J"), cells, "beside")
+    yield narrowing(title, (title, f"{prefix(exponent, view.signs)}J"), cells, values, "beside")
 
 
 def _beside_cell(

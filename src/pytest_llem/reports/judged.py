@@ -24,7 +24,8 @@ def change(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     if any(cell.parts != (view.signs.unknown,) for cell in cells):
         name = f"change from {view.against}"
         title = (name, "% [interval]")
-        yield Column(name, title, cells, (True, False, False), leaves=turn("change"))
+        values = [entry.decisive.change if entry.decisive else None for entry in entries]
+        yield Column(name, title, cells, (True, False, False), leaves=turn("change"), values=values)
 
 
 def _change_cell(entry: Entry, view: View) -> Cell:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_llem.reports.text import Glyphs, glyphs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 UNCERTAINTY_DIGITS = 2
 PLAIN_DIGITS = 3
@@ -26,6 +26,9 @@ MOST_DECIMALS = 7
 PERCENT_DECIMALS = 2
 ESTIMATED_MARK = "~"
 
+_USUAL = (0.01, 1000.0)
+_ABOVE, _BELOW = 1 + 1e-9, 1 - 1e-9
+"""Further than the error of a scaling: where both are rounded alike, so is the value between."""
 _DECIMAL = Context(prec=60, traps=[InvalidOperation])  # a test may have changed the thread's own
 _MICRO = -6
 _SYMBOLS = {-12: "p", -9: "n", _MICRO: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
@@ -81,12 +84,10 @@ def common_exponent(values: Iterable[float | None]) -> int:
     It is chosen for their median, so that a few outliers do not decide it; 0
     where nothing but zeros and unknowns is known.
     """
-    exponents = sorted(
-        Decimal(value).adjusted() for value in values if value and math.isfinite(value)
-    )
-    if not exponents:
+    sizes = sorted(abs(value) for value in values if value and math.isfinite(value))
+    if not sizes:
         return 0
-    median = exponents[(len(exponents) - 1) // 2]
+    median = Decimal(sizes[(len(sizes) - 1) // 2]).adjusted()
     return min(max(median // 3 * 3, min(_SYMBOLS)), max(_SYMBOLS))
 
 
@@ -124,6 +125,32 @@ def number(
     if not with_uncertainty:
         return shown
     return Number(*shown[:2], *_uncertainty(uncertainty, spread, signs))
+
+
+def plain_numbers(values: Sequence[float | None], *, signs: Glyphs, exponent: int = 0) -> list[str]:
+    """Each of *values* as :func:`number` writes it without an uncertainty; for long tables."""
+    scale = 10.0**exponent
+    return [
+        signs.unknown
+        if value is None
+        else _usual(value / scale, signs)
+        or number(value, signs=signs, exponent=exponent).text(signs)
+        for value in values
+    ]
+
+
+def _usual(value: float, signs: Glyphs) -> str:
+    """What decimals would give for most values, in a fraction of the time.
+
+    Empty where the value is of unusual size, or so near a tie that the error of its scaling may
+    decide how it is rounded.
+    """
+    if not _USUAL[0] <= abs(value) < _USUAL[1]:
+        return ""
+    text = f"{value * _ABOVE:#.3g}"
+    if text != f"{value * _BELOW:#.3g}" or "e" in text:
+        return ""
+    return text.rstrip(".").replace("-", signs.minus)
 
 
 def quantity(metric: str, *values: float | None, estimated: bool, unicode: bool) -> list[str]:

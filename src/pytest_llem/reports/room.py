@@ -34,7 +34,13 @@ def turn(name: str) -> int:
     return FOR_ROOM.index(name)
 
 
-def narrowing(name: str, title: tuple[str, str], cells: Sequence[Cell], kind: str = "") -> Column:
+def narrowing(
+    name: str,
+    title: tuple[str, str],
+    cells: Sequence[Cell],
+    values: Sequence[float | None],
+    kind: str = "",
+) -> Column:
     """A column of numbers that can do without their uncertainties; of a kind if there are more."""
     leaves = turn(kind or name)
     narrows = turn(f"narrow {kind or name}")
@@ -43,4 +49,6 @@ def narrowing(name: str, title: tuple[str, str], cells: Sequence[Cell], kind: st
         bare = [cell._replace(parts=cell.parts[:2] + cell.parts[5:]) for cell in cells]
         return Column(name, title, bare, (True, False, False), leaves=leaves)
 
-    return Column(name, title, cells, _NUMBER, leaves=leaves, short=short, narrows=narrows)
+    return Column(
+        name, title, cells, _NUMBER, leaves=leaves, short=short, narrows=narrows, values=values
+    )

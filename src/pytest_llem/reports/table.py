@@ -50,6 +50,8 @@ class Column:
     """Makes a narrower form, to be used before it is left out."""
     narrows: int = 0
     """The turn of its narrower form, in the same order as ``leaves``."""
+    values: Sequence[float | None] = ()
+    """What its cells say as numbers, to sort by; empty if it says none."""
 
 
 @dataclass(frozen=True, slots=True)

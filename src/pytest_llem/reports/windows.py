@@ -28,8 +28,8 @@ _NUMBER = (True, False, False, True, False)
 _INDENT = "  "
 
 
-class _Figure(NamedTuple):
-    """A field of a window and where its column is headed."""
+class WindowFigure(NamedTuple):
+    """A field of a window, and how its column is headed."""
 
     field: str
     title: str
@@ -38,22 +38,22 @@ class _Figure(NamedTuple):
     uncertainty: str = ""
 
 
-_FIGURES = (
-    _Figure("duration_s", "duration", 9),
-    _Figure("passes", "passes", 5),
-    _Figure("energy_j", "energy", 12, "energy_uncertainty_j"),
-    _Figure("energy_per_output_token_j", "per output token", 10),
-    _Figure("counter_energy_j", "by counter", 6),
-    _Figure("integrated_energy_j", "by power", 7),
-    _Figure("power_w", "power", 11),
-    _Figure("requests", "requests", 0),
-    _Figure("input_tokens", "input tokens", 1),
-    _Figure("output_tokens", "output tokens", 4),
-    _Figure("ttft_s", "TTFT", 3),
-    _Figure("itl_s", "ITL", 2),
-    _Figure("temperature_c", "at start", 8),
-    _Figure("sm_clock_mhz", "SM clock", 8),
-    _Figure("power_limit_w", "limit", 1),
+FIGURES = (
+    WindowFigure("duration_s", "duration", 9),
+    WindowFigure("passes", "passes", 5),
+    WindowFigure("energy_j", "energy", 12, "energy_uncertainty_j"),
+    WindowFigure("energy_per_output_token_j", "per output token", 10),
+    WindowFigure("counter_energy_j", "by counter", 6),
+    WindowFigure("integrated_energy_j", "by power", 7),
+    WindowFigure("power_w", "power", 11),
+    WindowFigure("requests", "requests", 0),
+    WindowFigure("input_tokens", "input tokens", 1),
+    WindowFigure("output_tokens", "output tokens", 4),
+    WindowFigure("ttft_s", "TTFT", 3),
+    WindowFigure("itl_s", "ITL", 2),
+    WindowFigure("temperature_c", "at start", 8),
+    WindowFigure("sm_clock_mhz", "SM clock", 8),
+    WindowFigure("power_limit_w", "limit", 1),
 )
 
 
@@ -68,30 +68,32 @@ def window_lines(measured: Measured, view: View) -> list[Line]:
         for window in measured.windows
         for warning in window.warnings
         for text in wrapped(
-            view.clean(f"{_name(window)}: {warning}"),
+            view.clean(f"{window_name(window)}: {warning}"),
             view.width,
             first=_INDENT,
             indent=_INDENT * 2,
         )
     ]
-    for told in _phases(measured):
-        said += wrapped(view.clean(told), view.width, first=_INDENT, indent=_INDENT * 2)
-    if measured.floor is not None:
-        told = view.clean(f"floor: {_floor(measured.floor, view.signs)}")
-        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
-    if measured.traffic is not None:
-        told = view.clean(f"traffic: {_traffic(measured.traffic)}")
-        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
-    if measured.latencies is not None:
-        told = view.clean(f"latency: {_latencies(measured.latencies)}")
-        said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
-    if measured.idle is not None:
-        told = view.clean(f"idle: {_idle(measured, measured.idle)}")
+    for told in facts_of(measured, view):
         said += wrapped(told, view.width, first=_INDENT, indent=_INDENT * 2)
     if table.left_out:
         names = ", ".join(table.left_out)
         said += wrapped(f"left out at {view.width} columns: {names}", view.width, first=_INDENT)
     return [*table.head, *table.rows, *(line(text, "dim") for text in said)]
+
+
+def facts_of(measured: Measured, view: View) -> list[str]:
+    """What there is to say of a measurement beside its windows, a sentence each."""
+    told = _phases(measured)
+    if measured.floor is not None:
+        told.append(f"floor: {_floor(measured.floor, view.signs)}")
+    if measured.traffic is not None:
+        told.append(f"traffic: {_traffic(measured.traffic)}")
+    if measured.latencies is not None:
+        told.append(f"latency: {_latencies(measured.latencies)}")
+    if measured.idle is not None:
+        told.append(f"idle: {_idle(measured, measured.idle)}")
+    return [view.clean(one) for one in told]
 
 
 def _phases(measured: Measured) -> list[str]:
@@ -164,11 +166,11 @@ def _table(measured: Measured, view: View) -> Table:
     windows = measured.windows
     columns = [
         _column(figure, measured, view)
-        for figure in _FIGURES
+        for figure in FIGURES
         if any(getattr(window, figure.field) is not None for window in windows)
     ]
     columns.append(_remarks(windows, view))
-    names = [_INDENT + _name(window) for window in windows]
+    names = [_INDENT + window_name(window) for window in windows]
     labels = Labels(
         title=_INDENT + "window",
         natural=max(map(display_width, names), default=0),
@@ -177,11 +179,12 @@ def _table(measured: Measured, view: View) -> Table:
     return laid_out(labels, columns, width=view.width, signs=view.signs)
 
 
-def _name(window: WindowSample) -> str:
+def window_name(window: WindowSample) -> str:
+    """Such as ``prefill 2``."""
     return f"{window.phase} {window.index + 1}"
 
 
-def _column(figure: _Figure, measured: Measured, view: View) -> Column:
+def _column(figure: WindowFigure, measured: Measured, view: View) -> Column:
     windows = measured.windows
     values: list[float | None] = [getattr(window, figure.field) for window in windows]
     unit = unit_of(figure.field)
@@ -201,7 +204,7 @@ def _column(figure: _Figure, measured: Measured, view: View) -> Column:
 
 
 def _parts(
-    value: float, window: WindowSample, figure: _Figure, exponent: int, signs: Glyphs
+    value: float, window: WindowSample, figure: WindowFigure, exponent: int, signs: Glyphs
 ) -> tuple[str, ...]:
     if isinstance(value, int):
         return (str(value),)
@@ -214,11 +217,12 @@ def _parts(
 
 def _remarks(windows: Sequence[WindowSample], view: View) -> Column:
     """What spoils each window; ``ok`` where nothing does."""
-    cells = [Cell((view.clean(_remark(window)),), _remark_style(window)) for window in windows]
+    cells = [Cell((view.clean(remark(window)),), _remark_style(window)) for window in windows]
     return Column("remarks", ("", "remarks"), cells, (False,), leaves=None)
 
 
-def _remark(window: WindowSample) -> str:
+def remark(window: WindowSample) -> str:
+    """What spoils a window, in a few words; ``ok`` where nothing does."""
     said = [] if window.valid else ["invalid"]
     if window.throttle_reasons:
         said.append(f"throttled: {' '.join(window.throttle_reasons)}")
@@ -228,4 +232,4 @@ def _remark(window: WindowSample) -> str:
 
 
 def _remark_style(window: WindowSample) -> Style:
-    return "" if _remark(window) == "ok" else "yellow"
+    return "" if remark(window) == "ok" else "yellow"

@@ -18,6 +18,7 @@ from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.events import EVENT, LOG_VERSION
 from pytest_llem.results.kept_reports import REPORTS_VERSION, KeptReports
 from pytest_llem.results.manifest import MANIFEST_VERSION, Manifest
+from pytest_llem.results.preview.document import PREVIEW_VERSION, Preview
 from pytest_llem.results.schema import SCHEMA_VERSION, ExperimentResult
 from pytest_llem.results.transitions import JOURNAL_VERSION, Transition
 
@@ -31,6 +32,7 @@ _DOCUMENTS: dict[str, tuple[type[Stored], int, str]] = {
     "journal": (Transition, JOURNAL_VERSION, "Line of a run's journal"),
     "reports": (KeptReports, REPORTS_VERSION, "Reports of an experiment's process"),
     "cost": (CostReport, COST_VERSION, "What experiments took, by llem cost --json"),
+    "preview": (Preview, PREVIEW_VERSION, "Preview of an experiment's raw data"),
     "diagnosis": (Diagnosis, DIAGNOSIS_VERSION, "What llem doctor found out"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ from pytest_llem.results.manifest import (
     fingerprint_of,
 )
 from pytest_llem.results.names import file_names, new_run_id, newest_name, timestamp, utc_now
+from pytest_llem.results.preview.files import keep_preview, kept_preview, kept_text
+from pytest_llem.results.preview.making import preview_of
 from pytest_llem.results.raw_store import RawStore
 from pytest_llem.results.root import RUNS, make_run_directory, new_run_directory
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pytest_llem.results.manifest import State
+    from pytest_llem.results.preview.document import Preview
     from pytest_llem.results.raw import RawData
     from pytest_llem.results.schema import ExperimentResult, Stored
 
@@ -194,6 +198,7 @@ class RunStore:
                 with new.writing() as file:
                     file.write(content)
                 trouble = self._stage(new.path.stem, raw)
+                self._preview(new.path.stem, raw)
                 new.publish()
             except BaseException:
                 new.discard()
@@ -217,6 +222,16 @@ class RunStore:
         except StoreError as error:
             return error
         return None
+
+    def _preview(self, name: str, raw: RawData | None) -> bool:
+        """Keep a preview of *raw*, which can be made again; whether there is one now."""
+        preview = None if raw is None else preview_of(raw)
+        if preview is None:
+            return False
+        with suppress(StoreError):
+            keep_preview(self.path, name, preview)
+            return True
+        return False
 
     def compact(self) -> None:
         """Turn staged raw data into Parquet files; loads pyarrow, so only after the last window.
@@ -253,6 +268,21 @@ class RunStore:
         )
         write_document(self.path / _MANIFEST, manifest)
         return manifest
+
+    def read(self) -> tuple[list[Entry], list[StoreError]]:
+        """What :meth:`entries` and :meth:`problems` give, read once.
+
+        Raises:
+            StoreError: the results' directory cannot be read.
+        """
+        entries: list[Entry] = []
+        problems: list[StoreError] = []
+        for one in self._read():
+            if isinstance(one, Entry):
+                entries.append(one)
+            else:
+                problems.append(one)
+        return entries, problems
 
     def results(self) -> Iterator[ExperimentResult]:
         """Every readable result, sorted by its file's name; :meth:`problems` has the others.
@@ -307,6 +337,33 @@ class RunStore:
             StoreError: there is none, or it cannot be read.
         """
         return self._raw.read(name)
+
+    def preview(self, name: str) -> Preview | None:
+        """What the raw data of the entry called *name* looks like in few points.
+
+        ``None`` if none was kept, as by versions of before, or it cannot be read;
+        :meth:`make_previews` makes those that are missing.
+        """
+        return kept_preview(self.path, name)
+
+    def preview_text(self, name: str) -> str | None:
+        """The same as JSON, as it is stored, which saves building what is written out at once."""
+        return kept_text(self.path, name)
+
+    def make_previews(self) -> int:
+        """Make the previews that are missing, from raw data; how many were made.
+
+        Raises:
+            StoreError: the results' directory cannot be read.
+        """
+        missing = [entry.name for entry in self.entries() if self.preview(entry.name) is None]
+        return sum(self._make_preview(name) for name in missing)
+
+    def _make_preview(self, name: str) -> bool:
+        try:
+            return self._preview(name, self.raw_of(name))
+        except StoreError:
+            return False
 
 
 def write_document(path: Path, document: Stored) -> None:

@@ -20,6 +20,7 @@ from pytest_llem.reports.arrangement import arrangement_of
 from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.exporting import Export
+from pytest_llem.runs.html_option import report_path
 from pytest_llem.runs.refusals import hear_refusals
 from pytest_llem.runs.resuming.asked import CHOSEN, manifest_of, resume_of
 from pytest_llem.runs.settings import RunSettings
@@ -93,6 +94,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         tariff=declared_tariff(config.rootpath, os.environ)
         if config.getoption("llem_cost")
         else None,
+        html=report_path(_path(config, "llem_html")),
         update_baselines=config.getoption("llem_update_baselines")
         or config.getoption("llem_extend_baselines"),
         extend_baselines=config.getoption("llem_extend_baselines"),

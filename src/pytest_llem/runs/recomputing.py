@@ -29,6 +29,8 @@ class Recomputation:
 def recompute_run(run: Path) -> Recomputation:
     """Derive the figures of *run* again: a run's directory, or its id under ``.llem/runs``.
 
+    Previews for reports, which runs of before have none of, are made where they are missing.
+
     Raises:
         StoreError: there is no such run, or its files cannot be read.
     """
@@ -37,6 +39,8 @@ def recompute_run(run: Path) -> Recomputation:
     recomputed = [again for one in stores for again in recompute(one, derive_measured)]
     problems = [problem for one in stores for problem in one.problems()]
     lines = [line for one in recomputed for line in _lines(one)]
+    if made := store.make_previews():
+        lines.append(f"{made} preview{'s' if made != 1 else ''} made for reports")
     return Recomputation(
         lines=(*lines, *map(str, problems), _total(recomputed)),
         differs=bool(problems) or not all(one.equal for one in recomputed),

@@ -74,6 +74,8 @@ class RunSettings:
     """What is written in other formats once the run has ended."""
     tariff: Declared | None = None
     """What is said at the end of the run's cost is said with this; ``None`` says nothing."""
+    html: Path | None = None
+    """Where the run is written as HTML once it has ended; ``None`` writes none."""
     allow_shared: bool = False
     """Take no locks: others may use the devices meanwhile, and results are marked."""
     lock_timeout_s: float | None = LOCK_TIMEOUT_S

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.kept import Verdicts
     from pytest_llem.results.environment import Environment
+    from pytest_llem.results.manifest import Manifest
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.results.store import RunStore
 
@@ -35,6 +36,45 @@ class Look:
     arrangement: Arrangement = USUAL
 
 
+@dataclass(frozen=True, slots=True)
+class ShownExperiment:
+    """An experiment of a stored run, and where its processes' results are."""
+
+    row: SummaryRow
+    names: tuple[str, ...]
+    """Of their files, in the order of the processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRows:
+    """What a stored run has to show."""
+
+    shown: tuple[ShownExperiment, ...]
+    strict: bool
+    """Whether verdicts that tell nothing failed it."""
+
+
+def stored_rows(store: RunStore, manifest: Manifest, problems: list[str]) -> StoredRows:
+    """The experiments of a run, in the order in which they were reported.
+
+    What never was reported is behind, without a verdict. What is wrong with verdicts and results
+    is added to *problems*.
+
+    Raises:
+        StoreError: its results cannot be read.
+    """
+    verdicts = _verdicts(store, problems)
+    read, unreadable = store.read()
+    problems += map(str, unreadable)
+    entries = {entry.name: entry.result for entry in read}
+    names = {id(result): name for name, result in entries.items()}
+    rows = _rows(entries, by_experiment(entries.values()), verdicts, manifest.repeats)
+    return StoredRows(
+        tuple(ShownExperiment(row, tuple(names[id(one)] for one in row.processes)) for row in rows),
+        strict=verdicts is not None and verdicts.strict,
+    )
+
+
 def shown_run(store: RunStore, look: Look) -> list[str]:
     """What pytest said of the run at its end, as lines; of an interrupted one what there is.
 
@@ -43,25 +83,22 @@ def shown_run(store: RunStore, look: Look) -> list[str]:
     """
     problems: list[str] = []
     manifest = store.manifest()
-    entries = {entry.name: entry.result for entry in store.entries()}
-    verdicts = _verdicts(store, problems)
-    processes = by_experiment(entries.values())
     environment = _environment(store, problems)
-    rows = list(_rows(entries, processes, verdicts, manifest.repeats))
+    rows = stored_rows(store, manifest, problems)
     return [
         *head_lines(stored_run(store.path), manifest, environment),
         "",
         *summary_lines(
-            rows,
+            [one.row for one in rows.shown],
             width=look.width,
             colour=look.colour,
             unicode=look.unicode,
             verbosity=look.verbosity,
-            strict=verdicts is not None and verdicts.strict,
+            strict=rows.strict,
             arrangement=look.arrangement,
             disturbances=disturbances(environment) if environment else (),
         ),
-        *(f"llem: {problem}" for problem in [*problems, *map(str, store.problems())]),
+        *(f"llem: {problem}" for problem in problems),
         f"results: {store.path}",
     ]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from pytest_llem.baselines.compared import COMPARED_VERSION, Compared
 from pytest_llem.baselines.file import SCHEMA_VERSION as BASELINE_VERSION
 from pytest_llem.baselines.kept import VERDICTS_VERSION, Verdicts
 from pytest_llem.baselines.reading import parse_baselines
@@ -22,6 +23,7 @@ from pytest_llem.results.events import EVENT, LOG_VERSION
 from pytest_llem.results.kept_reports import REPORTS_VERSION, KeptReports
 from pytest_llem.results.load import read_bytes, refuse_newer
 from pytest_llem.results.manifest import MANIFEST_VERSION, Manifest
+from pytest_llem.results.preview.document import PREVIEW_VERSION, Preview
 from pytest_llem.results.schema import SCHEMA_VERSION, ExperimentResult
 from pytest_llem.results.transitions import JOURNAL_VERSION, Transition
 
@@ -59,7 +61,9 @@ KINDS = (
     _kind("manifest", MANIFEST_VERSION, "run_id planned command", Manifest),
     _kind("environment", ENVIRONMENT_VERSION, "os packages gpus", Environment),
     _kind("verdicts", VERDICTS_VERSION, "experiments strict", Verdicts),
+    _kind("compared", COMPARED_VERSION, "baselines", Compared),
     _kind("reports", REPORTS_VERSION, "reports", KeptReports),
+    _kind("preview", PREVIEW_VERSION, "origin_ns devices", Preview),
     _kind("plan", PLAN_VERSION, "points totals", Plan),
     _kind("summary", SUMMARY_VERSION, "tool run experiments", RunSummary),
     _kind("cost", COST_VERSION, "declared origins totals", CostReport),

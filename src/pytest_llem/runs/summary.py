@@ -17,6 +17,7 @@ from pytest_llem.results.load import load_result
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
+from pytest_llem.runs.compared_samples import keep_samples
 from pytest_llem.runs.doctor.kept import disturbances
 from pytest_llem.runs.exporting import exported_run, write_all
 from pytest_llem.runs.gatekeeper import compare_for_information
@@ -75,7 +76,20 @@ class Summary:
         state: State = "interrupted" if interrupted else "finished"
         self.closing = close_books(self.store, self.settings, state, counts)
         exported = write_all(self.settings.exports, self._exported())
-        self.closing.problems = [*problems, *self.closing.problems, *exported]
+        self.closing.problems = [*problems, *self.closing.problems, *exported, *self._reported()]
+
+    def _reported(self) -> list[str]:
+        """Write the HTML report, if one is asked for; what went wrong with it."""
+        assert self.store is not None  # noqa: S101 - checked by the caller
+        if self.settings.html is None:
+            return []
+        from pytest_llem.runs.html import write_html
+
+        try:
+            write_html(self.store, self.settings.html)
+        except LlemError as error:
+            return [str(error)]
+        return []
 
     def lines(self, *, width: int, colour: bool, unicode: bool, verbosity: int) -> list[str]:
         """What the terminal says at the end of the run."""
@@ -116,6 +130,11 @@ class Summary:
             ]
             verdicts = Verdicts(strict=self.settings.strict, experiments=tuple(judged))
             keep_verdicts(self.store, verdicts)
+            keep_samples(
+                self.store,
+                self.settings,
+                [(told.name, results, told.judgements) for told, results in read],
+            )
         except LlemError as error:
             self.closing.problems.append(str(error))
             return None
@@ -214,6 +233,8 @@ class Summary:
         yield from self._spent()
         yield from self._cost(unicode=unicode)
         yield from (f"llem: {problem}" for problem in self.closing.problems)
+        if self.settings.html is not None and self.settings.html.is_file():
+            yield f"report: {self.settings.html}"
         yield f"results: {self.store.path}"
 
 
