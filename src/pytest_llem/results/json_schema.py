@@ -31,8 +31,8 @@ _DOCUMENTS: dict[str, tuple[type[Stored], int, str]] = {
     "environment": (Environment, ENVIRONMENT_VERSION, "Environment of a run"),
     "journal": (Transition, JOURNAL_VERSION, "Line of a run's journal"),
     "reports": (KeptReports, REPORTS_VERSION, "Reports of an experiment's process"),
-    "cost": (CostReport, COST_VERSION, "What experiments took, by llem cost --json"),
     "preview": (Preview, PREVIEW_VERSION, "Preview of an experiment's raw data"),
+    "cost": (CostReport, COST_VERSION, "What experiments took, by llem cost --json"),
     "diagnosis": (Diagnosis, DIAGNOSIS_VERSION, "What llem doctor found out"),
 }
 
