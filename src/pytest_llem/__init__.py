@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.history import histories as baseline_histories
     from pytest_llem.baselines.kept import Verdicts
     from pytest_llem.baselines.kept import kept_verdicts as read_verdicts
+    from pytest_llem.baselines.run_summary import RunSummary
     from pytest_llem.baselines.self_check import SelfCheck
     from pytest_llem.baselines.store import Baselines, BaselineStore
     from pytest_llem.baselines.store import Update as BaselineUpdate
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.components.component import Component, Listed
     from pytest_llem.config.added import AddedSection
+    from pytest_llem.config.cost import Tariff
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.config.identity import config_hash
     from pytest_llem.config.layers.standing import Standing
@@ -62,7 +64,8 @@ if TYPE_CHECKING:
     from pytest_llem.plan.stream import StudyPoints, Tally
     from pytest_llem.plan.stream import tally as tally_points
     from pytest_llem.plan.tally_lines import tally_lines
-    from pytest_llem.reports.exporters.exporter import Exported, Exporter
+    from pytest_llem.reports.exporters.exporter import Exported, ExportedRun, Exporter
+    from pytest_llem.results.cost import CostReport
     from pytest_llem.results.diagnosis import Diagnosis
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.event_log import read_events
@@ -94,9 +97,10 @@ if TYPE_CHECKING:
         experiment_config,
         list_profiles,
     )
+    from pytest_llem.runs.costing import cost_of_runs
     from pytest_llem.runs.covering import engine_coverage
     from pytest_llem.runs.doctor import examine as examine_machine
-    from pytest_llem.runs.exporting import Export, export_run
+    from pytest_llem.runs.exporting import Export, export_run, summarise_run
     from pytest_llem.runs.judging import Judged, judge_run
     from pytest_llem.runs.kept_runs import list_runs, open_run, show_run
     from pytest_llem.runs.library import StudyResult, default_settings, run_experiment, run_study
@@ -128,6 +132,7 @@ __all__ = [
     "Component",
     "ComponentError",
     "ConfigError",
+    "CostReport",
     "Device",
     "Diagnosis",
     "EffectiveConfig",
@@ -140,6 +145,7 @@ __all__ = [
     "Export",
     "ExportError",
     "Exported",
+    "ExportedRun",
     "Exporter",
     "Facts",
     "Generation",
@@ -172,6 +178,7 @@ __all__ = [
     "Resume",
     "RunSettings",
     "RunStore",
+    "RunSummary",
     "SelfCheck",
     "Session",
     "Side",
@@ -184,6 +191,7 @@ __all__ = [
     "StudyPoints",
     "StudyResult",
     "Tally",
+    "Tariff",
     "Tokenizer",
     "TrafficConfig",
     "Transition",
@@ -201,6 +209,7 @@ __all__ = [
     "config_hash",
     "config_schema",
     "config_template",
+    "cost_of_runs",
     "default_settings",
     "delete_run",
     "diff_baselines",
@@ -237,6 +246,7 @@ __all__ = [
     "show_run",
     "stored_run",
     "study_points",
+    "summarise_run",
     "tally_lines",
     "tally_points",
 ]

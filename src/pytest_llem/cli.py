@@ -13,6 +13,7 @@ from pytest_llem._version import __version__
 from pytest_llem.commands import baseline, runs
 from pytest_llem.commands.ab import aa, ab
 from pytest_llem.commands.config import check, profiles, schema, show, template
+from pytest_llem.commands.cost import cost
 from pytest_llem.commands.doctor import doctor
 from pytest_llem.commands.history import history
 from pytest_llem.commands.migrate import migrate
@@ -36,7 +37,7 @@ for _command in (show, schema, template, check, profiles):
     config_app.command()(_command)
 for _app, _name in ((baseline.app, "baseline"), (runs.app, "runs")):
     app.add_typer(_app, name=_name, rich_help_panel=MORE)
-for _further in (plan, ab, aa, history, doctor, migrate):
+for _further in (plan, ab, aa, history, cost, doctor, migrate):
     app.command(rich_help_panel=MORE)(_further)
 
 
@@ -86,7 +87,10 @@ def recompute(
 def export(
     run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
     targets: Annotated[
-        list[str], typer.Argument(metavar="NAME:PATH...", help="Format and file, csv:results.csv.")
+        list[str],
+        typer.Argument(
+            metavar="NAME:PATH...", help="Format and file, csv:results.csv; otel alone."
+        ),
     ],
 ) -> None:
     """Write a run's results in other formats."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,11 +11,16 @@ import pytest
 from pytest_llem.baselines.verdict import Judgement, Verdict
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.energy.measured import Measured, Phase, WindowSample
+from pytest_llem.reports.exporters import EXPORTERS
+from pytest_llem.reports.exporters.exporter import Exported, ExportedRun
 from pytest_llem.reports.rows import SummaryRow
+from pytest_llem.results.environment import Environment, Git
+from pytest_llem.results.manifest import Manifest
 from pytest_llem.results.schema import DeviceFacts, ExperimentResult, Methodology
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_llem.devices.meter import Method
 
@@ -161,6 +168,72 @@ class Make:
             "energy_per_output_token_uncertainty_j": uncertainty_j,
         }
         return self.row(label, judgements, **{**figures, **known})
+
+
+class Export:
+    """Experiments for exporters, and what they write of them."""
+
+    def __init__(self, make: Make, directory: Path) -> None:
+        self._make, self.path = make, directory / "export"
+        manifest = Manifest(
+            run_id="20261101-120000-ab12",
+            tool_version="2.0.0",
+            command=("pytest", "bench/"),
+            planned=(),
+            started_at="2026-11-01T12:00:00+00:00",
+            finished_at="2026-11-01T12:05:00+00:00",
+            state="finished",
+            fingerprint="0123456789abcdef",
+        )
+        git = Git(commit="c0ffee", branch="main", dirty=True)
+        self.run = ExportedRun(manifest, Environment(cpu_model="EPYC", git=git))
+
+    def measured(self, energies_j: Sequence[float] = (3.0, 3.3, 3.6), **known: Any) -> Measured:
+        """A measurement of so many windows of 3 passes with 10 output tokens each."""
+        windows = tuple(
+            self._make.window(
+                number, energy_j=energy_j, output_tokens=30, requests=3, ttft_s=0.01 * (number + 1)
+            )
+            for number, energy_j in enumerate(energies_j)
+        )
+        fields: dict[str, Any] = {
+            "energy_j": 1.1,
+            "energy_uncertainty_j": 0.2,
+            "energy_per_output_token_j": 0.11,
+            "energy_per_output_token_uncertainty_j": 0.02,
+            "duration_s": 1 / 3,
+            "output_tokens_per_s": 30.0,
+            "output_tokens": 10,
+            "requests": 1,
+            "power_w": 3.3,
+        }
+        return self._make.measured(windows=windows, **{**fields, **known})
+
+    def experiment(
+        self,
+        label: str = "a",
+        *measurements: Measured,
+        judgements: Sequence[Judgement] = (),
+        **known: Any,
+    ) -> Exported:
+        """One that measured :meth:`measured` unless something else is given."""
+        known.setdefault("experiment_id", f"chat-{hashlib.sha256(label.encode()).hexdigest()[:16]}")
+        result = self._make.result(label, measurements or [self.measured()], **known)
+        return Exported(result, tuple(judgements), self.run)
+
+    def written(self, exporter: str, *experiments: Exported) -> str:
+        """What *exporter* writes of *experiments*."""
+        EXPORTERS.load(exporter)().export(experiments, self.path)
+        return self.path.read_bytes().decode()
+
+    def document(self, exporter: str, *experiments: Exported) -> Any:
+        """The same, of a format that is JSON."""
+        return json.loads(self.written(exporter, *experiments))
+
+
+@pytest.fixture(scope="session")
+def export(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    return Export(make, tmp_path_factory.mktemp("exports"))
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ NAMES = [
     "journal.v1.schema.json",
     "reports.v1.schema.json",
 ]
-ALL = [*NAMES, "diagnosis.v1.schema.json", "log.v1.schema.json"]
+ALL = [*NAMES, "cost.v1.schema.json", "diagnosis.v1.schema.json", "log.v1.schema.json"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""JSON Schemas of a baseline file and of a run's verdicts: ``python -m pytest_llem.baselines.json_schema [DIR]``."""
+"""JSON Schemas of a baseline file, of a run's verdicts and of its summary: ``python -m pytest_llem.baselines.json_schema [DIR]``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.file import SCHEMA_VERSION, BaselineFile
 from pytest_llem.baselines.kept import VERDICTS_VERSION, Verdicts
+from pytest_llem.baselines.run_summary import SUMMARY_VERSION, RunSummary
 from pytest_llem.baselines.writing import replace_text
 from pytest_llem.errors import BaselineError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = f"baseline.v{SCHEMA_VERSION}.schema.json"
 VERDICTS_FILE_NAME = f"verdicts.v{VERDICTS_VERSION}.schema.json"
+SUMMARY_FILE_NAME = f"summary.v{SUMMARY_VERSION}.schema.json"
 
 
 def json_schema() -> dict[str, Any]:
@@ -29,6 +31,11 @@ def json_schema() -> dict[str, Any]:
 def verdicts_schema() -> dict[str, Any]:
     """That of a run's verdicts."""
     return _schema(Verdicts, "verdicts", VERDICTS_VERSION, "Verdicts of a run")
+
+
+def summary_schema() -> dict[str, Any]:
+    """That of a run in brief, as ``--llem-export=json:PATH`` writes it."""
+    return _schema(RunSummary, "summary", SUMMARY_VERSION, "Summary of a run")
 
 
 def _schema(model: type[Stored], name: str, version: int, title: str) -> dict[str, Any]:
@@ -45,7 +52,11 @@ def _schema(model: type[Stored], name: str, version: int, title: str) -> dict[st
 def main(arguments: Sequence[str]) -> int:
     """Write the schemas into the directory given, else ``schemas``."""
     directory = Path(arguments[0] if arguments else "schemas")
-    schemas = {FILE_NAME: json_schema(), VERDICTS_FILE_NAME: verdicts_schema()}
+    schemas = {
+        FILE_NAME: json_schema(),
+        VERDICTS_FILE_NAME: verdicts_schema(),
+        SUMMARY_FILE_NAME: summary_schema(),
+    }
     for name, schema in schemas.items():
         try:
             replace_text(directory / name, f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n")

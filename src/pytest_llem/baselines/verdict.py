@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Verdict = Literal["pass", "regressed", "improved", "inconclusive", "incomparable", "new"]
+WORST_FIRST = ("regressed", "inconclusive", "incomparable", "new", "improved", "pass")
+"""Which of several verdicts stands for all; ``improved`` says more than ``pass``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +53,12 @@ class Judgement:
         if self.verdict == "regressed":
             return True
         return strict and self.verdict in {"inconclusive", "incomparable", "new"}
+
+
+def worst(judgements: Sequence[Judgement]) -> Judgement | None:
+    """The judgement that stands for all: of those that are gated the worst, the first of equals."""
+    return min(
+        judgements,
+        key=lambda judgement: (not judgement.gated, WORST_FIRST.index(judgement.verdict)),
+        default=None,
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_llem.reports.rows import worst
+from pytest_llem.baselines.verdict import worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ _METRICS = (
     "ttft_s",
     "itl_s",
 )
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has no way to write (section 2.2); pytest escapes it in values, in names it does not."""
 _SCOPE_METRICS = _METRICS[:6]
 _PHASE_METRICS = ("energy_j", "energy_uncertainty_j", "energy_per_output_token_j", "duration_s")
 
@@ -53,7 +56,11 @@ def user_properties(result: ExperimentResult, judgements: Sequence[Judgement]) -
         properties.append(("llem.verdict", verdict.verdict))
     for judgement in judgements:
         properties += _of_judgement(judgement, _prefix(result, judgement.measurement))
-    return properties
+    return [(_NO_XML.sub(_escaped, name), value) for name, value in properties]
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"#x{ord(found[0]):02X}"
 
 
 def _prefix(result: ExperimentResult, measurement: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.baselines.verdict import WORST_FIRST
 from pytest_llem.reports.ink import Line, Span, Style
 from pytest_llem.reports.quantities import ESTIMATED_MARK, unit_of
-from pytest_llem.reports.rows import NOT_GATED, STYLES, WORST_FIRST, fails, name_of
+from pytest_llem.reports.rows import NOT_GATED, STYLES, fails, name_of
 from pytest_llem.reports.text import cut_end, pad, wrapped
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.baselines.verdict import worst
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from pytest_llem.reports.view import View
     from pytest_llem.results.schema import ExperimentResult
 
-WORST_FIRST = ("regressed", "inconclusive", "incomparable", "new", "improved", "pass")
-"""Which of several verdicts stands for all; ``improved`` says more than ``pass``."""
 STYLES: dict[str, Style] = {
     "regressed": "red",
     "failed": "red",
@@ -136,15 +136,6 @@ def word_of(result: ExperimentResult, judgements: Sequence[Judgement]) -> str:
     return Entry("", result.headline, judgements, result.outcome).word
 
 
-def worst(judgements: Sequence[Judgement]) -> Judgement | None:
-    """The judgement that stands for all: of those that are gated the worst, the first of equals."""
-    return min(
-        judgements,
-        key=lambda judgement: (not judgement.gated, WORST_FIRST.index(judgement.verdict)),
-        default=None,
-    )
-
-
 def entry_of(row: SummaryRow, view: View) -> Entry:
     """The line of an experiment as a whole: its headline, with all its judgements."""
     label = view.clean(row.result.label)
@@ -186,12 +177,8 @@ def _further_measurements(row: SummaryRow, view: View) -> list[Entry]:
 
 def name_of(row: SummaryRow) -> str:
     """The experiment by its full name, as pytest or the study writes it."""
-    result = row.result
-    label = f"[{result.label}]" if result.label else ""
-    name = result.node_id or f"{result.group}{label}"
-    if result.repeat:
-        name = f"{name} (repeat {result.repeat})"
-    return name
+    repeat = f" (repeat {row.result.repeat})" if row.result.repeat else ""
+    return f"{row.result.full_name}{repeat}"
 
 
 def fails(row: SummaryRow, *, strict: bool) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from pytest_llem.errors import StoreError
+from pytest_llem.results.cost import COST_VERSION, CostReport
 from pytest_llem.results.diagnosis import DIAGNOSIS_VERSION, Diagnosis
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.events import EVENT, LOG_VERSION
@@ -30,6 +31,7 @@ _DOCUMENTS: dict[str, tuple[type[Stored], int, str]] = {
     "environment": (Environment, ENVIRONMENT_VERSION, "Environment of a run"),
     "journal": (Transition, JOURNAL_VERSION, "Line of a run's journal"),
     "reports": (KeptReports, REPORTS_VERSION, "Reports of an experiment's process"),
+    "cost": (CostReport, COST_VERSION, "What experiments took, by llem cost --json"),
     "diagnosis": (Diagnosis, DIAGNOSIS_VERSION, "What llem doctor found out"),
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

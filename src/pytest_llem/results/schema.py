@@ -142,6 +142,12 @@ class ExperimentResult(Stored):
         """The measurement that tables and gates show."""
         return self.measurements[0] if self.measurements else None
 
+    @property
+    def full_name(self) -> str:
+        """What people call the experiment: the pytest item, or group and label."""
+        label = f"[{self.label}]" if self.label else ""
+        return self.node_id or f"{self.group}{label}"
+
 
 Reading.model_rebuild()
 Methodology.model_rebuild()

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_llem.baselines.pooling import by_experiment
 from pytest_llem.baselines.store import BaselineStore, How
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.progress import progress_of
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
-from pytest_llem.runs.pooling import by_experiment
 from pytest_llem.runs.resuming.plan import settings_kept
 
 if TYPE_CHECKING:

@@ -6,15 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llem.errors import ConfigError, ExportError, LlemError
+from pytest_llem.baselines.kept import kept_verdicts
+from pytest_llem.baselines.pooling import key_of
+from pytest_llem.errors import ConfigError, ExportError, LlemError, StoreError
 from pytest_llem.paths import is_folder
 from pytest_llem.reports.exporters import EXPORTERS
-from pytest_llem.reports.exporters.exporter import Exported
+from pytest_llem.reports.exporters.exporter import Exported, ExportedRun
+from pytest_llem.reports.exporters.summarised import summary_of
 from pytest_llem.results.files import reason_and_remedy
 from pytest_llem.results.store import RunStore
+from pytest_llem.runs.kept_runs import HERE, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from pytest_llem.baselines.run_summary import Reported, RunSummary
+    from pytest_llem.baselines.verdict import Judgement
 
 EXAMPLE = "csv:results.csv"
 
@@ -25,19 +32,28 @@ class Export:
 
     exporter: str
     path: Path
+    """The directory that was asked in, for one that writes no file."""
 
     @classmethod
     def asked(cls, text: str, directory: Path) -> Export:
         """What ``NAME:PATH`` asks for; a relative path begins in *directory*.
+
+        ``NAME`` alone is for exporters that send results somewhere rather than write a file.
 
         Raises:
             ConfigError: *text* is no such thing, or nothing has this name.
             ComponentError: the exporter cannot be used, and whose it is.
         """
         name, colon, path = text.partition(":")
-        if not (name and colon and path):
+        if not name or (colon and not path):
             raise ConfigError(f"{text!r} names no export. Write NAME:PATH, such as {EXAMPLE}.")
-        EXPORTERS.load(name)
+        writes_file = getattr(EXPORTERS.load(name), "writes_file", True)
+        if not writes_file and colon:
+            raise ConfigError(f"{text!r}: {name} writes no file. Write {name} alone.")
+        if not writes_file:
+            return cls(name, directory)
+        if not colon:
+            raise ConfigError(f"{text!r} names no export. Write NAME:PATH, such as {EXAMPLE}.")
         where = directory / path
         if is_folder(where):
             raise ConfigError(f"{where} is a directory. Name a file: {name}:{path}/results.{name}")
@@ -50,9 +66,10 @@ class Export:
             ExportError: they could not be written, and what to do. No result is lost by it.
         """
         exporter = EXPORTERS.load(self.exporter)()
-        kept = "Results are kept; export them again with: llem export"
+        kept = "Results are kept; export them again with: llem runs export"
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if getattr(exporter, "writes_file", True):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
             exporter.export(experiments, self.path)
         except OSError as error:
             reason, remedy = reason_and_remedy(error)
@@ -79,8 +96,36 @@ def write_all(exports: Iterable[Export], experiments: Sequence[Exported]) -> lis
     return problems
 
 
+def exported_run(store: RunStore, reported: Iterable[Reported]) -> list[Exported]:
+    """*reported* for exporters: with the run that they are of, in the order that it planned."""
+    run = _run(store)
+    found = [Exported(result, tuple(judgements), run) for result, judgements in reported]
+    planned = () if run is None else run.manifest.planned
+    places = {(one.experiment_id, one.node_id): place for place, one in enumerate(planned)}
+
+    def place_of(one: Exported) -> tuple[int, str, str, int]:
+        result = one.result
+        place = places.get((result.experiment_id, result.node_id), len(places))
+        return place, result.full_name, result.experiment_id, result.repeat
+
+    return sorted(found, key=place_of)
+
+
+def _run(store: RunStore) -> ExportedRun | None:
+    try:
+        manifest = store.manifest()
+    except LlemError:
+        return None
+    try:
+        return ExportedRun(manifest, store.environment())
+    except LlemError:
+        return ExportedRun(manifest)
+
+
 def export_run(run: Path, asked: Sequence[str]) -> list[str]:
     """Export a stored run: its directory, or its id under ``.llem/runs``.
+
+    What gates said is as the run kept it; figures are those of its results.
 
     Returns what was wrong with results that could not be read and are left out.
 
@@ -91,7 +136,43 @@ def export_run(run: Path, asked: Sequence[str]) -> list[str]:
     """
     exports = [Export.asked(text, Path.cwd()) for text in asked]
     store = RunStore.named(run)
-    experiments = [Exported(result) for result in store.results()]
+    problems: list[str] = []
+    experiments = _stored(store, problems)
     for export in exports:
         export.write(experiments)
-    return [str(problem) for problem in store.problems()]
+    return [*problems, *(str(problem) for problem in store.problems())]
+
+
+def summarise_run(run: str | None = None, root: Path = HERE) -> RunSummary:
+    """A stored run in brief: what ``llem runs export RUN json:PATH`` writes.
+
+    Args:
+        run: its directory, its id, or how only its id begins; ``None`` is the latest.
+        root: where runs are kept.
+
+    Raises:
+        ConfigError: there is none, or it is not clear which.
+        StoreError: it cannot be read.
+    """
+    store = open_run(run, root)
+    return summary_of(_stored(store, []))
+
+
+def _stored(store: RunStore, problems: list[str]) -> list[Exported]:
+    said = _kept(store, problems)
+    reported = ((result, said.get(key_of(result), ())) for result in store.results())
+    return exported_run(store, reported)
+
+
+def _kept(
+    store: RunStore, problems: list[str]
+) -> dict[tuple[str, str | None], Sequence[Judgement]]:
+    """What was said of each experiment, as the run kept it at its end."""
+    try:
+        verdicts = kept_verdicts(store)
+    except StoreError as error:
+        problems.append(str(error))
+        return {}
+    judged = {one.result: one.judgements for one in verdicts.experiments} if verdicts else {}
+    entries = ((entry, judged.get(entry.name)) for entry in store.entries())
+    return {key_of(entry.result): said for entry, said in entries if said is not None}

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llem.baselines.pooling import by_experiment
 from pytest_llem.baselines.rulebook import Rulebook
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.accepting import name_of
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.gatekeeper import compare_by_rules
-from pytest_llem.runs.pooling import by_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.baselines.pooling import pooled_result
 from pytest_llem.reports.failure import regression_text
 from pytest_llem.reports.junit import user_properties
-from pytest_llem.runs.pooling import pooled_result
 
 if TYPE_CHECKING:
     import pytest

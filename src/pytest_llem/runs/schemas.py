@@ -15,6 +15,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         **of_results(),
         of_baselines.FILE_NAME: of_baselines.json_schema(),
         of_baselines.VERDICTS_FILE_NAME: of_baselines.verdicts_schema(),
+        of_baselines.SUMMARY_FILE_NAME: of_baselines.summary_schema(),
         of_plans.FILE_NAME: of_plans.json_schema(),
     }
     return dict(sorted(schemas.items()))

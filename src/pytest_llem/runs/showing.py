@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.kept import kept_verdicts
+from pytest_llem.baselines.pooling import by_experiment, key_of, pooled_result
 from pytest_llem.errors import StoreError
 from pytest_llem.reports.rows import SummaryRow
 from pytest_llem.reports.runs import head_lines
 from pytest_llem.reports.terminal import summary_lines
 from pytest_llem.results.listing import stored_run
-from pytest_llem.runs.pooling import by_experiment, key_of, pooled_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.kept import JudgedExperiment, Verdicts, keep_verdicts
+from pytest_llem.baselines.pooling import by_experiment, key_of, pooled_result
 from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.errors import LlemError, StoreError
-from pytest_llem.reports.exporters.exporter import Exported
 from pytest_llem.reports.rows import word_of
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
 from pytest_llem.results.load import load_result
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
-from pytest_llem.runs.exporting import write_all
+from pytest_llem.runs.exporting import exported_run, write_all
 from pytest_llem.runs.gatekeeper import compare_for_information
-from pytest_llem.runs.pooling import by_experiment, key_of, pooled_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_llem.reports.exporters.exporter import Exported
     from pytest_llem.results.manifest import State
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.runs.settings import RunSettings
@@ -118,13 +118,10 @@ class Summary:
         return Counter(word_of(pooled_result(results), told.judgements) for told, results in read)
 
     def _exported(self) -> list[Exported]:
-        if not self.settings.exports:
+        if not self.settings.exports or self.store is None:
             return []
-        return [
-            Exported(result, tuple(told.judgements))
-            for told, results in self._read()
-            for result in results
-        ]
+        reported = ((one, told.judgements) for told, results in self._read() for one in results)
+        return exported_run(self.store, reported)
 
     def _compare(self) -> None:
         assert self.store is not None  # noqa: S101 - checked by the caller

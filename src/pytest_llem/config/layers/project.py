@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 FILE = "llem.yaml"
 PROFILE = "profile"
 """Key of files that is no field: the system profile to take."""
-OTHER_TABLES = frozenset({"engines", "container", "components", "gates", "baselines"})
+COST = "cost"
+"""Key of the user's file, and table of a project, that is no field: prices and the grid."""
+OTHER_TABLES = frozenset({"engines", "container", "components", "gates", "baselines", COST})
 """Tables of ``[tool.llem]`` that are not about fields."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.config.layers.fields import given_in
 from pytest_llem.config.layers.layer import BUILT_IN, Given, Layers, Origin, layered
 from pytest_llem.config.layers.project import (
+    COST,
     OTHER_TABLES,
     PROFILE,
     read_project,
@@ -61,7 +62,7 @@ def read_standing(
     user, own = read_user_file(environ), read_project(project)
     given: list[Given] = []
     if user is not None:
-        given += given_in(user, "user", {PROFILE})
+        given += given_in(user, "user", {PROFILE, COST})
     given += given_in(own, "project", {PROFILE, *_others(own)})
     given += given_by(environ)
     chosen, origin = _profile(profile, environ, user, own, devices)

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 
 EXPORTERS: Registry[type[Exporter]] = Registry(
     "exporters",
-    {"csv": "pytest_llem.reports.exporters.csv:CsvExporter"},
+    {
+        "csv": "pytest_llem.reports.exporters.csv:CsvExporter",
+        "github-bigger": "pytest_llem.reports.exporters.github_benchmark:BiggerIsBetterExporter",
+        "github-smaller": "pytest_llem.reports.exporters.github_benchmark:SmallerIsBetterExporter",
+        "json": "pytest_llem.reports.exporters.json_summary:JsonExporter",
+        "otel": "pytest_llem.reports.exporters.otel:OtelExporter",
+        "parquet": "pytest_llem.reports.exporters.parquet:ParquetExporter",
+        "prometheus": "pytest_llem.reports.exporters.prometheus:PrometheusExporter",
+        "pytest-benchmark": "pytest_llem.reports.exporters.pytest_benchmark:BenchmarkExporter",
+    },
     Contract("pytest_llem.reports.exporters.exporter:Exporter"),
+    needs={"otel": ("opentelemetry",)},
 )

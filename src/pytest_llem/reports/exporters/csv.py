@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins with one of these is a formula to spreadsheets (OWASP, CSV Injection)."""
+QUOTED = ("'", *FORMULAS)
+"""An apostrophe goes before what begins with one of these; so the first one never is the text's."""
 
 
 class CsvExporter:
@@ -52,5 +54,5 @@ def _written(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULAS) else value
+        return f"'{value}" if value.startswith(QUOTED) else value
     return repr(value)

@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llem.baselines.verdict import Judgement
+    from pytest_llem.results.environment import Environment
+    from pytest_llem.results.manifest import Manifest
     from pytest_llem.results.schema import ExperimentResult
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedRun:
+    """The run that experiments are of."""
+
+    manifest: Manifest
+    environment: Environment | None = None
+    """``None`` if it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +31,23 @@ class Exported:
     result: ExperimentResult
     judgements: tuple[Judgement, ...] = ()
     """Of the experiment with all its processes; empty where nothing was compared, and of a
-    stored run, which keeps none."""
+    run that was killed before it could keep any."""
+    run: ExportedRun | None = None
+    """The same for all; ``None`` if its manifest cannot be read."""
 
 
 class Exporter(Protocol):
-    """Writes the results of a run; constructed without arguments once the run has ended."""
+    """Writes the results of a run; constructed without arguments once the run has ended.
+
+    One that sends them somewhere, rather than writing a file, has an attribute ``writes_file``
+    that is false. It is asked for by its name alone, and is to leave the path alone.
+    """
 
     name: ClassVar[str]
     api_version: ClassVar[int]
 
     def export(self, experiments: Sequence[Exported], path: Path) -> None:
-        """Write *experiments*, in the order in which they were reported, to *path*.
+        """Write *experiments*, in the order in which they were planned, to *path*.
 
         What is there is replaced. An estimate has to be told from a measurement in what is
         written (``result.headline.estimated``).

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.baselines.samples import measurements_by_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.energy.measured import Measured
     from pytest_llem.reports.exporters.exporter import Exported
+    from pytest_llem.results.schema import ExperimentResult
 
 Value = bool | int | float | str | None
 RESULT = (
@@ -20,24 +23,41 @@ RESULT = (
 WARM_UP = ("converged", "reason", "passes")
 HEADLINE = {"windows", "warm_up", "beside", "idle", "floor", "prefill", "decode", "latencies"}
 """What a measurement holds beside its own figures."""
-JUDGED = ("verdict", "change", "baseline", "tolerance", "minimum_detectable_change")
+JUDGED = (
+    *("verdict", "gated", "change", "baseline", "tolerance", "minimum_detectable_change"),
+    "explanation",
+)
 
 
 def row_of(exported: Exported) -> dict[str, Value]:
     """Everything of *exported* that is one value, by dotted names; ``None`` is unknown.
 
     The result's own fields, ``argument.NAME``, the headline's figures with its phases, floor,
-    latencies and other scopes (``beside.SCOPE.METER.energy_j``), ``gate.METRIC.verdict`` and
-    ``config.FIELD``. Units are the suffixes of names, as in the result.
+    latencies and other scopes (``beside.SCOPE.METER.energy_j``), ``gate.METRIC.verdict`` (of a
+    measurement beyond the headline ``gate.MEASUREMENT.METRIC.verdict``) and ``config.FIELD``.
+    Units are the suffixes of names, as in the result.
     """
+    headline = exported.result.headline
+    row = _own(exported.result)
+    if headline is not None:
+        row |= _measured(headline)
+    for judgement in exported.judgements:
+        further = headline is not None and judgement.measurement != headline.name
+        row |= _judged(f"gate.{judgement.measurement}." if further else "gate.", judgement)
+    return row | _config(exported.result)
+
+
+def rows_of(exported: Exported) -> Iterator[dict[str, Value]]:
+    """The same of each measurement, with what was said of that one; one row where there is none."""
     result = exported.result
-    plain = result.model_dump(mode="json", include=set(RESULT))
-    row: dict[str, Value] = {name: plain[name] for name in RESULT}
-    row |= {f"argument.{name}": value for name, value in result.own_arguments.items()}
-    if result.headline is not None:
-        row |= _measured(result.headline)
-    row |= _judged(exported.judgements)
-    return row | dict(_flattened("config.", result.config.model_dump(mode="json")))
+    for number, (name, measured) in enumerate(measurements_by_name(result).items()):
+        row = _own(result) | {"measurement_number": number} | _measured(measured)
+        for judgement in exported.judgements:
+            if judgement.measurement == name:
+                row |= _judged("gate.", judgement)
+        yield row | {"measurement": name} | _config(result)
+    if not result.measurements:
+        yield _own(result) | _config(result)
 
 
 def columns_of(rows: Sequence[Mapping[str, Value]]) -> list[str]:
@@ -66,14 +86,24 @@ def _measured(headline: Measured) -> dict[str, Value]:
     return row
 
 
-def _judged(judgements: Sequence[Judgement]) -> dict[str, Value]:
-    row: dict[str, Value] = {}
-    for judgement in judgements:
-        prefix = f"gate.{judgement.metric}."
-        row |= {prefix + name: getattr(judgement, name) for name in JUDGED}
-        low, high = judgement.interval or (None, None)
-        row |= {f"{prefix}change_low": low, f"{prefix}change_high": high}
-    return row
+def _own(result: ExperimentResult) -> dict[str, Value]:
+    plain = result.model_dump(mode="json", include=set(RESULT))
+    row: dict[str, Value] = {name: plain[name] for name in RESULT}
+    return row | {f"argument.{name}": value for name, value in result.own_arguments.items()}
+
+
+def _config(result: ExperimentResult) -> dict[str, Value]:
+    return dict(_flattened("config.", result.config.model_dump(mode="json")))
+
+
+def _judged(prefix: str, judgement: Judgement) -> dict[str, Value]:
+    prefix = f"{prefix}{judgement.metric}."
+    low, high = judgement.interval or (None, None)
+    return {
+        **{prefix + name: getattr(judgement, name) for name in JUDGED},
+        f"{prefix}change_low": low,
+        f"{prefix}change_high": high,
+    }
 
 
 def _flattened(prefix: str, plain: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:

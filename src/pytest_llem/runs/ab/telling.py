@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.baselines.pooling import pooled_result
 from pytest_llem.reports.ab import headline, only_lines, spending
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
-from pytest_llem.runs.pooling import pooled_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
