@@ -14,6 +14,7 @@ from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.options import add_options
 from pytest_llem.runs.anchor_option import ANCHORS, ANCHORS_HELP
+from pytest_llem.runs.ci.options import add_ci_options
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 from pytest_llem.runs.resuming.options import add_resume_options
 from pytest_llem.runs.standing import add_profile_option, read_standing_of
@@ -164,6 +165,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--llem-log", metavar="PATH", help="append every transition of the run as JSON lines")
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
+    add_ci_options(add)
     add_resume_options(group)
     add_options(add)
 

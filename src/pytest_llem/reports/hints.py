@@ -23,7 +23,8 @@ _IMPROVED = (
     "accept the better figures with --llem-update-baselines"
 )
 _NEW = "new: nothing to compare with; store a baseline with --llem-update-baselines"
-_IN_ORDER = (*STYLES, NOT_GATED, MEASURED, NOT_MEASURED)
+IN_ORDER = (*STYLES, NOT_GATED, MEASURED, NOT_MEASURED)
+"""All words that sum an experiment up, the worst first."""
 
 
 def hint_lines(rows: Sequence[SummaryRow], left_out: Sequence[str], view: View) -> list[Line]:
@@ -46,13 +47,14 @@ def _hints(
         yield f"{_counted(further, 'further measurement')} shown with -v", "dim"
     if view.against == BASELINE:
         yield from _baseline_hints(rows)
-    estimates = estimated_text(rows)
-    if estimates:
-        yield estimates, "yellow"
-    if replays := _replayed_text(rows):
-        yield replays, "yellow"
-    if shared := _shared_text(rows):
-        yield shared, "yellow"
+    yield from ((text, "yellow") for text in caveats(rows))
+
+
+def caveats(rows: Sequence[SummaryRow]) -> list[str]:
+    """What has to be known before any figure is believed: estimates, replays, shared devices."""
+    return [
+        text for text in (estimated_text(rows), _replayed_text(rows), _shared_text(rows)) if text
+    ]
 
 
 def _baseline_hints(rows: Sequence[SummaryRow]) -> Iterator[tuple[str, Style]]:
@@ -133,7 +135,7 @@ def summary_line(
     as a narrow terminal needs.
     """
     words = Counter(entry.word for entry in entries)
-    found = [word for word in _IN_ORDER if words[word]]
+    found = [word for word in IN_ORDER if words[word]]
     marks = [f"{ESTIMATED_MARK} energy estimated"] if estimated else []
     marks += ["devices SHARED"] if shared and view.verbosity < 0 else []
     about = f" ({', '.join(marks)})" if marks else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.pyproject import read_llem_table
 from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.names import new_run_id, utc_now
+from pytest_llem.runs.ci.options import is_wanted
 from pytest_llem.runs.exporting import Export
 from pytest_llem.runs.refusals import hear_refusals
 from pytest_llem.runs.resuming.asked import CHOSEN, manifest_of, resume_of
@@ -82,9 +84,9 @@ def settings_of(config: pytest.Config) -> RunSettings:
         invoked_from=config.invocation_params.dir,
         strict=config.getoption("llem_strict"),
         exports=tuple(
-            Export.asked(text, config.invocation_params.dir)
-            for text in config.getoption("llem_export")
+            Export.asked(text, config.invocation_params.dir) for text in _exports(config)
         ),
+        github=is_wanted(config.getoption("llem_github"), os.environ),
         update_baselines=config.getoption("llem_update_baselines")
         or config.getoption("llem_extend_baselines"),
         extend_baselines=config.getoption("llem_extend_baselines"),
@@ -122,6 +124,11 @@ def _first_look(config: pytest.Config, repeats: int, most: int) -> int:
             "--llem-repeats how many processes the baseline is to have."
         )
     return repeats if repeats > 1 else min(FIRST_LOOK, most)
+
+
+def _exports(config: pytest.Config) -> list[str]:
+    page = config.getoption("llem_markdown")
+    return [*config.getoption("llem_export"), *([] if page is None else [f"markdown:{page}"])]
 
 
 def _path(config: pytest.Config, option: str) -> Path | None:

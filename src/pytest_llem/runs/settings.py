@@ -70,6 +70,8 @@ class RunSettings:
     """Whether a session's anchors are measured."""
     exports: tuple[Export, ...] = ()
     """What is written in other formats once the run has ended."""
+    github: bool = False
+    """Whether GitHub Actions is told: the summary of the job, annotations."""
     allow_shared: bool = False
     """Take no locks: others may use the devices meanwhile, and results are marked."""
     lock_timeout_s: float | None = LOCK_TIMEOUT_S

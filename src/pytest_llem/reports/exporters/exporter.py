@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llem.baselines.verdict import Judgement
+    from pytest_llem.results.diagnosis import Finding
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.manifest import Manifest
     from pytest_llem.results.schema import ExperimentResult
@@ -22,6 +23,12 @@ class ExportedRun:
     manifest: Manifest
     environment: Environment | None = None
     """``None`` if it cannot be read."""
+    project: Path | None = None
+    """Directory that its node ids begin in; ``None`` is unknown."""
+    strict: bool = False
+    """Whether verdicts that tell nothing failed it."""
+    disturbances: tuple[Finding, ...] = ()
+    """What about its machine spoils figures."""
 
 
 @dataclass(frozen=True, slots=True)

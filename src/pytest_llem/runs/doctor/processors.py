@@ -29,6 +29,12 @@ GIB = 1 << 30
 
 def processor_findings(seen: Seen) -> Iterator[Finding]:
     """Of frequencies, of others' work, of what may be used, then of memory and counters."""
+    yield from recorded_processor_findings(seen)
+    yield from _counters(seen)
+
+
+def recorded_processor_findings(seen: Seen) -> Iterator[Finding]:
+    """The same of what *seen* holds, and nothing is looked at."""
     environment = seen.environment
     yield from _frequency(environment)
     yield from _others(seen)
@@ -36,7 +42,6 @@ def processor_findings(seen: Seen) -> Iterator[Finding]:
     yield from _heat(seen)
     yield from _near(environment)
     yield from _memory(environment)
-    yield from _counters(seen)
 
 
 def _frequency(environment: Environment) -> Iterator[Finding]:
