@@ -163,6 +163,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME:PATH",
         help="write the run's results in another format, too (csv:results.csv)",
     )
+    add(
+        "--llem-cost",
+        action="store_true",
+        help="say what the run took: time, energy, money, carbon",
+    )
     add("--llem-log", metavar="PATH", help="append every transition of the run as JSON lines")
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
     add_ci_options(add)

@@ -42,7 +42,7 @@ def test_a_counter_is_read_from_its_first_value_to_its_last(watts: float, until_
 
 
 def test_power_alone_is_integrated() -> None:
-    curve = Ramp(100.0, 500.0, duration_ns=8 * SECOND, origin_ns=ORIGIN)
+    curve = Ramp(start_w=100.0, end_w=500.0, duration_ns=8 * SECOND, origin_ns=ORIGIN)
     spent = spent_of([trace_of(curve, counter=False)])
     assert spent.energy_j == pytest.approx(curve.energy_j(ORIGIN, ORIGIN + 8 * SECOND), rel=1e-3)
 

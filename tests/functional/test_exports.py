@@ -152,3 +152,15 @@ def test_all_workers_results_are_in_one_file(run: Run) -> None:
     run(EXPERIMENTS, *QUICK, "-n2", "--llem-export=csv:it.csv")
     assert {row["label"] for row in rows(Path("it.csv"))} >= {"1", "2"}
     assert len(rows(Path("it.csv"))) == 3
+
+
+def test_what_the_run_took_is_said_if_asked(run: Run) -> None:
+    Path("pyproject.toml").write_text("[tool.llem.cost]\ngrid_gco2e_per_kwh = 380\n")
+    finished = run(EXPERIMENTS, *QUICK, "-k", "naps", "--llem-cost")
+    finished.stdout.fnmatch_lines(
+        ["cost: time * s, energy ~*J, tokens out *, power *, gCO2e ~*", "cost: llem cost 2*"]
+    )
+    Path("pyproject.toml").write_text("[tool.llem.cost]\npue = 0.5\n")
+    refused = run(EXPERIMENTS, *QUICK, "-k", "naps", "--llem-cost")
+    assert "pue" in refused.stdout.str() + refused.stderr.str()
+    refused.stderr.no_fnmatch_line("*Traceback*")

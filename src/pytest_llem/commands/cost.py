@@ -37,8 +37,8 @@ def cost(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     Options win over [tool.llem.cost] of pyproject.toml. Nothing is assumed where nothing was declared.
     """
-    from pytest_llem import cost_of_runs
     from pytest_llem.reports.cost import cost_lines
+    from pytest_llem.runs.costing import cost_of_runs
 
     declared = {
         "currency": currency,

@@ -45,6 +45,17 @@ def cost_lines(report: CostReport, *, width: int = 80, unicode: bool = True) -> 
     ]
 
 
+def total_lines(report: CostReport, *, unicode: bool = True) -> Iterator[str]:
+    """A line for all experiments together, and one more where some are estimates and some not."""
+    columns = _Columns(report, unicode)
+    names = columns.head()[1:]
+    for total in report.totals:
+        if total.of == "all":
+            cells = columns.row("", total.taken)[1:]
+            told = (f"{name} {cell}" for name, cell in zip(names, cells, strict=True))
+            yield f"cost: {', '.join(told)}"
+
+
 def _per_million(report: CostReport, columns: _Columns, width: int, unicode: bool) -> Iterator[str]:
     """What a million output tokens come to, where something was declared."""
     known = [one for one in report.experiments if one.per_million_output_tokens is not None]

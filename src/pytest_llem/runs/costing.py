@@ -15,9 +15,10 @@ from pytest_llem.results.raw import DAMAGE
 from pytest_llem.runs.kept_runs import HERE, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from pytest_llem.config.cost import Declared
     from pytest_llem.energy.spent import Spent
     from pytest_llem.results.cost import CostReport
     from pytest_llem.results.store import RunStore
@@ -43,9 +44,16 @@ def cost_of_runs(
     """
     tariff = declared_tariff(project or Path.cwd(), os.environ, declared)
     stores = [open_run(run, root) for run in runs] or [open_run(None, root)]
-    different = {store.path.resolve(): store for store in stores}
-    experiments = [one for store in different.values() for one in _experiments(store)]
-    return cost_report(experiments, tariff)
+    return cost_of({store.path.resolve(): store for store in stores}.values(), tariff)
+
+
+def cost_of(stores: Iterable[RunStore], declared: Declared) -> CostReport:
+    """The same of runs that are at hand.
+
+    Raises:
+        StoreError: one cannot be read.
+    """
+    return cost_report([one for store in stores for one in _experiments(store)], declared)
 
 
 def _experiments(store: RunStore) -> Iterator[list[Process]]:

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llem.baselines.looks import FIRST_LOOK
 from pytest_llem.baselines.rulebook import Rulebook
+from pytest_llem.config.cost import declared_tariff
 from pytest_llem.config.gates import baseline_table_in, gates_in
 from pytest_llem.devices.selection import MeterRequest
 from pytest_llem.devices.several import choose_meters
@@ -87,6 +88,9 @@ def settings_of(config: pytest.Config) -> RunSettings:
             Export.asked(text, config.invocation_params.dir) for text in _exports(config)
         ),
         github=is_wanted(config.getoption("llem_github"), os.environ),
+        tariff=declared_tariff(config.rootpath, os.environ)
+        if config.getoption("llem_cost")
+        else None,
         update_baselines=config.getoption("llem_update_baselines")
         or config.getoption("llem_extend_baselines"),
         extend_baselines=config.getoption("llem_extend_baselines"),

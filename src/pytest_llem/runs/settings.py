@@ -12,6 +12,7 @@ from pytest_llem.runs.limits import LOCK_TIMEOUT_S
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_llem.config.cost import Declared
     from pytest_llem.config.gates import AnchorChoice
     from pytest_llem.isolation.choice import Isolation
     from pytest_llem.runs.exporting import Export
@@ -72,6 +73,8 @@ class RunSettings:
     """What is written in other formats once the run has ended."""
     github: bool = False
     """Whether GitHub Actions is told: the summary of the job, annotations."""
+    tariff: Declared | None = None
+    """What is said at the end of the run's cost is said with this; ``None`` says nothing."""
     allow_shared: bool = False
     """Take no locks: others may use the devices meanwhile, and results are marked."""
     lock_timeout_s: float | None = LOCK_TIMEOUT_S

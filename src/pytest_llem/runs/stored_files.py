@@ -12,8 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from pytest_llem.baselines.file import SCHEMA_VERSION as BASELINE_VERSION
 from pytest_llem.baselines.kept import VERDICTS_VERSION, Verdicts
 from pytest_llem.baselines.reading import parse_baselines
+from pytest_llem.baselines.run_summary import SUMMARY_VERSION, RunSummary
 from pytest_llem.errors import StoreError
 from pytest_llem.plan.document import PLAN_VERSION, Plan
+from pytest_llem.results.cost import COST_VERSION, CostReport
 from pytest_llem.results.diagnosis import DIAGNOSIS_VERSION, Diagnosis
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.events import EVENT, LOG_VERSION
@@ -59,6 +61,8 @@ KINDS = (
     _kind("verdicts", VERDICTS_VERSION, "experiments strict", Verdicts),
     _kind("reports", REPORTS_VERSION, "reports", KeptReports),
     _kind("plan", PLAN_VERSION, "points totals", Plan),
+    _kind("summary", SUMMARY_VERSION, "tool run experiments", RunSummary),
+    _kind("cost", COST_VERSION, "declared origins totals", CostReport),
     _kind("diagnosis", DIAGNOSIS_VERSION, "findings meters engines", Diagnosis),
     _kind("journal", JOURNAL_VERSION, "state process wall", Transition, of_lines=True),
     _kind("log", LOG_VERSION, "event pid time", EVENT, of_lines=True),

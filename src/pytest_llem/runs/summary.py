@@ -101,7 +101,7 @@ class Summary:
                 verbosity=verbosity,
                 strict=self.settings.strict,
             ),
-            *self._closing_lines(),
+            *self._closing_lines(unicode=unicode),
         ]
 
     def _keep_verdicts(self) -> dict[str, int] | None:
@@ -187,13 +187,29 @@ class Summary:
                 f"than {most} each (--llem-max-repeats)"
             )
 
-    def _closing_lines(self) -> Iterator[str]:
+    def _cost(self, *, unicode: bool) -> Iterator[str]:
+        """What the run took, if that is to be said."""
+        if self.settings.tariff is None or self.store is None:
+            return
+        from pytest_llem.reports.cost import total_lines
+        from pytest_llem.runs.costing import cost_of
+
+        try:
+            report = cost_of([self.store], self.settings.tariff)
+        except LlemError as error:
+            yield f"llem: {error}"
+            return
+        yield from total_lines(report, unicode=unicode)
+        yield f"cost: llem cost {self.store.run_id} says what is in it, and what is not"
+
+    def _closing_lines(self, *, unicode: bool) -> Iterator[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller
         if self.settings.update_baselines:
             yield f"baselines: {self.closing.updated} written to {self.settings.baselines}"
             for experiment, reason in self.closing.refused.items():
                 yield f"baselines: {experiment} not written: {reason}"
         yield from self._spent()
+        yield from self._cost(unicode=unicode)
         yield from (f"llem: {problem}" for problem in self.closing.problems)
         yield f"results: {self.store.path}"
 
