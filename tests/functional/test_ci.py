@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from instruments.github_double import REPOSITORY, TOKEN, github_double
 from instruments.markdown import lines, tables
 from instruments.quick import QUICK as AT_LEISURE
 
@@ -142,3 +143,35 @@ def test_what_failed_is_a_finding_for_gitlab(run: Run) -> None:
     assert {one["fingerprint"] for one in again} == {one["fingerprint"] for one in found}
     run(NAPS, *QUICK, asked, "-k", "you")
     assert json.loads(Path("q.json").read_text()) == []
+
+
+def test_the_action_from_pytest_to_the_comment(
+    pytester: pytest.Pytester, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ``action.yml`` starts, one after the other, and what a fork's workflow does later."""
+    scripts = Path(__file__).resolve().parents[2] / "scripts/github"
+    pytester.makepyfile(test_it=NAPS)
+    stale = Path(".llem/ci/comment.md")
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    monkeypatch.setenv("INPUT_ARGS", f"{' '.join(QUICK)} {REGRESSES!r} -k you -p no:randomly")
+    measured = subprocess.run(
+        [sys.executable, scripts / "run_pytest.py"], capture_output=True, text=True, check=False
+    )
+    assert measured.returncode == pytest.ExitCode.TESTS_FAILED, measured.stdout
+    assert "::error file=test_it.py,line=5," in measured.stdout
+    assert job.exists()
+    (folder,) = Path(".llem/runs").iterdir()
+    stored = folder.rename(pytester.path / folder.name)
+    export = [sys.executable, "-m", "pytest_llem", "runs", "export"]
+    subprocess.run([*export, stored, "github-comment:later.md"], check=True)
+    with github_double() as github:
+        monkeypatch.setenv("GITHUB_API_URL", github.url)
+        monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
+        monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+        for file in (stale, Path("later.md")):
+            command = [sys.executable, scripts / "post_comment.py", file, "--pull-request=7"]
+            subprocess.run(command, check=True)
+            (body,) = github.bodies(7)
+            first, *_ = lines(body)
+            assert first.text == "Energy: 1 of 1 experiments regressed"
