@@ -12,8 +12,9 @@ from instruments.markdown import lines, tables
 from pytest_llem.reports.exporters.exporter import Exported, ExportedRun
 from pytest_llem.reports.markdown.comment import LIMIT, MARKER, comment_text
 from pytest_llem.reports.markdown.place import Place, place_of
-from pytest_llem.reports.markdown.summary import LIMIT_BYTES, summary_text
-from pytest_llem.reports.markdown.told import told_run
+from pytest_llem.reports.markdown.summary import LIMIT_BYTES, compared_text, summary_text
+from pytest_llem.reports.markdown.told import told_rows, told_run
+from pytest_llem.reports.rows import SummaryRow
 from pytest_llem.reports.text import UNICODE
 from pytest_llem.results.diagnosis import Finding
 from pytest_llem.results.environment import Environment, Git
@@ -229,6 +230,18 @@ def test_pages_keep_the_limits_of_github_with_the_worst_first(judged: Any, count
         assert all(f"worst {number}]" in text for number in range(20))
         assert ("left out for the size of this page" in text) == (count > 0)
         assert all(len(row) == 6 for table in tables(text) for row in table)
+
+
+def test_two_sides_are_told_as_such(judged: Any, make: Any, tmp_path: Path) -> None:
+    rows = [SummaryRow(one.result, one.judgements) for one in [judged("x", "regressed")]]
+    told = told_rows(rows, NOWHERE, tmp_path, strict=False, against="a")
+    written = compared_text(told, ["a: ref=main", "b: <b> as it is"], ["NOT COMPARED: @x"])
+    ((head, row),) = tables(written)
+    assert [cell.text for cell in head][2:4] == ["a", "b"]
+    assert row[5].text == "❌ regressed"
+    said = words(written)
+    assert "a: ref=main\nb: <b> as it is" in said
+    assert said.endswith("NOT COMPARED: @x")
 
 
 def test_a_comment_begins_with_what_finds_it_again(judged: Any) -> None:

@@ -9,7 +9,7 @@ from pytest_llem.reports import notes
 from pytest_llem.reports.hints import IN_ORDER, caveats, estimated_text
 from pytest_llem.reports.markdown.order import is_good
 from pytest_llem.reports.markdown.pages import Block
-from pytest_llem.reports.markdown.table import HEAD, linked, table_lines
+from pytest_llem.reports.markdown.table import linked, table_head, table_lines
 from pytest_llem.reports.markdown.words import code, fenced, prose
 from pytest_llem.reports.rows import entry_of, fails
 from pytest_llem.reports.text import cut_middle
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 LONGEST_COMMAND = 4000
 _MANY = 20
 """Experiments of which all are shown at once."""
-_LEFT_OUT = "*{} of {all} %s left out for the size of this page; `llem runs show%s` has all.*"
+_LEFT_OUT = "*{} of {all} %s left out for the size of this page%s.*"
 
 
 def title(told: ToldRun, level: int) -> Block:
     """What came of the run, in a heading and a line."""
     words = Counter(entry_of(row, told.view).word for row in told.rows)
-    said = ", ".join(f"{words[word]} {prose(word)}" for word in IN_ORDER if words[word])
+    came = ", ".join(f"{words[word]} {prose(word)}" for word in IN_ORDER if words[word])
     count = f"{len(told.rows)} experiment{'' if len(told.rows) == 1 else 's'}"
     mark = " (energy **estimated**)" if estimated_text(told.rows) else ""
-    lines = [f"{'#' * level} {_headline(told, words)}", "", f"{count}{mark}: {said}"]
+    lines = [f"{'#' * level} {_headline(told, words)}", "", f"{count}{mark}: {came}"]
     if told.run is not None and told.run.manifest.state == "interrupted":
         planned = len(told.run.manifest.planned)
         lines += ["", f"**The run did not come to its end**; it had planned {planned}."]
@@ -62,8 +62,8 @@ def remarks(told: ToldRun) -> Iterator[Block]:
         yield Block(f"> {prose(text)}")
     for finding in told.run.disturbances if told.run is not None else ():
         mend = f" Mend: {code(finding.mend)}" if finding.mend else ""
-        said = f"{prose(finding.what)}: {prose(finding.value)}. {prose(finding.why)}"
-        yield Block(f"> ⚠️ This machine: {said}{mend}")
+        text = f"{prose(finding.what)}: {prose(finding.value)}. {prose(finding.why)}"
+        yield Block(f"> ⚠️ This machine: {text}{mend}")
 
 
 def to_look_at(told: ToldRun) -> Iterator[Block]:
@@ -71,7 +71,7 @@ def to_look_at(told: ToldRun) -> Iterator[Block]:
     rows = [row for row in told.rows if not is_good(row, told.view)]
     if rows:
         lines = [line for row in rows for line in table_lines(row, told, in_full=True)]
-        yield Block(HEAD, lines, remark=_remark("lines", told), turn=0)
+        yield Block(table_head(told), lines, remark=_remark("lines", told), turn=0)
 
 
 def others(told: ToldRun) -> Iterator[Block]:
@@ -82,10 +82,10 @@ def others(told: ToldRun) -> Iterator[Block]:
         return
     remark = _remark("lines", told)
     if len(rows) == len(told.rows) <= _MANY:
-        yield Block(HEAD, lines, remark=remark, turn=2)
+        yield Block(table_head(told), lines, remark=remark, turn=2)
     else:
         counted = f"{len(rows)} other experiment{'' if len(rows) == 1 else 's'}"
-        yield _folded(counted, HEAD, lines, remark, turn=2)
+        yield _folded(counted, table_head(told), lines, remark, turn=2)
 
 
 def reasons(told: ToldRun) -> Iterator[Block]:
@@ -98,15 +98,20 @@ def reasons(told: ToldRun) -> Iterator[Block]:
 
 def further(told: ToldRun) -> Iterator[Block]:
     """What else is to be said of figures and verdicts, folded away."""
-    said = [*notes.invalid(told.rows, told.view), *notes.warnings(told.rows, told.view)]
-    if said:
-        items = [_item(note, told) for note in said]
+    found = [*notes.invalid(told.rows, told.view), *notes.warnings(told.rows, told.view)]
+    if found:
+        items = [_item(note, told) for note in found]
         yield _folded("Warnings of measurements", "", items, _remark("warnings", told), turn=3)
     explained = list(notes.verdicts(told.rows, told.view))
     if explained:
         items = [_item(note, told) for note in explained]
         remark = _remark("explanations", told)
         yield _folded("What the other verdicts rest on", "", items, remark, turn=4)
+
+
+def said(lines: Sequence[str]) -> Iterator[Block]:
+    """What else has to be said, a paragraph each."""
+    yield from (Block(prose(line)) for line in lines if line)
 
 
 def how_to_reproduce(told: ToldRun) -> Iterator[Block]:
@@ -163,5 +168,5 @@ def _folded(summary: str, head: str, items: Sequence[str], remark: str, *, turn:
 
 
 def _remark(what: str, told: ToldRun) -> str:
-    run = "" if told.run is None else f" {told.run.manifest.run_id}"
+    run = "" if told.run is None else f"; `llem runs show {told.run.manifest.run_id}` has all"
     return _LEFT_OUT % (what, run)

@@ -16,6 +16,7 @@ from pytest_llem.reports.quantities import (
 )
 from pytest_llem.reports.rows import entry_of, fails, name_of
 from pytest_llem.reports.text import UNICODE
+from pytest_llem.reports.view import BASELINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from pytest_llem.reports.markdown.told import ToldRun
     from pytest_llem.reports.rows import Entry, SummaryRow
 
-HEAD = (
-    "| experiment | metric | base | now | change [interval] | verdict |\n"
-    "| :-- | :-- | --: | --: | --: | :-- |"
-)
 _UNKNOWN = UNICODE.unknown
 _FAILS, _LOOK, _GOOD = "❌", "⚠️", "✅"
 
@@ -39,6 +36,13 @@ class _Figures(NamedTuple):
     base: str = _UNKNOWN
     now: str = _UNKNOWN
     change: str = _UNKNOWN
+
+
+def table_head(told: ToldRun) -> str:
+    """The first two lines of the table."""
+    sides = "base | now" if told.view.against == BASELINE else "a | b"
+    titles = f"| experiment | metric | {sides} | change [interval] | verdict |"
+    return f"{titles}\n| :-- | :-- | --: | --: | --: | :-- |"
 
 
 def table_lines(row: SummaryRow, told: ToldRun, *, in_full: bool) -> Iterator[str]:

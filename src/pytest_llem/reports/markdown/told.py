@@ -13,7 +13,7 @@ from pytest_llem.reports.rows import SummaryRow, name_of
 from pytest_llem.reports.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_llem.reports.exporters.exporter import Exported, ExportedRun
     from pytest_llem.reports.markdown.place import Place
@@ -32,7 +32,7 @@ class ToldRun:
     place: Place
     sources: Sources
     run: ExportedRun | None
-    """``None`` if its manifest cannot be read."""
+    """``None`` if its manifest cannot be read, or the experiments are of several."""
     named: Mapping[str, SummaryRow]
     """Its experiments by their full names."""
 
@@ -62,15 +62,28 @@ def told_run(experiments: Sequence[Exported], place: Place) -> ToldRun:
     run = next((one.run for one in experiments if one.run is not None), None)
     project = None if run is None else run.project
     view = View(WIDE, False, True, 1, run is not None and run.strict)
-    rows = worst_first(_rows(experiments, run), view)
-    return ToldRun(
-        rows=rows,
-        view=view,
-        place=place,
-        sources=Sources(Path.cwd() if project is None else project),
-        run=run,
-        named={name_of(row): row for row in rows},
-    )
+    sources = Sources(Path.cwd() if project is None else project)
+    return _told(_rows(experiments, run), view, place, sources, run)
+
+
+def told_rows(
+    rows: Iterable[SummaryRow], place: Place, project: Path, *, strict: bool, against: str
+) -> ToldRun:
+    """*rows* that are of no one run, of tests in *project*; changes are changes from *against*."""
+    view = View(WIDE, False, True, 1, strict, against)
+    return _told(rows, view, place, Sources(project), None)
+
+
+def _told(
+    rows: Iterable[SummaryRow],
+    view: View,
+    place: Place,
+    sources: Sources,
+    run: ExportedRun | None,
+) -> ToldRun:
+    ordered = worst_first(rows, view)
+    named = {name_of(row): row for row in ordered}
+    return ToldRun(ordered, view, place, sources, run, named)
 
 
 def _rows(experiments: Sequence[Exported], run: ExportedRun | None) -> Iterator[SummaryRow]:
