@@ -34,7 +34,7 @@ def shown(inline: Token) -> Shown:
     found = Shown()
     for token in inline.children or ():
         if token.type in {"text", "code_inline"}:
-            found.text += token.content.replace(NO_WIDTH, "")
+            found.text += token.content.replace(NO_WIDTH, "").replace("\xa0", " ")
         if token.type == "text":
             found.pieces.append(token.content)
         elif token.type == "link_open":

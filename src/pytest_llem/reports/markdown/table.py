@@ -77,7 +77,14 @@ def _processes(row: SummaryRow) -> str:
 
 
 def _line(name: str, figures: _Figures, verdict: str) -> str:
-    return f"| {' | '.join((name, *figures, verdict))} |"
+    metric, base, now, change = figures
+    cells = (name, metric, _unbroken(base), _unbroken(now), change, verdict)
+    return f"| {' | '.join(cells)} |"
+
+
+def _unbroken(figure: str) -> str:
+    """A number on one line with its unit."""
+    return figure.replace(" ", "&nbsp;")
 
 
 def _verdict(row: SummaryRow, entry: Entry, first: Judgement | None, told: ToldRun) -> str:
