@@ -270,11 +270,13 @@ def _files() -> Iterator[str]:
 
 
 def _figures() -> Iterator[str]:
-    from pytest_llem.baselines.metrics import METRICS
+    from pytest_llem.baselines.metrics import BESIDE_QUANTITIES, METRICS, beside_name
     from pytest_llem.energy.estimator.window import ESTIMATOR
 
     yield f"estimator {ESTIMATOR}"
     yield from (f"metric {name}" for name in METRICS)
+    yield from (f"metric {beside_name('SCOPE', 'METER', name)}" for name in BESIDE_QUANTITIES)
+    yield "metric quality.NAME"
 
 
 def main(arguments: list[str]) -> int:

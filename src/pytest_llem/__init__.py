@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_llem.config.workload import WorkloadConfig
     from pytest_llem.devices.meter import Capability, Device, Facts, Meter, Reading
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.recorded import Recorded
     from pytest_llem.engines.engine import Engine, Generation, RequestResult, Session
     from pytest_llem.engines.model_source import resolve_model
     from pytest_llem.errors import (
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from pytest_llem.plan.stream import StudyPoints, Tally
     from pytest_llem.plan.stream import tally as tally_points
     from pytest_llem.plan.tally_lines import tally_lines
+    from pytest_llem.reports.arrangement import Arrangement, arrangement_of
     from pytest_llem.reports.exporters.exporter import Exported, ExportedRun, Exporter
     from pytest_llem.results.cost import CostReport
     from pytest_llem.results.diagnosis import Diagnosis
@@ -118,6 +120,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddedSection",
+    "Arrangement",
     "Asked",
     "BaselineError",
     "BaselineFile",
@@ -173,6 +176,7 @@ __all__ = [
     "RawData",
     "Reading",
     "Recomputation",
+    "Recorded",
     "Request",
     "RequestResult",
     "Resume",
@@ -201,6 +205,7 @@ __all__ = [
     "WorkloadConfig",
     "__version__",
     "accept_baselines",
+    "arrangement_of",
     "baseline_histories",
     "both_sides",
     "check_config",

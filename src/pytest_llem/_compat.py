@@ -6,7 +6,7 @@ Written against pytest 8.4 to 9.2.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from _pytest import fixtures
@@ -145,14 +145,113 @@ def terminal_lent(config: pytest.Config) -> Iterator[None]:
         manager.resume_global_capture()
 
 
-def speak_of(config: pytest.Config, item: pytest.Item) -> None:
-    """Let a worker of pytest-xdist report on *item* though it is not the latest one it ran.
-
-    It sends the latest one's index with every report, and insists that they belong together.
-    """
+def worker_of(config: pytest.Config) -> Any:
+    """What speaks with pytest-xdist's controller, in a worker of it; ``None`` elsewhere."""
     for plugin in config.pluginmanager.get_plugins():
-        if hasattr(plugin, "run_one_test") and hasattr(plugin, "item_index"):
-            plugin.item_index = item.session.items.index(item)
+        if hasattr(plugin, "run_one_test") and hasattr(plugin, "sendevent"):
+            return plugin
+    return None
+
+
+def send_to_controller(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Send *report* from a worker, as if a test had just made it; nobody here is told."""
+    data = config.hook.pytest_report_to_serializable(config=config, report=report)
+    worker = worker_of(config)
+    own = {"worker_id": worker.workerid, "testrun_uid": worker.testrunuid}
+    worker.sendevent("testreport", data={**data, **own})
+
+
+def hear_controller(
+    config: pytest.Config, name: str, heard: Callable[[dict[str, Any] | None], None]
+) -> None:
+    """Hand commands of that *name* to *heard*, in another thread; ``None`` once nobody speaks.
+
+    To be called before the tests run. A worker passes over commands that it does not know.
+    """
+    worker = worker_of(config)
+    original = worker.handle_command
+
+    def handle(command: Any) -> None:
+        if isinstance(command, tuple) and command[0] == name:
+            heard(command[1])
+            return
+        if not isinstance(command, tuple):
+            heard(None)
+        original(command)
+
+    worker.handle_command = handle
+
+
+def without_group(item: pytest.Item) -> str:
+    """Node id of *item* as it is without ``--dist=loadgroup``, which adds its group to it."""
+    marks = item.iter_markers("xdist_group")
+    groups = {mark.args[0] if mark.args else mark.kwargs.get("name", "default") for mark in marks}
+    return item.nodeid.removesuffix(f"@{'_'.join(sorted(map(str, groups)))}")
+
+
+def forget_group(item: pytest.Item) -> None:
+    """Give *item* that node id, once pytest-xdist knows its group."""
+    if (node_id := without_group(item)) != item.nodeid:
+        item._nodeid = node_id  # type: ignore[attr-defined] # noqa: SLF001
+
+
+class Workers:
+    """The workers of this pytest, through the session that pytest-xdist spreads over them."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._log: Callable[..., None] = session.worker_testreport
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Workers | None:
+        """Those of this process; ``None`` if it has none."""
+        session = config.pluginmanager.get_plugin("dsession")
+        return None if session is None else cls(session)
+
+    def intercept(
+        self, taken: Callable[[Any, pytest.TestReport], bool], after_each: Callable[[], None]
+    ) -> None:
+        """Ask of every worker's report whether it is *taken*; those that are get logged by nobody.
+
+        *after_each* is called after every event.
+        """
+        loop_once = self._session.loop_once
+
+        def worker_testreport(node: Any, rep: pytest.TestReport) -> None:
+            if not taken(node, rep):
+                self._log(node=node, rep=rep)
+
+        def looped() -> None:
+            loop_once()
+            after_each()
+
+        self._session.worker_testreport = worker_testreport
+        self._session.loop_once = looped
+
+    def log(self, node: Any, report: pytest.TestReport) -> None:
+        """Log a report of a worker as if it had come just now; ``--maxfail`` counts it."""
+        self._log(node=node, rep=report)
+
+    @property
+    def stops(self) -> str:
+        """Why the session is to stop; empty if it is not."""
+        return str(self._session.shouldstop or "")
+
+    @property
+    def have_more_to_say(self) -> bool:
+        """Whether further events are there already."""
+        return not self._session.queue.empty()
+
+    @property
+    def active(self) -> frozenset[Any]:
+        """Workers that have not ended, also those that are still to start."""
+        return frozenset(self._session._active_nodes)  # noqa: SLF001
+
+    @staticmethod
+    def tell(node: Any, name: str, **fields: Any) -> None:
+        """Send a command; one that has died hears nothing."""
+        with suppress(OSError):
+            node.sendcommand(name, **fields)
 
 
 class QuietTerminal:

@@ -51,9 +51,11 @@ SECTIONS = {
     "In a test": {
         "Energy": "pytest_llem.measure.instrument",
         "Measured": "pytest_llem.energy.measured",
+        "Recorded": "pytest_llem.energy.recorded",
         "Work": "pytest_llem.measure.work",
     },
     "Results": {
+        "Arrangement": "pytest_llem.reports.arrangement",
         "Environment": "pytest_llem.results.environment",
         "ExperimentResult": "pytest_llem.results.schema",
         "CostReport": "pytest_llem.results.cost",
@@ -67,6 +69,7 @@ SECTIONS = {
         "Tariff": "pytest_llem.config.cost",
         "Transition": "pytest_llem.results.transitions",
         "Verdicts": "pytest_llem.baselines.kept",
+        "arrangement_of": "pytest_llem.reports.arrangement",
         "cost_of_runs": "pytest_llem.runs.costing",
         "delete_run": "pytest_llem.results.listing",
         "export_run": "pytest_llem.runs.exporting",

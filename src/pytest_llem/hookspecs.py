@@ -19,8 +19,8 @@ def pytest_llem_result(
 ) -> None:
     """Called once an experiment is judged, before its reports are logged.
 
-    Its result is on disk by then. Called in the process that conducted it, which is
-    a worker under pytest-xdist.
+    Its result is on disk by then. Under pytest-xdist it is called in the process that controls the
+    workers, which judges: in ``conftest.py`` files that pytest loads at its start.
     """
 
 

@@ -13,6 +13,7 @@ from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.options import add_options
+from pytest_llem.reports.options import add_report_options
 from pytest_llem.runs.anchor_option import ANCHORS, ANCHORS_HELP
 from pytest_llem.runs.ci.options import add_ci_options
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
@@ -172,6 +173,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
     add_ci_options(add)
     add_resume_options(group)
+    add_report_options(add)
     add_options(add)
 
 
@@ -331,14 +333,16 @@ class RunSummary:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         told = getattr(report, "llem", None)
-        if told is None:
-            return
-        if self._summary is None:
-            from pytest_llem.runs.options import settings_of
-            from pytest_llem.runs.summary import Summary
+        if told is not None:
+            self.of_run(told["run"]).hear(told)
 
-            self._summary = Summary(settings_of(self._config))
-        self._summary.hear(told)
+    def of_run(self, run: str) -> Summary:
+        """The summary of the run in the directory *run*, begun if need be."""
+        if self._summary is None:
+            from pytest_llem.runs.summary import begin_summary
+
+            self._summary = begin_summary(self._config, run)
+        return self._summary
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:

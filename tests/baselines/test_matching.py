@@ -59,7 +59,7 @@ def sides(
 def test_every_field_has_a_policy_by_default(sides: tuple[Fingerprint, Fingerprint]) -> None:
     found = {one.field.partition(".")[0]: one.default for one in differences_of(*sides)}
     assert (
-        found.keys() | {"scope", "method", "work", "workload", "totals"}
+        found.keys() | {"scope", "method", "work", "workload", "totals", "beside"}
         == Fingerprint.model_fields.keys()
     )
     must = {name for name, choice in found.items() if choice == "must-match"}

@@ -13,6 +13,7 @@ from pytest_llem.baselines.metrics import METRICS
 from pytest_llem.baselines.rules import parse_rule, parse_rules
 from pytest_llem.energy.measured import Measured
 from pytest_llem.errors import ConfigError
+from pytest_llem.results.schema import ExperimentResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,18 +84,21 @@ def test_a_tolerance_is_relative_absolute_or_both(
         ("energy_uncertainty_j:5%", "the width of an interval"),
         ("floor.times_reference:5%", "only moves with it"),
         ("traffic.failed:5%", "assert it in the test"),
-        ("beside.rapl.cpu.energy_j:5%", "Name that meter first in --llem-meter"),
-        (
-            "quality.accuracy:>=0.8",
-            "a floor of quality, which this version of pytest-llem does not",
-        ),
-        ("quality.accuracy:5%", "quality is not measured by this version"),
+        ("beside.rapl.cpu.energy_j:5%", "beside.SCOPE.METER.QUANTITY"),
+        ("beside.energy_j:5%", "beside.SCOPE.METER.QUANTITY"),
+        ("beside.rapl.ttft_s:5%", "the same whichever meter reads the energy; gate ttft_s"),
+        ("quality.accuracy:>=good", "is no limit: write a number"),
+        ("quality.accuracy:>=nan", "is no limit: write a number"),
+        ("quality.accuracy:>=1e999", "is no limit: write a number"),
+        ("quality.accuracy:100%,higher", "falls by all of its value"),
+        ("quality.pass rate:5%", "letters, digits, '_', '-' and '.' in its name"),
+        ("quality.:5%", "letters, digits, '_', '-' and '.' in its name"),
         ("ttft_s:<=0ms", "is no limit"),
         ("ttft_s:<=5%", "is no limit"),
         ("ttft_s:<=", "is not a tolerance"),
         ("ttft_s:<=2", "has no unit"),
         ("traffic.goodput_share:>=-1", "is not a tolerance"),
-        ("accuracy:>=0.7", "is not a metric"),
+        ("accuracy:>=0.7", "What a test records begins with quality.: quality.accuracy."),
     ],
 )
 def test_a_gate_that_makes_no_sense_is_refused_with_advice(text: str, said: str) -> None:
@@ -156,23 +160,30 @@ def test_what_is_better_can_be_said() -> None:
 
 
 def numbers_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Paths of everything in a measurement that is a number."""
+    """Paths of everything in a document that is a number, in lists and tables too."""
     for name, field in model.model_fields.items():
-        kinds = {field.annotation, *get_args(field.annotation)}
-        inner = next((kind for kind in kinds if _is_model(kind)), None)
-        if inner is not None:
+        kinds = set(_kinds(field.annotation))
+        for inner in filter(_is_model, kinds):
             yield from numbers_of(inner, f"{prefix}{name}.")
-        elif kinds & {int, float}:
+        if kinds & {int, float}:
             yield prefix + name
+
+
+def _kinds(annotation: object) -> Iterator[object]:
+    """Every type that is named in an annotation."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _kinds(inner)
 
 
 def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def test_every_number_of_a_measurement_is_a_metric_or_has_a_reason_not_to_be() -> None:
+def test_every_number_of_a_result_is_a_metric_or_has_a_reason_not_to_be() -> None:
     unsaid = []
-    for name in numbers_of(Measured):
+    of_result = numbers_of(ExperimentResult)
+    for name in {one.removeprefix("measurements.") for one in of_result}:
         try:
             parse_rule(f"{name}:5%")
         except ConfigError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -132,3 +133,16 @@ def test_what_cannot_be_asked_for_is_said_before_anything_is_loaded(
     outcome = run(SOURCE, f"--llem-meter={meters}")
     assert outcome.ret == pytest.ExitCode.USAGE_ERROR
     outcome.stderr.fnmatch_lines([f"*{said}*"])
+
+
+@pytest.mark.usefixtures("powercap")
+def test_a_rule_is_about_any_of_the_meters(run: Run, gpus: Gpus) -> None:
+    gpus(Gpu(curve=Constant(GPU_W), uuid="GPU-aaaa"))
+    gates = [f"--llem-gate=beside.{gate}" for gate in ("rapl.power_w:<=1W", "dram.power_w:<=99W")]
+    outcome = run(SOURCE, "--llem-meter=nvml,rapl", "-v", *gates)
+    outcome.assert_outcomes(passed=1)
+    said = " ".join(outcome.stdout.str().split())
+    assert "write beside.dram.rapl.power_w or beside.package.rapl.power_w" in said
+    assert re.search(r"beside.dram.rapl.power_w: 1\d.\d W", said)
+    outcome = run(SOURCE, "--llem-meter=nvml,rapl", "--llem-gate=beside.package.power_w:<=40W")
+    outcome.assert_outcomes(failed=1)

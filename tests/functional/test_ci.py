@@ -129,20 +129,8 @@ def test_a_page_and_a_comment_are_written_anywhere_and_of_stored_runs(run: Run) 
     assert Path("d.md").read_text() == Path("out/c.md").read_text()
     first, *_ = lines(Path("d.md").read_text())
     assert first.text == "Energy: 2 of 2 experiments regressed"
-
-
-def test_what_failed_is_a_finding_for_gitlab(run: Run) -> None:
-    asked = "--llem-export=gitlab-code-quality:q.json"
-    run(NAPS, *QUICK, REGRESSES, asked)
     found = json.loads(Path("q.json").read_text())
     assert [one["location"] for one in found] == [{"path": "test_it.py", "lines": {"begin": 5}}] * 2
-    assert {one["check_name"] for one in found} == {"llem.regressed"}
-    assert len({one["fingerprint"] for one in found}) == 2
-    run(NAPS, *QUICK, REGRESSES, asked)
-    again = json.loads(Path("q.json").read_text())
-    assert {one["fingerprint"] for one in again} == {one["fingerprint"] for one in found}
-    run(NAPS, *QUICK, asked, "-k", "you")
-    assert json.loads(Path("q.json").read_text()) == []
 
 
 def test_the_action_from_pytest_to_the_comment(

@@ -137,7 +137,7 @@ def test_the_closest_marker_wins(slow: Run) -> None:
         ("", "duration_s = 5", [], "Write it as a text"),
         ("@pytest.mark.llem(gates={'ttfts': '5%'})", "", [], "Did you mean 'ttft_s'?"),
         ("@pytest.mark.llem(gates=5)", "", [], "among the gates of its llem marker is no text"),
-        ("", "", ["--llem-gate=quality.accuracy:>=0.8"], "a floor of quality"),
+        ("", "", ["--llem-gate=quality.accuracy:>=good"], "is no limit: write a number"),
     ],
 )
 def test_a_wrong_gate_stops_the_run_before_anything_is_measured(  # noqa: PLR0913, PLR0917 - as above

@@ -169,18 +169,31 @@ def test_a_crash_in_teardown_keeps_the_call_result(run: Run) -> None:
     assert "killed by SIGABRT (during teardown)" in result.stdout.str()
 
 
-def test_a_hang_is_ended_at_the_deadline(run: Run, stored: Stored) -> None:
+def test_a_hang_is_ended_at_the_deadline_and_says_where_it_was(
+    run: Run, stored: Stored, pytester: pytest.Pytester
+) -> None:
     result = run(
         """
-        import time
+        import threading, time
 
-        def test_hangs(energy): time.sleep(600)
+        def waits_in_vain(): time.sleep(600)
+        def waits_as_well(): time.sleep(600)
+
+        def test_hangs(energy):
+            threading.Thread(target=waits_as_well, daemon=True).start()
+            waits_in_vain()
+
         def test_after(energy): pass
         """,
         "--llem-timeout=2",
     )
     result.assert_outcomes(passed=1, failed=1)
-    assert "timed out: the experiment took longer than 2 s" in result.stdout.str()
+    said = result.stdout.str()
+    assert "timed out: the experiment took longer than 2 s" in said
+    assert "Output of the child process, and where its threads were" in said
+    assert "in waits_in_vain" in said
+    assert "in waits_as_well" in said
+    assert not list(pytester.path.glob("core*"))
     assert sorted(str(r["outcome"]) for r in stored()) == ["passed", "timed_out"]
 
 
@@ -484,3 +497,19 @@ def test_ctrl_c_ends_the_run_and_its_children(pytester: pytest.Pytester, isolati
     assert process.wait(30) == pytest.ExitCode.INTERRUPTED
     with pytest.raises(ProcessLookupError):
         os.kill(int(marker.read_text()), 0)
+
+
+def test_the_summary_is_arranged_as_asked_for(run: Run) -> None:
+    source = """
+        import pytest
+
+        @pytest.mark.parametrize("batch_size", [1, 2])
+        def test_sizes(energy, batch_size): pass
+        """
+    result = run(source, "--llem-columns=+ttft_s", "--llem-group-by=batch_size", "--llem-sort=-run")
+    result.stdout.fnmatch_lines(["*ttft*", "batch_size=2", "*", "batch_size=1"])
+    for option in ("columns", "sort", "group-by"):
+        refused = run(source, f"--llem-{option}=nothing_like_it")
+        assert refused.ret == pytest.ExitCode.USAGE_ERROR
+        refused.stderr.fnmatch_lines([f"*--llem-{option}: 'nothing_like_it' is neither*"])
+        refused.stdout.no_fnmatch_line("*Traceback*")

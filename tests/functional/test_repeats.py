@@ -239,8 +239,11 @@ from pytest_llem.runs.gatekeeper import Gatekeeper
 
 judge, settle = Gatekeeper.judge, Gatekeeper.settle
 
-def undecided(self, results):
-    return [replace(one, verdict="inconclusive", final=False) for one in judge(self, results)]
+def undecided(self, names):
+    return {
+        name: [replace(one, verdict="inconclusive", final=False) for one in judgements]
+        for name, judgements in judge(self, names).items()
+    }
 
 def decided(self):
     return {

@@ -36,9 +36,11 @@ NAMES = [
 METRICS = (
     *("energy_per_output_token_j", "ttft_s", "power_w", "output_tokens_per_s", "energy_j"),
     *("decode.energy_j", "phases.decode.energy_j", "latency_p99_s", "quality.x", "", "*"),
+    *("quality.accuracy", "beside.package.rapl.energy_j", "beside.rapl.power_w", "beside.x"),
 )
 TOLERANCES = (
     *("5%", "+20ms", "5%+2mJ", "5%,2mJ", "off", "higher", "lower,3%", ">= 3", "1e400%", "0", "٣%"),
+    *(">=70%", "<=-3.2", ">=0.7x", "+1furlong"),
     *("100%", "1e-400J", "+", "%", "5%%", "5", "+5", "5 J", "1_0%"),
 )
 values = st.one_of(texts, scalars.map(str), st.sampled_from(('{"a": 1}', "[1, 2]", "null", "NaN")))

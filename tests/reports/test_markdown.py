@@ -16,7 +16,6 @@ from pytest_llem.reports.markdown.summary import LIMIT_BYTES, compared_text, sum
 from pytest_llem.reports.markdown.told import told_rows, told_run
 from pytest_llem.reports.rows import SummaryRow
 from pytest_llem.reports.text import UNICODE
-from pytest_llem.results.diagnosis import Finding
 from pytest_llem.results.environment import Environment, Git
 from pytest_llem.results.manifest import Manifest
 
@@ -166,18 +165,11 @@ def test_how_to_reproduce_has_the_command_the_commit_and_the_run(judged: Any) ->
 
 
 def test_what_spoils_figures_on_the_machine_is_ahead_of_the_table(judged: Any) -> None:
-    finding = Finding(
-        check="cpu.governor",
-        level="disturbs",
-        what="the frequency governor saves power",
-        value="powersave",
-        why="Processors slow down.",
-        mend="sudo cpupower frequency-set -g performance",
-    )
+    said = ("the frequency governor saves power (powersave)", "memory is swapped out (1.0 GiB)")
     experiment = judged("a", "regressed")
-    written = page([Exported(experiment.result, (), run_of(disturbances=(finding,)))])
-    assert "This machine: the frequency governor saves power: powersave." in words(written)
-    assert written.index("cpupower") < written.index("| experiment |")
+    written = page([Exported(experiment.result, (), run_of(disturbances=said))])
+    assert f"On this machine: {said[0]}; {said[1]}. llem doctor says more." in words(written)
+    assert written.index("governor") < written.index("| experiment |")
 
 
 def test_an_interrupted_run_says_so(judged: Any) -> None:

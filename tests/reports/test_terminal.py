@@ -75,9 +75,9 @@ AT_80 = """
 experiment    mJ/output token  tokens/s          % [interval]  verdict
 ───────────────────────────────────────────────────────────────────────────
 bench/test_chat.py::test_chat
-  float32-1      25.13 ± 0.31       412    +0.3 [−1.2, +1.9]   pass
   float32-8       6.02 ± 0.11      2412   +12.3 [+9.8, +14.9]  regressed
   bfloat16-1     39.1  ± 2.1          –    +4.0 [−1.0, +9.0]   inconclusive
+  float32-1      25.13 ± 0.31       412    +0.3 [−1.2, +1.9]   pass
 
 regressed     bench/test_chat.py::test_chat[float32-8]:
     energy_per_output_token_j: it is regressed
@@ -92,9 +92,9 @@ ESTIMATED_AT_120_IN_ASCII = """
 experiment    mJ/output token  tokens/s       mJ/pass      mJ/pass          % [interval]  verdict
 ------------------------------------------------------------------------------------------------------
 bench/test_chat.py::test_chat
-  float32-1    ~25.13 +- 0.31       412  ~51.2 +- 2.6  ~1601 +- 32   ~+0.3 [-1.2, +1.9]   pass
   float32-8     ~6.02 +- 0.11      2412  ~81.0 +- 4.1  ~3210 +- 64  ~+12.3 [+9.8, +14.9]  regressed
   bfloat16-1   ~39.1  +- 2.1          -    -               -         ~+4.0 [-1.0, +9.0]   inconclusive
+  float32-1    ~25.13 +- 0.31       412  ~51.2 +- 2.6  ~1601 +- 32   ~+0.3 [-1.2, +1.9]   pass
 
 regressed     bench/test_chat.py::test_chat[float32-8]: energy_per_output_token_j (~ estimated): it is regressed
 inconclusive  bench/test_chat.py::test_chat[bfloat16-1]: energy_per_output_token_j (~ estimated): it is inconclusive
@@ -108,9 +108,9 @@ AT_200 = """
 experiment    mJ/output token  tokens/s     mJ/pass    mJ/pass          % [interval]  verdict
 ──────────────────────────────────────────────────────────────────────────────────────────────────
 bench/test_chat.py::test_chat
-  float32-1      25.13 ± 0.31       412  51.2 ± 2.6  1601 ± 32    +0.3 [−1.2, +1.9]   pass
   float32-8       6.02 ± 0.11      2412  81.0 ± 4.1  3210 ± 64   +12.3 [+9.8, +14.9]  regressed
   bfloat16-1     39.1  ± 2.1          –   –             –         +4.0 [−1.0, +9.0]   inconclusive
+  float32-1      25.13 ± 0.31       412  51.2 ± 2.6  1601 ± 32    +0.3 [−1.2, +1.9]   pass
 """  # noqa: RUF001 -- the signs themselves
 
 

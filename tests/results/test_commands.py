@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from pytest_llem.baselines.json_schema import VERDICTS_FILE_NAME, main, verdicts_schema
+from pytest_llem.baselines.json_schema import VERDICTS_FILE_NAME, verdicts_schema
 from pytest_llem.baselines.kept import JudgedExperiment, Verdicts, keep_verdicts
 from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.cli import app
+from pytest_llem.config.document_schema import main
 from pytest_llem.errors import LlemError
 from pytest_llem.results.manifest import Drift, PlannedExperiment
 from pytest_llem.results.reopening import reopen
@@ -173,7 +174,7 @@ def test_the_committed_schema_of_verdicts_is_that_of_the_model(
     ended: RunStore, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    assert main([str(tmp_path)]) == 0
+    assert main([str(tmp_path)], {VERDICTS_FILE_NAME: verdicts_schema()}) == 0
     committed = (pytestconfig.rootpath / "schemas" / VERDICTS_FILE_NAME).read_text()
     assert committed == (tmp_path / VERDICTS_FILE_NAME).read_text()
     validator = jsonschema.Draft202012Validator(verdicts_schema())

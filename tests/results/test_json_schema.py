@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from pytest_llem.config.document_schema import main, write_schemas
 from pytest_llem.results.environment import collect_environment
-from pytest_llem.results.json_schema import json_schemas, main, write_schemas
+from pytest_llem.results.json_schema import json_schemas
 from pytest_llem.results.kept_reports import keep_reports
 from pytest_llem.results.manifest import PlannedExperiment
 from pytest_llem.results.store import RunStore
@@ -62,7 +63,7 @@ def committed(name: str) -> dict[str, Any]:
 
 
 def test_the_committed_schemas_are_those_of_the_models(tmp_path: Path) -> None:
-    write_schemas(tmp_path)
+    write_schemas(tmp_path, json_schemas())
     remedy = "write them again with: python -m pytest_llem.results.json_schema"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(ALL)
     for name in ALL:
@@ -115,5 +116,5 @@ def test_the_command_says_where_it_cannot_write(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    assert main([str(tmp_path / "file")]) == 1
-    assert "a file is where a directory is needed" in capsys.readouterr().err
+    assert main([str(tmp_path / "file")], json_schemas()) == 1
+    assert "Name a directory that can be written." in capsys.readouterr().err

@@ -18,6 +18,8 @@ from pytest_llem.config.traffic import TrafficConfig
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
 from pytest_llem.energy.model_shape import ModelShape
+from pytest_llem.energy.naming import NAME
+from pytest_llem.energy.recorded import Recorded
 from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.results.environment import Environment
 from pytest_llem.results.manifest import Manifest
@@ -44,6 +46,16 @@ CONFIGS = st.builds(
     prompts=st.none() | st.lists(st.text(), min_size=1, max_size=2).map(tuple),
     vllm=st.fixed_dictionaries({"extra": st.dictionaries(st.text(), JSON, max_size=2)}),
 )
+RECORDED = st.builds(
+    Recorded,
+    name=st.from_regex(NAME, fullmatch=True).map(str.strip),
+    value=FINITE,
+    standard_error=st.none() | FINITE.map(abs),
+    items=st.none() | st.integers(min_value=1, max_value=1 << 40),
+    share=st.booleans(),
+    unit=st.sampled_from(["", "%", "ms", "J/answer"]),
+    higher_is_better=st.none() | st.booleans(),
+)
 TRAFFIC = st.builds(
     TrafficConfig,
     rate_per_s=st.none() | st.floats(0.1, 1000),
@@ -67,6 +79,7 @@ def values(annotation: Any, floats: st.SearchStrategy[float]) -> st.SearchStrate
     validated: dict[Any, st.SearchStrategy[Any]] = {
         ExperimentConfig: CONFIGS,
         TrafficConfig: TRAFFIC,
+        Recorded: RECORDED,
     }
     if annotation in validated:
         return validated[annotation]

@@ -87,15 +87,13 @@ class Circumstances:
     priors: Mapping[Profile, Prior]
     complete: bool
     """Whether everything that is gated together is there, so that it tells how noisy it is."""
-    alone: bool
-    """Whether it never will be, and the whole error may be spent without it."""
     looks: Looks | None
     """How often is looked; ``None`` is once."""
 
 
 def reasons_against(comparison: Comparison) -> tuple[str, ...]:
     """Why two sides cannot be compared; empty if they can, or if there is no baseline."""
-    if comparison.refuse:
+    if comparison.refuse or comparison.is_recorded:
         return comparison.refuse
     found = list(_unusable("this run", comparison.candidate))
     if comparison.baseline is not None:
@@ -105,7 +103,9 @@ def reasons_against(comparison: Comparison) -> tuple[str, ...]:
 
 def testable(comparison: Comparison) -> bool:
     """Whether there are two sides to compare; without them no statistics are needed."""
-    return comparison.baseline is not None and not reasons_against(comparison)
+    sides = comparison.baseline, comparison.candidate
+    known = all(side is not None and side.known for side in sides)
+    return known and not reasons_against(comparison)
 
 
 def assess(
@@ -177,7 +177,7 @@ def assess(
 def _believed(found: Evaluation, grouped: Bools, among: Circumstances) -> Tests:
     from pytest_llem.baselines import decisions
 
-    if among.complete or among.alone:
+    if among.complete:
         return decisions.combined_tests(found, grouped)
     return decisions.early_tests(found)
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.differences import compare_fingerprints
 from pytest_llem.baselines.explaining import typical
-from pytest_llem.baselines.metrics import HEADLINE, INFORMING, METRICS
+from pytest_llem.baselines.metrics import BESIDE, HEADLINE, INFORMING, METRICS
+from pytest_llem.baselines.recorded.assessing import mean_of
 from pytest_llem.baselines.rulebook import matches
-from pytest_llem.baselines.samples import Side
+from pytest_llem.baselines.sessions import side_of
+from pytest_llem.energy.naming import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,7 +57,7 @@ class Catalogued:
         return tuple(self.latest.measurements)
 
     def value(self, measurement: str, metric: str) -> float | None:
-        """Where the current sessions lie; ``None`` if it is unknown there, or not positive."""
+        """Where the current sessions lie; ``None`` if that is unknown."""
         return value_of(self.entry.current, measurement, metric)
 
 
@@ -70,10 +72,10 @@ class Moved:
 
     @property
     def change(self) -> float | None:
-        """Relative; ``None`` if one side is unknown."""
-        if self.before is None or self.now is None:
+        """Relative; ``None`` if one side is unknown, or the one before is zero."""
+        if not self.before or self.now is None:
             return None
-        return self.now / self.before - 1
+        return (self.now - self.before) / abs(self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,8 @@ class Changed:
 
 def value_of(sessions: Sequence[BaselineSession], measurement: str, metric: str) -> float | None:
     """Where sessions lie together, in the metric's unit; those that do not know it are left out."""
-    samples = (session.samples(measurement, metric) for session in sessions)
-    return typical(Side(sessions=tuple(known for known in samples if known)))
+    side = side_of(sessions, measurement, metric)
+    return mean_of(side) if metric.startswith(QUALITY) else typical(side)
 
 
 def catalogue(
@@ -162,14 +164,24 @@ def _changed(
 
 def _moved(before: Catalogued, now: Catalogued, metrics: Sequence[str]) -> Iterator[Moved]:
     for measurement in now.measurements:
-        for metric in metrics:
+        own = [*_recorded_in(before, measurement), *_recorded_in(now, measurement)]
+        for metric in dict.fromkeys([*metrics, *(own if metrics == SHOWN else ())]):
             values = [side.value(measurement, metric) for side in (before, now)]
             if values[0] != values[1]:
                 yield Moved(measurement, metric, *values)
 
 
+def _recorded_in(one: Catalogued, measurement: str) -> list[str]:
+    return [name for name in known_metrics(one, measurement) if name.startswith(QUALITY)]
+
+
 def known_metrics(one: Catalogued, measurement: str) -> list[str]:
     """Metrics that the latest session knows of a measurement, in the order of all metrics."""
     processes = one.latest.measurements.get(measurement, ())
-    known = {name for process in processes for name in process.values}
-    return [name for name in METRICS if name in known]
+    known = {name for process in processes for name in process.known}
+    return [name for name in METRICS if name in known] + further_metrics(known)
+
+
+def further_metrics(known: Iterable[str]) -> list[str]:
+    """Metrics among *known* that are named by tests and meters, in order."""
+    return sorted(name for name in known if name.startswith((QUALITY, BESIDE)))

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.anchors import Cancelling, cancelling
-from pytest_llem.baselines.decomposition import FACTORS, factor, factor_error
+from pytest_llem.baselines.decomposition import factor_errors_of, factors_of
 from pytest_llem.baselines.differences import Differences, compare_fingerprints
 from pytest_llem.baselines.matching import DEFAULT, Policy
-from pytest_llem.baselines.metrics import INFORMING
-from pytest_llem.baselines.prior import PRIORS, Profile
+from pytest_llem.baselines.metrics import BESIDE, INFORMING, beside_named
+from pytest_llem.baselines.prior import Profile  # noqa: TC001 - who sends comparisons looks it up
+from pytest_llem.baselines.recorded.terms import OwnTerms, own_terms, recorded_limit
 from pytest_llem.baselines.rules import Rule, informational_rule
 from pytest_llem.baselines.samples import Sample, Side
-from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of
+from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of, side_of
+from pytest_llem.energy.naming import QUALITY
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.anchors import AnchorReading
     from pytest_llem.baselines.file import BaselineSession, Entry
+    from pytest_llem.baselines.fingerprint import Fingerprint
     from pytest_llem.results.schema import ExperimentResult
 
 
@@ -56,6 +59,13 @@ class Comparison:
     """Standard error of the logarithm of their ratio, by how processes differ."""
     output_tokens: int | None = None
     """Of one pass, the same on both sides; ``None`` if they are unknown."""
+    unit: str = ""
+    """Of a figure that a test recorded, as it has it."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it is of a figure that a test recorded, which is judged by differences."""
+        return self.rule.metric.startswith(QUALITY)
 
 
 def compare(  # noqa: PLR0913 - what a comparison is made of
@@ -84,13 +94,16 @@ def compare(  # noqa: PLR0913 - what a comparison is made of
         raise ConfigError(f"a comparison is about one experiment, not about {len(experiments)}.")
     experiment = experiments.pop()
     if (reason := refusal(results, environment)) is not None:
-        return [_refused(experiment, results[0], rule, reason) for rule in rules]
+        return [
+            recorded_limit(_refused(experiment, results[0], rule, reason), results)
+            for rule in rules
+        ]
     session = session_of(results, environment, anchors)
     known = {name: None for one in _current(entry) for name in one.measurements}
     return [
         _compared(experiment, session, entry, name, rule, policy, no_anchors)
         for position, name in enumerate({**dict.fromkeys(session.measurements), **known})
-        for rule in (_applicable(declared, session, name) for declared in rules)
+        for rule in (_applicable(declared, [session, *_current(entry)], name) for declared in rules)
         if not position or _due(rule, name, [session, *_current(entry)])
     ]
 
@@ -118,12 +131,25 @@ def _refused(experiment: str, result: ExperimentResult, rule: Rule, reason: str)
     )
 
 
-def _applicable(rule: Rule, session: BaselineSession, measurement: str) -> Rule:
-    """*rule*, or without a declared gate the comparison that this measurement allows."""
+def _applicable(rule: Rule, sessions: Sequence[BaselineSession], measurement: str) -> Rule:
+    """*rule* as it is about a measurement; the session of now is the first.
+
+    Without a declared gate that is the comparison that the measurement allows, and a rule about a
+    meter beside the first gets the meter's whole name, if that is clear.
+    """
+    if rule.metric.startswith(BESIDE):
+        known = dict.fromkeys(
+            name
+            for one in sessions
+            for each in one.measurements.get(measurement, ())
+            for name in each.values
+        )
+        named = beside_named(rule.metric, known)
+        return replace(rule, metric=named[0]) if len(named) == 1 else rule
     if not rule.informational:
         return rule
-    known = (metric for metric in INFORMING if session.samples(measurement, metric))
-    return informational_rule(next(known, rule.metric))
+    known_here = (metric for metric in INFORMING if sessions[0].samples(measurement, metric))
+    return informational_rule(next(known_here, rule.metric))
 
 
 def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
@@ -135,60 +161,66 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
     policy: Policy,
     no_anchors: str,
 ) -> Comparison:
+    before, differences = _comparable(entry, now, measurement, policy, rule.metric)
+    own = own_terms(rule, measurement, now, before)
+    rule = own.rule
     if rule.limit is not None:
-        return _limited(experiment, now, measurement, rule)
-    before, differences = _comparable(entry, now, measurement, policy)
+        return _limited(experiment, now, measurement, own)
     cancels = _cancelling(before, now, measurement, rule.metric, no_anchors)
     sides = _sides(before, now, measurement, rule.metric, cancels)
-    work = now.fingerprint.work.get(measurement)
+    work, read = now.fingerprint.work.get(measurement), now.fingerprint.read_as(rule.metric)
     unknown = _unknown(rule.metric, *sides) if before else _unknown(rule.metric, sides[1])
     return Comparison(
         experiment=experiment,
         measurement=measurement,
         rule=rule,
-        profile="estimated" if now.fingerprint.estimated else "measured",
+        profile="estimated" if read.estimated else "measured",
         baseline=sides[0] if before else None,
         candidate=sides[1],
-        same_cards=all(one.fingerprint.same_cards(now.fingerprint) for one in before),
+        same_cards=all(one.fingerprint.read_as(rule.metric).same_cards(read) for one in before),
         refuse=(
             *differences.refuse,
             *_other_total(before, now, measurement, rule.metric),
-            *unknown,
+            *(own.refuse or unknown),
         ),
-        differ=tuple(differences.differ),
-        factors=dict(_factors(before, now, measurement)),
-        factor_errors=dict(_factor_errors(before, now, measurement)),
+        differ=(*differences.differ, *own.differ),
+        factors=dict(factors_of(before, now, measurement)),
+        factor_errors=dict(factor_errors_of(before, now, measurement)),
         output_tokens=work.output_tokens if work else None,
         loops=dict(cancels.moved),
         no_anchors=cancels.why_not,
+        unit=own.unit,
     )
 
 
-def _limited(experiment: str, now: BaselineSession, measurement: str, rule: Rule) -> Comparison:
+def _limited(experiment: str, now: BaselineSession, measurement: str, own: OwnTerms) -> Comparison:
     """A comparison with a limit, which is known exactly and has no days."""
+    rule = own.rule
     assert rule.limit is not None  # noqa: S101 - only such rules are given
-    candidate = _side([now], measurement, rule.metric)
+    candidate = side_of([now], measurement, rule.metric)
+    read = now.fingerprint.read_as(rule.metric)
     return Comparison(
         experiment=experiment,
         measurement=measurement,
         rule=rule,
-        profile="estimated" if now.fingerprint.estimated else "measured",
+        profile="estimated" if read.estimated else "measured",
         baseline=Side(sessions=((Sample((rule.limit,)),),)),
         candidate=candidate,
         same_session=True,
-        refuse=tuple(_unknown(rule.metric, candidate)),
+        refuse=own.refuse or tuple(_unknown(rule.metric, candidate)),
+        unit=own.unit,
     )
 
 
 def _comparable(
-    entry: Entry | None, now: BaselineSession, measurement: str, policy: Policy
+    entry: Entry | None, now: BaselineSession, measurement: str, policy: Policy, metric: str
 ) -> tuple[list[BaselineSession], Differences]:
     """The sessions of the baseline that compare with *now*, and how the latest differs.
 
     If none of them compares, that is the latest alone, and it says why.
     """
     before = [one for one in entry.current if measurement in one.measurements] if entry else []
-    found = [(one, _differences(one, now, measurement, policy)) for one in before]
+    found = [(one, _differences(one, now, measurement, policy, metric)) for one in before]
     usable = [(one, differences) for one, differences in found if not differences.refuse]
     chosen = usable or found[-1:]
     if not chosen:
@@ -197,16 +229,19 @@ def _comparable(
 
 
 def _differences(
-    before: BaselineSession, now: BaselineSession, measurement: str, policy: Policy
+    before: BaselineSession, now: BaselineSession, measurement: str, policy: Policy, metric: str
 ) -> Differences:
-    return compare_fingerprints(
-        before.fingerprint.narrowed(measurement), now.fingerprint.narrowed(measurement), policy
-    )
+    """How two sessions differ, as far as it matters to a metric of a measurement."""
+    baseline, candidate = (one.fingerprint.narrowed(measurement) for one in (before, now))
+    if _is_read(baseline, metric) and _is_read(candidate, metric):
+        baseline, candidate = baseline.read_as(metric), candidate.read_as(metric)
+    of_energy = not metric.startswith(QUALITY)
+    return compare_fingerprints(baseline, candidate, policy, of_energy=of_energy)
 
 
-def _side(sessions: Sequence[BaselineSession], measurement: str, metric: str) -> Side:
-    samples = (session.samples(measurement, metric) for session in sessions)
-    return Side(sessions=tuple(known for known in samples if known))
+def _is_read(of: Fingerprint, metric: str) -> bool:
+    """Whether it is known how the meter of *metric* read."""
+    return not metric.startswith(BESIDE) or of.read_as(metric) is not of
 
 
 def _cancelling(
@@ -217,6 +252,8 @@ def _cancelling(
     no_anchors: str,
 ) -> Cancelling:
     """What the anchors say, of the sessions that know the metric."""
+    if metric.startswith((BESIDE, QUALITY)):  # of other devices, or of none
+        return Cancelling()
     known = [session.anchors for session in before if session.samples(measurement, metric)]
     return cancelling(known, now.anchors, metric, no_anchors)
 
@@ -229,7 +266,7 @@ def _sides(
     cancels: Cancelling,
 ) -> tuple[Side, Side]:
     """Both sides, with the anchors of each session."""
-    baseline, candidate = (_side(some, measurement, metric) for some in (before, [now]))
+    baseline, candidate = (side_of(some, measurement, metric) for some in (before, [now]))
     if not (cancels.anchors and candidate.sessions):
         return baseline, candidate
     *those, this = cancels.anchors
@@ -254,21 +291,3 @@ def _unknown(metric: str, *sides: Side) -> Iterator[str]:
         yield f"{metric} is unknown in this run"
     elif not sides[0].values:
         yield f"{metric} is unknown in the baseline"
-
-
-def _factors(
-    before: Sequence[BaselineSession], now: BaselineSession, measurement: str
-) -> Iterator[tuple[str, tuple[float, float]]]:
-    for name in FACTORS:
-        sides = (_side(before, measurement, name), _side([now], measurement, name))
-        if (found := factor(*sides)) is not None:
-            yield name, found
-
-
-def _factor_errors(
-    before: Sequence[BaselineSession], now: BaselineSession, measurement: str
-) -> Iterator[tuple[str, float]]:
-    prior = PRIORS["estimated" if now.fingerprint.estimated else "measured"]
-    for name, _ in _factors(before, now, measurement):
-        sides = (_side(before, measurement, name), _side([now], measurement, name))
-        yield name, factor_error(*sides, prior)

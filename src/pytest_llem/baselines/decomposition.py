@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.metrics import EXPLAINING, Metric, metric_named
 from pytest_llem.baselines.prior import PRIORS
+from pytest_llem.baselines.sessions import side_of
 from pytest_llem.baselines.statistics import location, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llem.baselines.comparison import Comparison
+    from pytest_llem.baselines.file import BaselineSession
     from pytest_llem.baselines.prior import Prior
     from pytest_llem.baselines.samples import Side
 
@@ -30,6 +32,30 @@ SURELY = 2.0
 CLOCK_MOVED = 0.01
 """Relative change of the SM clock that is worth a word."""
 TEMPERATURE_MOVED_C = 5.0
+
+
+def factors_of(
+    before: Sequence[BaselineSession], now: BaselineSession, measurement: str
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Where each factor lies on both sides, by its name; of those that are known."""
+    for name in FACTORS:
+        if (found := factor(*_sides(before, now, measurement, name))) is not None:
+            yield name, found
+
+
+def factor_errors_of(
+    before: Sequence[BaselineSession], now: BaselineSession, measurement: str
+) -> Iterator[tuple[str, float]]:
+    """Standard errors of the logarithms of the ratios of the same."""
+    prior = PRIORS["estimated" if now.fingerprint.estimated else "measured"]
+    for name, _ in factors_of(before, now, measurement):
+        yield name, factor_error(*_sides(before, now, measurement, name), prior)
+
+
+def _sides(
+    before: Sequence[BaselineSession], now: BaselineSession, measurement: str, name: str
+) -> tuple[Side, Side]:
+    return side_of(before, measurement, name), side_of([now], measurement, name)
 
 
 def factor(before: Side, now: Side) -> tuple[float, float] | None:

@@ -42,16 +42,32 @@ class Difference:
     """What becomes of it unless a policy says otherwise."""
 
 
+OF_ENERGY: dict[str, Choice] = {
+    **dict.fromkeys(("meter", "scope", "method", "estimator", "declared_w_per_core"), "ignore"),
+    **dict.fromkeys(("power_limits_w", "shared"), "ignore"),
+    **dict.fromkeys(("devices", "device_type", "driver_version", "cpu_model", "threads"), "warn"),
+}
+"""What forbids no comparison of figures that no meter read; a policy has no say in how it was read."""
+
+
 def compare_fingerprints(
-    baseline: Fingerprint, candidate: Fingerprint, policy: Policy = DEFAULT
+    baseline: Fingerprint,
+    candidate: Fingerprint,
+    policy: Policy = DEFAULT,
+    *,
+    of_energy: bool = True,
 ) -> Differences:
     """What differs, and whether that forbids a comparison.
 
-    The work is compared for measurements that both sides have.
+    The work is compared for measurements that both sides have. What says how energy was read
+    matters unless the comparison is not *of_energy*.
     """
     found: dict[Choice, list[str]] = {"must-match": [], "warn": [], "ignore": []}
     for one in differences_of(baseline, candidate):
-        found[policy.choice(one.field, one.default)].append(one.said)
+        default = one.default if of_energy else OF_ENERGY.get(one.field, one.default)
+        skipped = not of_energy and default == "ignore"
+        choice = default if skipped else policy.choice(one.field, default)
+        found[choice].append(one.said)
     return Differences(found["must-match"], found["warn"])
 
 

@@ -11,6 +11,8 @@ from pytest_llem.baselines.assessment import reasons_against
 from pytest_llem.baselines.decomposition import because
 from pytest_llem.baselines.family import CONFIDENCE, FAMILY_ALPHA
 from pytest_llem.baselines.metrics import Metric, metric_named
+from pytest_llem.baselines.recorded.assessing import Distances, mean_of
+from pytest_llem.baselines.recorded.explaining import explain_recorded, recorded_amounts
 from pytest_llem.baselines.statistics import location
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Finding:
     """A verdict and what led to it."""
 
     verdict: Verdict
-    assessment: Assessment | None
+    assessment: Assessment | Distances | None
     """``None`` if nothing was compared."""
     detectable: float | None
     """Minimum detectable change, relative."""
@@ -45,6 +47,9 @@ def explain(comparison: Comparison, finding: Finding) -> str:
     found = finding.assessment
     if found is None:
         return _without_comparison(comparison)
+    if isinstance(found, Distances):
+        told = explain_recorded(comparison, found)
+        return "; ".join([*told, *_verdict_note(finding, stored=not comparison.same_session)])
     parts = [
         _compared(comparison, found),
         _numbers(comparison),
@@ -55,6 +60,11 @@ def explain(comparison: Comparison, finding: Finding) -> str:
         _assumed(found),
     ]
     return "; ".join(part for part in parts if part)
+
+
+def lies(comparison: Comparison, side: Side | None) -> float | None:
+    """Where one side of *comparison* lies, in the metric's unit; ``None`` if that is unknown."""
+    return mean_of(side) if comparison.is_recorded else typical(side)
 
 
 def typical(side: Side | None) -> float | None:
@@ -68,8 +78,8 @@ def _without_comparison(comparison: Comparison) -> str:
     metric = metric_named(comparison.rule.metric)
     if reasons := reasons_against(comparison):
         return f"{metric.name} was not compared: {'; '.join(reasons)}"
-    value = typical(comparison.candidate)
-    said = "" if value is None else f"{amounts([value], metric)}; "
+    value = lies(comparison, comparison.candidate)
+    said = "" if value is None else f"{amounts([value], metric, comparison.unit)}; "
     return f"{said}no baseline yet, {UPDATE} stores one"
 
 
@@ -86,8 +96,13 @@ def _values(comparison: Comparison, found: Assessment) -> str:
     return phase + amounts([found.baseline, found.candidate], metric)
 
 
-def amounts(values: Sequence[float], metric: Metric) -> str:
-    """Positive values with an arrow between them, in a unit that reads well."""
+def amounts(values: Sequence[float], metric: Metric, unit: str = "") -> str:
+    """Values with an arrow between them, in a unit that reads well; positive, unless recorded.
+
+    *unit* is that of a recorded figure.
+    """
+    if metric.is_recorded:
+        return recorded_amounts(values, unit)
     factor, prefix = 1.0, ""
     if metric.has_prefixes:
         largest = max(values)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
+from pytest_llem.baselines.metrics import BESIDE
 from pytest_llem.baselines.samples import measurements_by_name, unusable
 from pytest_llem.devices.meter import Method, Scope
 from pytest_llem.errors import BaselineError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_llem.energy.measured import Measured
-    from pytest_llem.results.schema import ExperimentResult, Methodology
+    from pytest_llem.results.schema import ExperimentResult, Methodology, Reading
 
 
 class Work(Stored):
@@ -28,6 +29,19 @@ class Work(Stored):
     output_tokens: int | None
     finish_reasons: dict[str, float] | None = None
     """Requests per pass that ended for each reason; ``None`` where it was not recorded."""
+
+
+class ReadBeside(Stored):
+    """How a meter beside the first read."""
+
+    method: Method
+    estimator: str
+    declared_w_per_core: float | None
+    devices: tuple[str, ...]
+    """Model names of what was read, sorted."""
+    device_uuids: tuple[str, ...]
+    power_limits_w: tuple[float | None, ...]
+    """In the order of ``devices``."""
 
 
 class Fingerprint(Stored):
@@ -67,6 +81,9 @@ class Fingerprint(Stored):
     totals: dict[str, str] = Field(default_factory=dict)
     """What ``total`` adds up, by the name of the measurement, such as ``gpu by nvml + cpu by rapl``;
     none where nothing is added, and in baselines that were stored without it."""
+    beside: dict[str, ReadBeside] = Field(default_factory=dict)
+    """What meters beside the first read, by scope and meter (``package.rapl``); none in baselines
+    that were stored without it."""
     workload: str | None = None
     """Hash of all prompts and output lengths of a pass; ``None`` if no model was measured, and in
     baselines that were stored without it."""
@@ -87,6 +104,15 @@ class Fingerprint(Stored):
         """This fingerprint with the work of one measurement only."""
         work = {name: work for name, work in self.work.items() if name == measurement}
         return self.model_copy(update={"work": work})
+
+    def read_as(self, metric: str) -> Fingerprint:
+        """This fingerprint as that of the meter that *metric* is of, where that is not the first."""
+        which = metric.removeprefix(BESIDE).rpartition(".")[0]
+        if not metric.startswith(BESIDE) or which not in self.beside:
+            return self
+        scope, _, meter = which.partition(".")
+        own = dict(self.beside[which])
+        return self.model_copy(update={**own, "scope": scope, "meter": meter})
 
 
 def fingerprint(result: ExperimentResult, environment: Mapping[str, Any]) -> Fingerprint:
@@ -113,18 +139,12 @@ def _fingerprint(
 ) -> Fingerprint:
     engine = result.engine or {}
     versions = engine.get("versions")
-    devices = sorted(how.devices, key=lambda device: (device.name, device.uuid))
     return Fingerprint(
+        **_read(how),
         backend=result.config.backend,
         meter=how.meter,
         scope=how.scope,
-        method=how.method,
-        estimator=re.sub(r"[\s/@_-]*v?\d+(\.\d+)*$", "", how.estimator),
-        declared_w_per_core=how.declared_w_per_core,
         shared=how.shared,
-        devices=tuple(device.name for device in devices),
-        device_uuids=tuple(device.uuid for device in devices),
-        power_limits_w=tuple(device.power_limit_w for device in devices),
         device_type=engine.get("device_type"),
         cpu_model=environment.get("cpu_model"),
         threads=engine.get("threads", environment.get("threads")),
@@ -140,8 +160,22 @@ def _fingerprint(
         commit=_commit(environment.get("git")),
         work={name: _work(measured) for name, measured in measurements_by_name(result).items()},
         totals=dict(_totals(result)),
+        beside={f"{one.scope}.{one.meter}": ReadBeside(**_read(one)) for one in how.beside},
         workload=None if result.workload is None else result.workload.hash,
     )
+
+
+def _read(how: Reading) -> dict[str, Any]:
+    """What two readings of the same meter and scope have to have in common."""
+    devices = sorted(how.devices, key=lambda device: (device.name, device.uuid))
+    return {
+        "method": how.method,
+        "estimator": re.sub(r"[\s/@_-]*v?\d+(\.\d+)*$", "", how.estimator),
+        "declared_w_per_core": how.declared_w_per_core,
+        "devices": tuple(device.name for device in devices),
+        "device_uuids": tuple(device.uuid for device in devices),
+        "power_limits_w": tuple(device.power_limit_w for device in devices),
+    }
 
 
 def _own_environment(result: ExperimentResult) -> dict[str, Any]:

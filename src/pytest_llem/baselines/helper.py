@@ -33,7 +33,6 @@ class Request(Stored):
 
     family_size: int | None
     priors: dict[Profile, Prior]
-    alone: bool = False
     looks: Looks | None = None
 
 
@@ -46,7 +45,6 @@ def judge_in_helper(
     *,
     family_size: int | None = None,
     priors: Mapping[Profile, Prior] = PRIORS,
-    alone: bool = False,
     looks: Looks | None = None,
 ) -> list[Judgement]:
     """As :func:`~pytest_llem.baselines.judging.judge`, in a process that ends afterwards.
@@ -58,7 +56,7 @@ def judge_in_helper(
     """
     if not any(map(testable, comparisons)):
         return judge(comparisons, family_size=family_size, priors=priors)
-    request = Request(family_size=family_size, priors=dict(priors), alone=alone, looks=looks)
+    request = Request(family_size=family_size, priors=dict(priors), looks=looks)
     with TemporaryFile() as file:
         _write(file, request, comparisons)
         answer = _ask(file)
@@ -127,7 +125,6 @@ def main() -> None:
         [_COMPARISON.validate_json(line) for line in sys.stdin.buffer],
         family_size=request.family_size,
         priors=request.priors,
-        alone=request.alone,
         looks=request.looks,
     )
     sys.stdout.buffer.write(_JUDGEMENTS.dump_json(judgements))

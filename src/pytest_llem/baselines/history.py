@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from pytest_llem.baselines.catalogue import value_of
 from pytest_llem.baselines.change_points import LEAST, SIGNIFICANCE, change_points
 from pytest_llem.baselines.metrics import metric_named
+from pytest_llem.energy.naming import QUALITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_llem.baselines.catalogue import Catalogued
     from pytest_llem.baselines.file import BaselineSession
@@ -27,7 +28,7 @@ class Point:
     """Where its processes lie, in the metric's unit."""
     processes: int
     change: float | None
-    """Relative to the session before; ``None`` for the first."""
+    """Relative to the session before; ``None`` for the first, and where that one is zero."""
     p_value: float | None = None
     """Set where a change point is: from here on the metric is another."""
     level_change: float | None = None
@@ -88,21 +89,23 @@ def _points(
         for session in experiment.entry.sessions
         if (value := value_of([session], measurement, metric)) is not None
     ]
-    logs = [math.log(value) for _, value in found]
-    changed = {one.position: one.p_value for one in change_points(logs, significance=significance)}
+    places, grown = _scale(metric, [value for _, value in found])
+    changed = {
+        one.position: one.p_value for one in change_points(places, significance=significance)
+    }
     edges = [0, *sorted(changed), len(found)]
     means = {
-        first: math.fsum(logs[first:last]) / (last - first)
+        first: math.fsum(places[first:last]) / (last - first)
         for first, last in pairwise(edges)
         if last > first
     }
-    steps = {first: _grown(means[first] - means[before]) for before, first in pairwise(edges[:-1])}
+    steps = {first: grown(means[before], means[first]) for before, first in pairwise(edges[:-1])}
     return tuple(
         Point(
             session=session,
             value=value,
             processes=len(session.samples(measurement, metric)),
-            change=_grown(logs[place] - logs[place - 1]) if place else None,
+            change=grown(places[place - 1], places[place]) if place else None,
             p_value=changed.get(place),
             level_change=steps.get(place),
         )
@@ -110,9 +113,25 @@ def _points(
     )
 
 
-def _grown(log_ratio: float) -> float:
+def _scale(
+    metric: str, values: Sequence[float]
+) -> tuple[list[float], Callable[[float, float], float | None]]:
+    """Where *values* lie on the scale of their metric, and the relative change between two places.
+
+    That is the logarithm, but for what a test recorded, which may be zero and less.
+    """
+    if metric.startswith(QUALITY):
+        return list(values), _grown_from
+    return [math.log(value) for value in values], _grown
+
+
+def _grown_from(before: float, now: float) -> float | None:
+    return (now - before) / abs(before) if before else None
+
+
+def _grown(before: float, now: float) -> float:
     """The relative change that a difference of logarithms is; infinite beyond what floats hold."""
     try:
-        return math.expm1(log_ratio)
+        return math.expm1(now - before)
     except OverflowError:
         return math.inf

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 Choice = Literal["must-match", "warn", "ignore"]
 """A difference makes the sides incomparable, is named in the verdict, or is passed over."""
-FIXED = frozenset({"scope", "method", "work", "workload", "totals"})
+FIXED = frozenset({"scope", "method", "work", "workload", "totals", "beside"})
 """What no comparison makes sense without: what was read, how, for which work, and of which
-scopes a total is (only rules about totals look at that)."""
+scopes a total is (only rules about totals look at that). Of meters beside the first the fields
+of the first hold (only rules about them look at that)."""
 BY_NAME = ("packages", "engine")
 """Fields with members of their own, such as ``packages.torch``."""
 CARDS = "device_uuids"

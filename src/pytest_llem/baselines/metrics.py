@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import math
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from pytest_llem.energy.measured import ratio
+from pytest_llem.devices.meter import Scope
+from pytest_llem.energy.naming import NAME, QUALITY
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from pytest_llem.energy.measured import Measured, WindowSample
+    from collections.abc import Iterable
 
 Unit = Literal["J", "J/token", "J/request", "W", "s", "tokens/s", "requests/s", "requests", ""]
 PhaseName = Literal["whole", "prefill", "decode"]
@@ -55,6 +54,10 @@ HIGHER_IS_BETTER = frozenset(
         "traffic.goodput_share",
     }
 )
+BESIDE = "beside."
+"""Begins the names of figures of meters beside the first."""
+BESIDE_QUANTITIES = ("energy_per_output_token_j", "energy_per_request_j", "energy_j", "power_w")
+"""Those that differ from the first meter's: times and rates are the same."""
 HEADLINE = "energy_per_output_token_j"
 INFORMING = (HEADLINE, "energy_per_request_j", "energy_j", "duration_s")
 """What an experiment is summed up by, and compared by where no gate was declared: the first of
@@ -67,16 +70,24 @@ NOT_GATED: dict[str, str] = {
     "count": "says how many there were, not how long they took",
     "windows": "are the samples that the other figures come from",
     "traffic.concurrency": "is what was asked for",
-    "traffic.failures": "are counts: assert them in the test",
-    "traffic.counted_by": "are counts: assert them in the test",
+    "traffic.failures": "are counts: assert them in the test, or record them there",
+    "traffic.counted_by": "are counts: assert them in the test, or record them there",
     "warm_up": "is what came before anything was measured",
     "floor": "is computed from the model's shape and only moves with it",
-    "quality": "is not measured by this version of pytest-llem",
     "traffic.served": "is the work that the windows had room for; traffic.served_per_s is its rate",
-    "traffic.failed": "is a count that may be zero, of which no ratio can be taken: assert it in the test",
-    "beside": "is of a meter that was read beside the first; a baseline keeps devices, method and "
-    "power limit of the first meter only, so that nothing says whether both sides compare. Name that "
-    "meter first in --llem-meter and gate the figure itself, or gate total.…, which adds scopes up",
+    "traffic.failed": "is a count that may be zero, of which no ratio can be taken: assert it in the test, "
+    "or record it there",
+    "beside": "has to say what of which meter: beside.SCOPE.METER.QUANTITY, such as "
+    "beside.package.rapl.energy_j",
+    "wall_s": "is how long the process took, with loading and warming up; duration_s is a pass's time",
+    "repeat": "is the number of the process",
+    "schema_version": "is that of the file",
+    "steady_state_window": "is when the windows were",
+    "config": "is what was asked for",
+    "workload": "is what a pass asks, which has to be equal on both sides",
+    "measurement_methodology": "is how the figures came about, which has to be equal on both sides",
+    "engine": "is what took effect, and is named in the verdict where it differs",
+    "recorded": "is called quality.NAME as a metric",
 }
 """Why some names that a result has are no metrics."""
 
@@ -95,8 +106,22 @@ class Metric:
         return self.quantity if self.phase == "whole" else f"{self.phase}.{self.quantity}"
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether a test recorded it, so that unit and direction are only known then."""
+        return self.quantity.startswith(QUALITY)
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is of a meter beside the first."""
+        return self.quantity.startswith(BESIDE)
+
+    @property
     def unit(self) -> Unit:
-        """What its values are in; empty for a share."""
+        """What its values are in; empty for a share, and for what a test recorded."""
+        if self.is_recorded:
+            return ""
+        if self.is_beside:
+            return QUANTITIES[self.quantity.rpartition(".")[2]]
         return QUANTITIES.get(self.quantity) or OF_THE_WHOLE[self.quantity]
 
     @property
@@ -128,20 +153,57 @@ def metric_named(name: str) -> Metric:
     Raises:
         ConfigError: there is none; the message says why, or names the nearest one.
     """
-    if name not in METRICS:
-        raise ConfigError(f"{name!r} is not a metric that can be gated{_advice(name)}")
-    return METRICS[name]
+    if name in METRICS:
+        return METRICS[name]
+    if name.startswith(QUALITY) and re.fullmatch(NAME, name.removeprefix(QUALITY)):
+        return Metric("whole", name)
+    if name.startswith(BESIDE) and _is_of_a_meter(name):
+        return Metric("whole", name)
+    raise ConfigError(f"{name!r} is not a metric that can be gated{_advice(name)}")
+
+
+def _is_of_a_meter(name: str) -> bool:
+    """Whether *name* says what of which meter: with the scope, or without where that is clear."""
+    which = name.removeprefix(BESIDE).rpartition(".")[0]
+    scope, dot, meter = which.partition(".")
+    known = scope in get_args(Scope) and meter if dot else which
+    return bool(known) and name.rpartition(".")[2] in BESIDE_QUANTITIES
+
+
+def beside_name(scope: str, meter: str, quantity: str) -> str:
+    """The metric of a meter beside the first."""
+    return f"{BESIDE}{scope}.{meter}.{quantity}"
+
+
+def beside_named(name: str, known: Iterable[str]) -> list[str]:
+    """The metrics among *known* that *name* is about, which may leave the scope or the meter out."""
+    which, _, quantity = name.removeprefix(BESIDE).rpartition(".")
+    found = []
+    for one in known:
+        own, _, its = one.removeprefix(BESIDE).rpartition(".")
+        scope, _, meter = own.partition(".")
+        if one.startswith(BESIDE) and its == quantity and which in {own, scope, meter}:
+            found.append(one)
+    return found
 
 
 def _advice(name: str) -> str:
     """Why *name* is none, if that is known; else the nearest one."""
+    if name.startswith(QUALITY):
+        return (
+            ": a recorded figure has letters, digits, '_', '-' and '.' in its name, and no others."
+        )
     last = name.rpartition(".")[2]
+    if name.startswith(BESIDE) and last in QUANTITIES.keys() - BESIDE_QUANTITIES:
+        return f": {last} is the same whichever meter reads the energy; gate {last}."
     for of, why in NOT_GATED.items():
         if of in {name, last} or name.startswith(f"{of}."):
             near = difflib.get_close_matches(name, METRICS, n=1)
             return f": {of} {why}." + (f" Did you mean {near[0]!r}?" if near else "")
     if name.endswith(("_uncertainty_j", "_uncertainty_w")):
         return ": it is the width of an interval, which every verdict takes into account."
+    if re.fullmatch(NAME, name) and not difflib.get_close_matches(name, METRICS, n=1):
+        return f". {_nearest(name)} What a test records begins with {QUALITY}: {QUALITY}{name}."
     return f". {_nearest(name)} A phase is written before it: decode.energy_per_output_token_j."
 
 
@@ -153,71 +215,3 @@ def _nearest(name: str) -> str:
     if near := difflib.get_close_matches(name, METRICS, n=1):
         return f"Did you mean {near[0]!r}?"
     return f"Known: {', '.join(QUANTITIES)}, and docs/gates.md has the further ones."
-
-
-def metric_values(measured: Measured, metric: Metric) -> tuple[float, ...]:
-    """Values of *metric*, one per valid window; those of one pass where that matters.
-
-    The decode phase, and a prefill phase without windows of its own, are inferred
-    once per process and have one value. Unknown values are left out, so that an
-    empty tuple says that the metric is not known at all.
-    """
-    if metric.quantity in OF_THE_WHOLE:
-        return _at(measured, metric.quantity)
-    if metric.phase == "whole" or (metric.phase == "prefill" and measured.samples("prefill")):
-        return per_window(measured.samples(metric.phase), metric.quantity)
-    phase = measured.decode if metric.phase == "decode" else measured.prefill
-    value = getattr(phase, metric.quantity)
-    return () if value is None else (float(value),)
-
-
-def _at(measured: Measured, path: str) -> tuple[float, ...]:
-    """The figure at *path*; empty if it, or anything on the way, is unknown."""
-    value: object = measured
-    for part in path.split("."):
-        value = getattr(value, part, None)
-    return (float(value),) if isinstance(value, int | float) else ()
-
-
-def per_window(samples: Sequence[WindowSample], quantity: str) -> tuple[float, ...]:
-    """Known values of *quantity* over the valid windows, in order; what is beyond floats is not."""
-    values = (_value(sample, quantity) for sample in samples if sample.valid)
-    return tuple(float(value) for value in values if value is not None and math.isfinite(value))
-
-
-def standard_errors(measured: Measured) -> dict[str, float]:
-    """Relative standard errors of the energies that are inferred once per process, by phase.
-
-    Decode is a difference of measurements, which can make it noisier than any window;
-    its stated 95 % half-width carries that. A phase that states none is left out.
-    """
-    phases = {"decode": measured.decode}
-    if not measured.samples("prefill"):
-        phases["prefill"] = measured.prefill
-    errors = {
-        name: ratio(phase.energy_uncertainty_j, phase.energy_j) for name, phase in phases.items()
-    }
-    return {
-        name: abs(error) / NORMAL_95
-        for name, error in errors.items()
-        if error is not None and math.isfinite(error)
-    }
-
-
-NORMAL_95 = 1.959964
-"""Half-width of a 95 % interval of a normal distribution, in standard errors."""
-
-
-def _value(sample: WindowSample, quantity: str) -> float | None:
-    if quantity in _DERIVED:
-        return _DERIVED[quantity](sample)
-    value: float | None = getattr(sample, quantity)
-    return value
-
-
-_DERIVED: dict[str, Callable[[WindowSample], float | None]] = {
-    "energy_j": lambda sample: ratio(sample.energy_j, sample.passes),
-    "duration_s": lambda sample: ratio(sample.duration_s, sample.passes),
-    "energy_per_request_j": lambda sample: ratio(sample.energy_j, sample.requests),
-    "output_tokens_per_s": lambda sample: ratio(sample.output_tokens, sample.duration_s),
-}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.samples import measurements_by_name
 from pytest_llem.energy.pooled import pooled
+from pytest_llem.energy.recorded import pooled_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +33,7 @@ def pooled_result(results: Sequence[ExperimentResult]) -> ExperimentResult:
             "message": message,
             "started_at": results[0].started_at,
             "measurements": tuple(_pooled(passed or results)),
+            "recorded": pooled_figures([one.recorded for one in passed or results]),
         }
     )
 

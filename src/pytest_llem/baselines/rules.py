@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pytest_llem.baselines.metrics import HEADLINE, Metric, metric_named
+from pytest_llem.baselines.units import SCALES
 from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,15 +20,11 @@ _EXAMPLES = "Write it like energy_per_output_token_j:5%, ttft_s:+20ms or energy_
 _PART = re.compile(r"(?P<sign>\+?)\s*(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*(?P<unit>\D*)")
 _BOTH = re.compile(r",|(?<=[%A-Za-z])\s*(?=\+)")
 """Between two tolerances: a comma, or the plus sign of the second."""
+_NUMBER = re.compile(
+    r"(?P<number>[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+))\s*(?P<unit>[^\d\s]\S*)?"
+)
+"""A limit of a recorded figure, which may be zero and less."""
 _LIMIT = re.compile(r"\s*(?P<sign>>=|<=|≥|≤)\s*(?P<value>.*)", re.DOTALL)
-_SCALES = {
-    "J": {"J": 1.0, "mJ": 1e-3, "kJ": 1e3},
-    "W": {"W": 1.0, "mW": 1e-3, "kW": 1e3},
-    "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6},
-    "tokens": {"": 1.0, "tokens/s": 1.0},
-    "requests": {"": 1.0, "requests/s": 1.0, "requests": 1.0, "/s": 1.0},
-    "": {"": 1.0},
-}
 Direction = Literal["higher", "lower"]
 OFF = "off"
 """Instead of a tolerance: no gate for this metric, whatever was said with less precedence."""
@@ -52,6 +49,9 @@ class Rule:
     limit: float | None = None
     """What the metric is compared with instead of a baseline, in its unit: a floor if higher is
     better, else a ceiling. ``None`` compares with the baseline."""
+    unit: str = ""
+    """What the amount was written in, of a metric whose own unit is only known once a test has
+    recorded it; empty for that unit itself."""
 
     @property
     def key(self) -> tuple[str, bool]:
@@ -61,7 +61,7 @@ class Rule:
     @property
     def higher_is_better(self) -> bool:
         """Whether a fall is a regression."""
-        if self.better is None:
+        if self.better is None:  # a recorded figure's own is filled in once it is known
             return metric_named(self.metric).higher_is_better
         return self.better == "higher"
 
@@ -84,19 +84,20 @@ def parse_rule(text: str) -> Rule:
     """
     name, colon, tolerance = text.partition(":")
     limit = _LIMIT.fullmatch(tolerance)
-    if limit and name.strip().startswith("quality."):
-        raise ConfigError(
-            f"the gate {text!r} is a floor of quality, which this version of pytest-llem does not "
-            "measure. Assert it in the test until then."
-        )
     metric = metric_named(name.strip())
     if limit:
-        return _limited(metric, limit, text)
+        return (
+            _recorded_limit(metric, limit, text)
+            if metric.is_recorded
+            else _limited(metric, limit, text)
+        )
     if not colon or not tolerance.strip():
         raise ConfigError(f"the gate {text!r} has no tolerance. {_EXAMPLES}")
     parts = [part.strip() for part in _BOTH.split(tolerance)]
     better = _direction([part for part in parts if part in get_args(Direction)], text)
     falls = metric.higher_is_better if better is None else better == "higher"
+    if metric.is_recorded:  # whose direction is known once it is recorded
+        falls = better == "higher"
     found = {"better": better, **_tolerances(_without(parts), metric, text, falls=falls)}
     return Rule(metric.name, tolerance=tolerance.strip(), **found)
 
@@ -111,12 +112,29 @@ def _direction(said: list[Any], text: str) -> Direction | None:
     return said[0] if said else None
 
 
+def _recorded_limit(metric: Metric, limit: re.Match[str], text: str) -> Rule:
+    """A floor or a ceiling of a recorded figure, in whatever unit that is recorded in."""
+    said = limit["value"].strip()
+    match = _NUMBER.fullmatch(said)
+    if match is None or not math.isfinite(value := float(match["number"])):
+        raise ConfigError(
+            f"the gate {text!r} is no limit: write a number, as in quality.accuracy:>=0.7 or "
+            "quality.latency:<=200ms."
+        )
+    better: Direction = "higher" if limit["sign"] in {">=", "≥"} else "lower"
+    tolerance = f"{limit['sign']}{said}"
+    unit = match["unit"] or ""
+    return Rule(metric.name, 0.0, None, tolerance, better=better, limit=value, unit=unit)
+
+
 def _tolerances(parts: list[str], metric: Metric, text: str, *, falls: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"relative": None, "absolute": None}
     if not parts:
         raise ConfigError(f"the gate {text!r} has no tolerance. {_EXAMPLES}")
     for part in parts:
         value, is_relative = _tolerance(part, metric, text, falls=falls)
+        if metric.is_recorded and not is_relative:
+            found["unit"] = _written_unit(part)
         kind = "relative" if is_relative else "absolute"
         if found[kind] is not None:
             raise ConfigError(f"the gate {text!r} has two tolerances of one kind. {_EXAMPLES}")
@@ -166,12 +184,19 @@ def _tolerance(part: str, metric: Metric, text: str, *, falls: bool) -> tuple[fl
     unit = match["unit"].strip()
     if unit == "%":
         return _relative(number / 100, metric, text, falls=falls), True
-    scales = _SCALES[metric.unit.split("/")[0]]
+    if metric.is_recorded:
+        return number, False
+    scales = SCALES[metric.unit.split("/")[0]]
     if not unit and match["sign"]:
         return number, False
     if unit not in scales:
         raise ConfigError(_wrong_unit(part, unit, list(scales), text))
     return number * scales[unit], False
+
+
+def _written_unit(part: str) -> str:
+    match = _PART.fullmatch(part)
+    return match["unit"].strip() if match else ""
 
 
 def _relative(value: float, metric: Metric, text: str, *, falls: bool) -> float:

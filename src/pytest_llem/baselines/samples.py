@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pytest_llem.baselines.metrics import (
-    EXPLAINING,
-    METRICS,
-    metric_values,
-    per_window,
-    standard_errors,
-)
+from pytest_llem.baselines.metrics import EXPLAINING, METRICS
+from pytest_llem.baselines.values import beside_values, metric_values, per_window, standard_errors
+from pytest_llem.energy.naming import QUALITY
+from pytest_llem.energy.recorded import Recorded
 from pytest_llem.results.schema import Stored
 
 if TYPE_CHECKING:
@@ -33,10 +30,24 @@ class ProcessSamples(Stored):
     values: dict[str, tuple[float, ...]]
     """Per metric one value a window, or a single one where it is inferred once."""
     standard_errors: dict[str, float] = Field(default_factory=dict)
-    """Relative standard errors of energies that are inferred once per process, by phase."""
+    """Relative standard errors of energies that are inferred once per process, by phase or meter."""
+    recorded: tuple[Recorded, ...] = ()
+    """Figures of the test's own, by name, with its first measurement; none in baselines that were
+    stored without them."""
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The metrics of which there is a value."""
+        return (*self.values, *(one.metric for one in self.recorded))
+
+    def figure(self, metric: str) -> Recorded | None:
+        """The recorded figure that is called *metric*, if it was recorded."""
+        return next((one for one in self.recorded if one.metric == metric), None)
 
     def sample(self, metric: str) -> Sample:
         """The values of one metric; empty if it is not known."""
+        if metric.startswith(QUALITY):
+            return recorded_sample(self.figure(metric))
         phase, _, quantity = metric.rpartition(".")
         error = self.standard_errors.get(phase) if quantity.startswith("energy") else None
         return Sample(self.values.get(metric, ()), error)
@@ -49,7 +60,12 @@ class Sample:
     values: tuple[float, ...]
     """One value a window, in the metric's unit."""
     standard_error: float | None = None
-    """Stated relative standard error of a single value; ``None`` if windows tell it."""
+    """Stated standard error of a single value, relative but for recorded figures; ``None`` if
+    windows tell it, or if a recorded figure is exact."""
+    items: int | None = None
+    """How many items a recorded figure is the mean of."""
+    share: bool = False
+    """Whether each of them was 0 or 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +103,26 @@ class Side:
         return tuple(value for sample in self.samples for value in sample.values)
 
 
-def process_samples(measured: Measured, repeat: int) -> ProcessSamples:
-    """The samples of one measurement in one process."""
+def recorded_sample(value: Recorded | None) -> Sample:
+    """A recorded figure of one process; empty if it is not known."""
+    if value is None:
+        return Sample(())
+    return Sample((value.value,), value.standard_error, value.items, value.share)
+
+
+def process_samples(
+    measured: Measured, repeat: int, recorded: Sequence[Recorded] = ()
+) -> ProcessSamples:
+    """The samples of one measurement in one process, and what its test recorded."""
     values = {name: metric_values(measured, metric) for name, metric in METRICS.items()}
     windows = measured.samples("whole")
     values |= {name: per_window(windows, name) for name in EXPLAINING}
+    values |= {name: (value,) for name, value in beside_values(measured)}
     return ProcessSamples(
         repeat=repeat,
         values={name: known for name, known in values.items() if known},
         standard_errors=standard_errors(measured),
+        recorded=tuple(sorted(recorded, key=lambda one: one.name)),
     )
 
 

@@ -104,7 +104,7 @@ def self_check(comparisons: Sequence[tuple[str, Comparison]], seed: int = 0) -> 
     What sides of other sizes could show is told by drawing them from all processes, with
     replacement (Efron 1979).
     """
-    known = [(name, one) for name, one in comparisons if testable(one)]
+    known = [(name, one) for name, one in comparisons if testable(one) and not one.is_recorded]
     if not known:
         return None
     rng = random.Random(seed)  # noqa: S311 - a simulation
@@ -176,7 +176,7 @@ def _alarms(deals: Sequence[Sequence[Comparison]]) -> list[int]:
 
 def _assessed(lots: Sequence[Sequence[Comparison]], experiments: int) -> list[Sequence[Assessment]]:
     """The tests of each of *lots*, which is a family of its own."""
-    among = Circumstances(PRIORS, complete=True, alone=False, looks=None)
+    among = Circumstances(PRIORS, complete=True, looks=None)
     if len(lots[0]) > 1:
         return [assess(some, among, experiments) for some in lots]
     return [[one] for one in assess(_apart(lots), among, experiments)]

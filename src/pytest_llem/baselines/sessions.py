@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.baselines.differences import compare_fingerprints
 from pytest_llem.baselines.file import BaselineSession
 from pytest_llem.baselines.fingerprint import fingerprint
-from pytest_llem.baselines.samples import measurements_by_name, process_samples, unusable
+from pytest_llem.baselines.samples import Side, measurements_by_name, process_samples, unusable
 from pytest_llem.config.identity import identity_hash
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ def session_of(
     uuids = sorted({uuid for one in prints for uuid in one.device_uuids})
     measurements: dict[str, tuple[ProcessSamples, ...]] = {}
     for result in sorted(repeats, key=lambda result: result.repeat):
+        recorded = result.recorded
         for name, measured in measurements_by_name(result).items():
-            samples = process_samples(measured, result.repeat)
+            samples = process_samples(measured, result.repeat, recorded)
+            recorded = ()  # they are kept with the first
             measurements[name] = (*measurements.get(name, ()), samples)
     return BaselineSession(
         run_id=repeats[0].run_id,
@@ -47,6 +49,12 @@ def session_of(
         anchors=tuple(anchors),
         measurements=measurements,
     )
+
+
+def side_of(sessions: Sequence[BaselineSession], measurement: str, metric: str) -> Side:
+    """One metric of a measurement over *sessions*; those that do not know it are left out."""
+    samples = (session.samples(measurement, metric) for session in sessions)
+    return Side(sessions=tuple(known for known in samples if known))
 
 
 def refusal(repeats: Sequence[ExperimentResult], environment: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.baselines.metrics import METRICS, OF_THE_WHOLE, metric_values
+from pytest_llem.baselines.metrics import METRICS, OF_THE_WHOLE
+from pytest_llem.baselines.values import metric_values
 from pytest_llem.energy.measured import ratio
 from pytest_llem.energy.pooled import pooled
 from pytest_llem.energy.student import mean_and_half_width_95

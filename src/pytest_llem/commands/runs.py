@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at stored runs, and delete them.", no_args_is_help=True)
 
+Names = Annotated[
+    list[str] | None, typer.Option(metavar="NAMES", help="As pytest's --llem-… of that name.")
+]
 Root = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where runs are kept.")]
 
 
@@ -40,7 +43,7 @@ def list_(
 
 
 @app.command()
-def show(
+def show(  # noqa: PLR0913, PLR0917 - one parameter an option
     run: Annotated[
         str | None,
         typer.Argument(help="Its directory, its id, or the beginning of it; else the latest."),
@@ -49,8 +52,12 @@ def show(
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, help="As pytest's; twice for windows.")
     ] = 0,
+    columns: Names = None,
+    sort: Names = None,
+    group_by: Names = None,
 ) -> None:
     """What pytest said of a run at its end; of an interrupted one, what there is."""
+    from pytest_llem.reports.arrangement import arrangement_of
     from pytest_llem.runs.kept_runs import show_run
     from pytest_llem.runs.showing import Look
 
@@ -59,6 +66,7 @@ def show(
         colour=sys.stdout.isatty(),
         unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
         verbosity=verbose,
+        arrangement=arrangement_of(columns or [], sort or [], group_by or []),
     )
     put(show_run(run, root, look))
 

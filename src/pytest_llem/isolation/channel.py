@@ -14,6 +14,7 @@ kind                fields                                          answer
 ``measured``        ``marks``                                       ``measurement``
 ``engine``          ``description``                                 none
 ``workload``        ``description``                                 none
+``recorded``        ``metric``: a figure of the test's own          none
 ``report``          ``data``: a serialized test report              none
 ``warning``         ``data``: a recorded warning                    none
 ``uncollected``     ``message``: why an item could not be run       none

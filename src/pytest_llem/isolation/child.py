@@ -6,6 +6,7 @@ bare experiment, which :func:`main` runs without pytest.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import socket
@@ -80,4 +81,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()  # as pytest does in its own
     main()

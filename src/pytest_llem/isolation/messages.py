@@ -31,6 +31,12 @@ def _object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _recorded(value: Any) -> bool:
+    from pytest_llem.energy.recorded import is_recorded
+
+    return is_recorded(value)
+
+
 def _or_null(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
@@ -45,6 +51,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "measured": {"marks": _object},
     "engine": {"description": _object},
     "workload": {"description": _object},
+    "recorded": {"metric": _recorded},
     "report": {"data": _object},
     "warning": {"data": _object},
     "uncollected": {"message": _text},

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_llem.energy.naming import MOST
 from pytest_llem.errors import LlemError
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Observer:
     doing: Progress = Progress("starting")
     engine: dict[str, Any] | None = None
     workload: dict[str, Any] | None = None
+    recorded: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Figures of the test's own, by name."""
     _awaited: Awaited | None = field(default=None)
 
     def handle(self, message: Message) -> bool:
@@ -149,6 +152,10 @@ class Observer:
 
     def _on_workload(self, description: dict[str, Any]) -> None:
         self.workload = description
+
+    def _on_recorded(self, metric: dict[str, Any]) -> None:
+        if len(self.recorded) < MOST:
+            self.recorded.setdefault(metric["name"], metric)
 
     def _on_begin(self) -> None:
         self.sampling.attend(True)

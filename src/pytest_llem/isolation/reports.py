@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 Phase = Literal["setup", "call", "teardown"]
 
-
+STACK = "(most recent call first)"
+"""In what ``faulthandler`` prints."""
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
 """What reading a report raises that no pytest has made."""
 
@@ -95,7 +96,8 @@ def owed_report(
     """The report that a child which ended in *phase* did not send."""
     report = failed_report(item, phase, f"{describe(ending, deadline_s)} (during {phase})")
     if output.strip():
-        report.sections.append(("Output of the child process", output))
+        told = ", and where its threads were" if STACK in output else ""
+        report.sections.append((f"Output of the child process{told}", output))
     return report
 
 

@@ -98,6 +98,13 @@ class Supervisor:
             if message is not None:
                 self._dispatch(message)
             self._show()
+        return self._timed_out()
+
+    def _timed_out(self) -> Ending:
+        process = self.launched.process
+        if process.wait(0.0) is None:
+            process.tree.abort()
+            process.wait(GRACE_S)
         return Ending(None, timed_out=True)
 
     def _guarded(self) -> str | None:

@@ -10,10 +10,11 @@ from pytest_llem.engines.served import Streams
 from pytest_llem.errors import ConfigError, LlemError, MeterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.recorded import Recorded
     from pytest_llem.engines.engine import Session
     from pytest_llem.measure.link import SupervisorLink
     from pytest_llem.measure.work import Load, Loads, Work
@@ -39,6 +40,7 @@ class Energy:
         self._json = config
         self._config: ExperimentConfig | None = None
         self._names: set[str] = set()
+        self._recorded: set[str] = set()
 
     @property
     def config(self) -> ExperimentConfig:
@@ -118,6 +120,45 @@ class Energy:
             name=label, kind="window", warm_up=None, windows=(mark,), load_end_ns=end_ns
         )
         window._measured = self._figures(marks.model_dump(mode="json"))  # noqa: SLF001
+
+    def record(
+        self,
+        name: str,
+        value: float | Iterable[float],
+        *,
+        unit: str = "",
+        higher_is_better: bool | None = None,
+    ) -> Recorded:
+        """Keep a figure of the test's own with the result, as the metric ``quality.NAME``.
+
+        A single number is taken as exact. Of several, one an item (an answer, a sample), the mean
+        is kept with its standard error, so that a gate knows how sure it is; ``True`` and ``False``
+        are 1 and 0, and the mean is the share of what was right. The items themselves are not kept.
+        It may be called before, after and without a measurement, but not within what is measured.
+
+        Args:
+            name: letters, digits, ``_``, ``-`` and ``.``, such as ``accuracy``; once in a test.
+            value: a finite number, or an iterable of them: a list, an array, a generator.
+            unit: what it is in; empty for shares and plain numbers.
+            higher_is_better: which direction is better. ``None`` goes by the name where everybody
+                knows (``accuracy``, ``perplexity``); else a rule with a tolerance has to say.
+
+        Returns:
+            What was kept, with its ``value`` and ``uncertainty``.
+
+        Raises:
+            ConfigError: the name is none, or was recorded before; a value is no finite number.
+        """
+        __tracebackhide__ = True
+        from pytest_llem.measure.recording import recording
+
+        try:
+            found = recording(name, value, unit, higher_is_better, self._recorded)
+        except ConfigError as error:
+            raise error.with_traceback(None) from None
+        self._recorded.add(found.name)
+        self.link.recorded(found.model_dump(mode="json"))
+        return found
 
     def _claim(self, name: str) -> str:
         if name in self._names:

@@ -35,6 +35,10 @@ class SupervisorLink:
         """Say what one pass asks of the engine."""
         self._channel.send("workload", description=description)
 
+    def recorded(self, metric: dict[str, Any]) -> None:
+        """Hand over a figure that the test recorded."""
+        self._channel.send("recorded", metric=metric)
+
     def begin(self) -> None:
         """Say that a measurement begins: the devices are read closely from now on."""
         self._channel.send("begin")

@@ -185,6 +185,8 @@ def _moved_row(moved: Moved) -> tuple[str, str, str]:
     known = [value for value in (moved.before, moved.now) if value is not None]
     if moved.change is None:
         said = "was unknown" if moved.before is None else "is unknown now"
+        if len(known) > 1:
+            said = ""
         return named, amount(moved.metric, *known), said
     return named, amount(moved.metric, *known), f"{100 * moved.change:+.1f} %"
 

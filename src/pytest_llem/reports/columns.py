@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llem.reports.chosen import as_asked, figure_column
 from pytest_llem.reports.judged import change, verdict
 from pytest_llem.reports.quantities import (
     ESTIMATED_MARK,
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 def summary_columns(entries: Sequence[Entry], view: View) -> list[Column]:
     """All columns that have something to say about *entries*."""
     columns: list[Column] = []
-    for build in _BUILDERS.values():
-        columns += build(entries, view)
-    return columns
+    for name in view.arrangement.columns:
+        build = _BUILDERS.get(name)
+        columns += build(entries, view) if build else [figure_column(name, entries, view)]
+    return as_asked(columns) if view.arrangement.chosen else columns
 
 
 def _energy(entries: Sequence[Entry], view: View) -> Iterable[Column]:
@@ -92,7 +94,8 @@ def _floor(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     """With ``-v``: how far above an ideal machine the energy per output token lies."""
     floors = [entry.measured.floor if entry.measured else None for entry in entries]
     values = [floor.times_reference if floor else None for floor in floors]
-    if view.verbosity < 1 or all(value is None for value in values):
+    wanted = view.verbosity > 0 or view.arrangement.chosen
+    if not wanted or all(value is None for value in values):
         return
     written = [number(value, signs=view.signs) for value in values]
     cells = [

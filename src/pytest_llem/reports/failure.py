@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.quantities import percent, quantity
 from pytest_llem.reports.rows import SummaryRow, name_of
 from pytest_llem.reports.text import clean, glyphs, wrapped
@@ -75,21 +76,17 @@ def _facts(
 def _told(
     judgement: Judgement, measured: Measured | None, processes: int, *, unicode: bool
 ) -> Iterator[tuple[str, str]]:
-    is_estimate = measured is not None and measured.estimated and _is_energy(judgement.metric)
+    estimated = is_estimate(measured, judgement.metric)
     title = "limit" if judgement.is_limit else "from, to"
-    yield title, _from_to(judgement, estimated=is_estimate, unicode=unicode)
-    yield "change", _change(judgement, estimated=is_estimate, unicode=unicode)
-    if is_estimate:
+    yield title, _from_to(judgement, estimated=estimated, unicode=unicode)
+    yield "change", _change(judgement, estimated=estimated, unicode=unicode)
+    if estimated:
         yield "method", "ESTIMATED, not measured"
     if measured is not None:
         counted = len(measured.samples())
         where = "this process" if processes == 1 else f"{processes} processes"
         yield "this run", f"{counted} window{'' if counted == 1 else 's'} in {where}"
     yield "why", judgement.explanation
-
-
-def _is_energy(metric: str) -> bool:
-    return metric.endswith(("_j", "_w"))
 
 
 def _from_to(judgement: Judgement, *, estimated: bool, unicode: bool) -> str:

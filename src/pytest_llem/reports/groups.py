@@ -1,9 +1,11 @@
-"""The lines of the summary table under the test functions they belong to."""
+"""The lines of the summary table under the headings they belong to."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.reports.headings import heading_of, names_in
 from pytest_llem.reports.ink import Line, line
 from pytest_llem.reports.labels import shortened
 from pytest_llem.reports.rows import entry_of, further_entries
@@ -20,7 +22,7 @@ _INDENT = "  "
 
 
 class Group(NamedTuple):
-    """Lines of the table that belong to one test function or study."""
+    """Lines of the table that belong together, such as those of one test function."""
 
     name: str
     entries: list[Entry]
@@ -33,17 +35,30 @@ class Group(NamedTuple):
 
 
 def grouped(rows: Sequence[SummaryRow], view: View) -> list[Group]:
-    """The rows by test function, in the order in which each first appears.
+    """The rows under their headings, in the order in which each first appears.
 
     With ``-v``, measurements beyond an experiment's headline follow it.
     """
+    wanted = view.arrangement.group_by
+    named = None if wanted == ("test",) else names_in(rows)
+    if named is not None and wanted == ("none",):
+        return [_alone(row, view, named(row)) for row in rows]
     groups: dict[str, list[Entry]] = {}
     for row in rows:
-        entries = groups.setdefault(row.result.group, [])
-        entries.append(entry_of(row, view))
-        if view.verbosity > 0:
-            entries += further_entries(row, view)
+        entries = groups.setdefault(heading_of(row, wanted, view), [])
+        entries.append(entry_of(row, view, named and named(row)))
+        entries += _further(row, view)
     return [Group(view.clean(name), entries) for name, entries in groups.items()]
+
+
+def _alone(row: SummaryRow, view: View, name: str) -> Group:
+    """An experiment without a heading: *name* is that of a group of its own."""
+    entry = entry_of(row, view, name)
+    return Group(entry.label, [replace(entry, label=""), *_further(row, view)])
+
+
+def _further(row: SummaryRow, view: View) -> list[Entry]:
+    return further_entries(row, view) if view.verbosity > 0 else []
 
 
 def natural_width(groups: Sequence[Group]) -> int:

@@ -6,8 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_llem.devices.selection import REPLAY
+from pytest_llem.reports.extremes import extremes
 from pytest_llem.reports.ink import Line, Span, Style, line
 from pytest_llem.reports.quantities import ESTIMATED_MARK
+from pytest_llem.reports.recorded import never_recorded
 from pytest_llem.reports.rows import MEASURED, NOT_GATED, NOT_MEASURED, STYLES
 from pytest_llem.reports.text import wrapped
 from pytest_llem.reports.view import BASELINE
@@ -36,6 +38,14 @@ def hint_lines(rows: Sequence[SummaryRow], left_out: Sequence[str], view: View) 
     ]
 
 
+def disturbed_lines(disturbances: Sequence[str], view: View) -> list[Line]:
+    """That the machine spoils figures, and who says how to mend it."""
+    if not disturbances:
+        return []
+    said = f"this machine spoils figures: {'; '.join(disturbances)}. To mend it: llem doctor"
+    return [line(part, "yellow") for part in wrapped(view.clean(said), view.width, indent="  ")]
+
+
 def _hints(
     rows: Sequence[SummaryRow], left_out: Sequence[str], view: View
 ) -> Iterator[tuple[str, Style]]:
@@ -45,6 +55,12 @@ def _hints(
     further = sum(len(row.result.measurements[1:]) for row in rows)
     if further and view.verbosity < 1:
         yield f"{_counted(further, 'further measurement')} shown with -v", "dim"
+    figures = sum(len(row.result.recorded) for row in rows)
+    if figures and view.verbosity < 1:
+        yield f"{_counted(figures, 'recorded figure')} shown with -v", "dim"
+    yield from ((text, "yellow") for text in never_recorded(rows))
+    for said in extremes(rows, view):
+        yield said, "dim"
     if view.against == BASELINE:
         yield from _baseline_hints(rows)
     yield from ((text, "yellow") for text in caveats(rows))

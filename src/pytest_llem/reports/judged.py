@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llem.reports.quantities import ESTIMATED_MARK, percent, unit_of
+from pytest_llem.reports.estimates import is_estimate
+from pytest_llem.reports.quantities import ESTIMATED_MARK, percent
 from pytest_llem.reports.room import turn
 from pytest_llem.reports.rows import MEASURED, STYLES
 from pytest_llem.reports.table import Cell, Column
@@ -31,8 +32,7 @@ def _change_cell(entry: Entry, view: View) -> Cell:
     if judgement is None or (judgement.change is None and judgement.interval is None):
         return Cell((view.signs.unknown,))
     written = percent(judgement.change, judgement.interval, signs=view.signs)
-    is_energy = unit_of(judgement.metric).symbol in {"J", "W"}
-    mark = ESTIMATED_MARK if entry.estimated and is_energy else ""
+    mark = ESTIMATED_MARK if is_estimate(entry.measured, judgement.metric) else ""
     interval = f" {written.interval}" if written.interval else ""
     parts = (mark + written.number.whole, written.number.fraction, interval)
     style = STYLES[judgement.verdict] if judgement.verdict in {"regressed", "improved"} else ""

@@ -51,6 +51,9 @@ def user_properties(result: ExperimentResult, judgements: Sequence[Judgement]) -
     ]
     for measured in result.measurements:
         properties += _of_measurement(measured, _prefix(result, measured.name))
+    for one in result.recorded:
+        properties += _number(f"llem.{one.metric}", one.value)
+        properties += _number(f"llem.{one.metric}.uncertainty", one.uncertainty)
     verdict = worst(judgements)
     if verdict is not None:
         properties.append(("llem.verdict", verdict.verdict))

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.baselines.verdict import WORST_FIRST
+from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.ink import Line, Span, Style
-from pytest_llem.reports.quantities import ESTIMATED_MARK, unit_of
+from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.rows import NOT_GATED, STYLES, fails, name_of
 from pytest_llem.reports.text import cut_end, pad, wrapped
 
@@ -95,9 +96,10 @@ def explained(row: SummaryRow, judgement: Judgement) -> str:
 
 
 def _is_estimated(row: SummaryRow, judgement: Judgement) -> bool:
-    return unit_of(judgement.metric).symbol in {"J", "W"} and any(
-        measured.estimated and measured.name == judgement.measurement
+    return any(
+        is_estimate(measured, judgement.metric)
         for measured in row.result.measurements
+        if measured.name == judgement.measurement
     )
 
 

@@ -18,7 +18,9 @@ the Linux console and Windows Terminal have them all.
 
 from __future__ import annotations
 
+import math
 import os
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -27,7 +29,7 @@ from pytest_llem.reports.quantities import ESTIMATED_MARK, number
 from pytest_llem.reports.text import clean, cut_end, cut_middle, display_width, glyphs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 _ROW_BELOW = "\x1bD\x1b[A"
 _TO_IT = "\x1b7\x1b[B\r"
@@ -42,6 +44,9 @@ QUIET_NS = 1_000_000_000
 _LEAST_NAME = 12
 """Columns below which a cut name says nothing."""
 _INDENT = "  "
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+BARS = 12
+"""Powers that are drawn, half a second apart."""
 
 
 class ProgressEvent(Protocol):
@@ -72,6 +77,11 @@ class ProgressEvent(Protocol):
         """Whether the power is an estimate."""
         ...
 
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that the run will still take; ``None`` if that cannot be told."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -82,6 +92,7 @@ class Step:
     count: int | None = None
     power_w: float | None = None
     estimated: bool = False
+    left_s: float | None = None
 
 
 class Progress:
@@ -117,10 +128,12 @@ class Progress:
         self._started_ns: int | None = None
         self._next_ns = 0
         self._is_drawn = False
+        self._watts: deque[float] = deque(maxlen=BARS)
 
     def start(self, name: str) -> None:
         """An experiment starts; *name* tells it from the others."""
         self.clear()
+        self._watts.clear()
         if self._enabled:
             self._name = name
             self._started_ns = self._clock()
@@ -143,9 +156,12 @@ class Progress:
         if now < self._next_ns:
             return
         self._next_ns = now + LEAST_INTERVAL_NS
+        if event.power_w is not None and math.isfinite(event.power_w):
+            self._watts.append(event.power_w)
         elapsed_s = (now - self._started_ns) // 1_000_000_000
         room = self._width() - 1  # the last column would wrap on some terminals
-        text = status(self._name, event, elapsed_s, width=room, unicode=self._unicode)
+        bars = sparkline(self._watts) if self._unicode else ""
+        text = status(self._name, event, elapsed_s, width=room, unicode=self._unicode, bars=bars)
         self._draw(text + _ERASE_REST)
         self._is_drawn = True
 
@@ -168,22 +184,36 @@ class Progress:
             self._started_ns = None
 
 
-def status(name: str, event: ProgressEvent, elapsed_s: int, *, width: int, unicode: bool) -> str:
-    """The status in at most *width* columns.
+def status(  # noqa: PLR0913 - a line has that many parts
+    name: str,
+    event: ProgressEvent,
+    elapsed_s: int,
+    *,
+    width: int,
+    unicode: bool,
+    bars: str = "",
+) -> str:
+    """The status in at most *width* columns; *bars* draw the power of the last seconds.
 
-    Where there is little room, the experiment's name goes first, then the time,
-    then the power; the phase stays.
+    Where there is little room, the bars go first, then the experiment's name, what is left,
+    the time, and the power; the phase stays.
     """
     signs = glyphs(unicode=unicode)
     gap = f" {signs.dot} "
     name, phase = (clean(text, unicode=unicode) for text in (name, _phase(event)))
-    power = _power(event, unicode=unicode)
-    full = gap.join(part for part in (phase, _elapsed(elapsed_s), power) if part)
-    room = width - display_width(_INDENT + gap + full)
-    if name and room >= min(_LEAST_NAME, display_width(name)):
-        return f"{_INDENT}{cut_middle(name, room, signs.ellipsis)}{gap}{full}"
+    power, left = _power(event, unicode=unicode), _left(event)
+    drawn = f"{bars} {power}" if bars and power else power
+    full, plain = (
+        gap.join(part for part in (phase, elapsed(elapsed_s), watts, left) if part)
+        for watts in (drawn, power)
+    )
+    for text in (full, plain):
+        room = width - display_width(_INDENT + gap + text)
+        if name and room >= min(_LEAST_NAME, display_width(name)):
+            return f"{_INDENT}{cut_middle(name, room, signs.ellipsis)}{gap}{text}"
+    timed = gap.join(part for part in (phase, elapsed(elapsed_s), power) if part)
     with_power = gap.join(part for part in (phase, power) if part)
-    for text in (full, with_power, phase):
+    for text in (plain, timed, with_power, phase):
         if display_width(_INDENT + text) <= width:
             return _INDENT + text
     return cut_end(phase, width, signs.ellipsis)
@@ -196,12 +226,28 @@ def _phase(event: ProgressEvent) -> str:
     return f"{event.phase} {event.index + 1}{of}"
 
 
-def _elapsed(elapsed_s: int) -> str:
+def elapsed(elapsed_s: int) -> str:
+    """So many seconds in words: ``2 min 05 s``."""
     minutes, seconds = divmod(elapsed_s, 60)
     if not minutes:
         return f"{seconds} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
+
+
+def sparkline(values: Collection[float]) -> str:
+    """A bar for each of *values*, of heights from nothing to the largest; empty for fewer than two."""
+    most = max(values, default=0.0)
+    if len(values) < 2 or most <= 0:  # noqa: PLR2004 - one is no line
+        return ""
+    top = len(_HEIGHTS) - 1
+    return "".join(_HEIGHTS[min(max(round(value / most * top), 0), top)] for value in values)
+
+
+def _left(event: ProgressEvent) -> str:
+    if event.left_s is None:
+        return ""
+    return f"{ESTIMATED_MARK}{elapsed(max(round(event.left_s), 1))} left"
 
 
 def _power(event: ProgressEvent, *, unicode: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.recorded import Recorded
     from pytest_llem.reports.ink import Style
     from pytest_llem.reports.view import View
     from pytest_llem.results.schema import ExperimentResult
@@ -39,7 +41,7 @@ NOT_MEASURED = "not measured"
 """The word for an experiment that passed and measured nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SummaryRow:
     """One experiment of the summary, with what its gate said about it."""
 
@@ -55,6 +57,12 @@ class SummaryRow:
     def measured(self) -> Measured | None:
         """The measurement whose figures are shown; ``None`` if nothing was measured."""
         return self.result.headline
+
+    @cached_property
+    def entry(self) -> Entry:
+        """Its line of the table, but for what it is called."""
+        result = self.result
+        return Entry("", self.measured, self.judgements, result.outcome, recorded=result.recorded)
 
 
 class Denominator(NamedTuple):
@@ -84,6 +92,14 @@ class Entry:
     outcome: str
     is_further: bool = False
     """Whether it is a measurement beyond its experiment's headline."""
+    recorded: Sequence[Recorded] = ()
+    """Figures of the test's own, with its headline."""
+
+    def called(self, label: str) -> Entry:
+        """The same line with a label."""
+        found = copy(self)  # with all that is known of it by now
+        object.__setattr__(found, "label", label)
+        return found
 
     @cached_property
     def denominator(self) -> Denominator | None:
@@ -136,14 +152,17 @@ def word_of(result: ExperimentResult, judgements: Sequence[Judgement]) -> str:
     return Entry("", result.headline, judgements, result.outcome).word
 
 
-def entry_of(row: SummaryRow, view: View) -> Entry:
-    """The line of an experiment as a whole: its headline, with all its judgements."""
-    label = view.clean(row.result.label)
+def entry_of(row: SummaryRow, view: View, called: str | None = None) -> Entry:
+    """The line of an experiment as a whole: its headline, with all its judgements.
+
+    It is *called* by its label where its heading says to which test it belongs.
+    """
+    label = view.clean(row.result.label if called is None else called)
     if row.result.repeat:
         label = f"{label} (repeat {row.result.repeat})".lstrip()
     if row.planned > 1:
         label = f"{label} ({_processes(len(row.processes), row.planned)})".lstrip()
-    return Entry(label, row.measured, row.judgements, row.result.outcome)
+    return row.entry.called(label)
 
 
 def _processes(ended: int, planned: int) -> str:
@@ -156,7 +175,7 @@ def further_entries(row: SummaryRow, view: View) -> list[Entry]:
     return [
         *_further_measurements(row, view),
         *(
-            Entry(f"process {one.repeat + 1}", one.headline, (), one.outcome, is_further=True)
+            Entry(f"process {one.repeat + 1}", one.headline, (), one.outcome, True, one.recorded)
             for one in processes
         ),
     ]

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.reports.ink import Line, Span, Style
-from pytest_llem.reports.text import Glyphs, cut_end, cut_middle, display_width, pad
+from pytest_llem.reports.text import Glyphs, cut_end, cut_middle, display_width, is_narrow, pad
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     _Maker = Callable[[], "Column"]
+    _Measure = Callable[[str], int]
+    _Justify = Callable[[str, int, bool], str]
 
 GAP = "  "
 MOST_ALIGNMENT = 4
@@ -130,36 +132,52 @@ def _taken(blocks: list[_Block]) -> int:
 
 
 def _block(column: Column) -> _Block:
-    texts = _aligned(column)
-    width = max(map(display_width, [*column.title, *texts]))
-    padded = [GAP + pad(text, width, right=column.right[0]) for text in texts]
+    plain = [cell.text for cell in column.cells]
+    measure, justify = _measures("".join([*column.title, *plain]))
+    texts = _aligned(column, plain, measure, justify)
+    width = max(map(measure, [*column.title, *texts]))
+    right = column.right[0]
+    padded = [GAP + justify(text, width, right) for text in texts]
     return _Block(column, padded, len(GAP) + width)
 
 
-def _aligned(column: Column) -> list[str]:
-    widths = [_part_width(column, index) for index in range(len(column.right))]
-    texts = [cell.text for cell in column.cells]
-    if sum(widths) > max(map(display_width, texts), default=0) + MOST_ALIGNMENT:
-        return texts
+def _measures(text: str) -> tuple[_Measure, _Justify]:
+    """How to measure and justify what *text* is made of: faster where all of it is narrow."""
+    return (len, _justified) if is_narrow(text) else (display_width, _padded)
+
+
+def _justified(text: str, width: int, right: bool) -> str:
+    return text.rjust(width) if right else text.ljust(width)
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    return pad(text, width, right=right)
+
+
+def _aligned(column: Column, plain: list[str], measure: _Measure, justify: _Justify) -> list[str]:
+    """The texts of its cells, which are *plain*, with their parts below each other."""
+    widths = [_part_width(column, index, measure) for index in range(len(column.right))]
+    if sum(widths) > max(map(measure, plain), default=0) + MOST_ALIGNMENT:
+        return plain
+    places = list(zip(widths, column.right, strict=True))
     return [
-        _padded(cell, widths, column.right) if cell.is_aligned else cell.text
-        for cell in column.cells
+        _in_parts(cell, places, justify) if cell.is_aligned else text
+        for cell, text in zip(column.cells, plain, strict=True)
     ]
 
 
-def _part_width(column: Column, index: int) -> int:
+def _part_width(column: Column, index: int, measure: _Measure) -> int:
     parts = {
         cell.parts[index] for cell in column.cells if cell.is_aligned and index < len(cell.parts)
     }
-    return max(map(display_width, parts), default=0)
+    return max(map(measure, parts), default=0)
 
 
-def _padded(cell: Cell, widths: list[int], right: tuple[bool, ...]) -> str:
-    parts = cell.parts + ("",) * (len(widths) - len(cell.parts))
-    padded = [
-        pad(part, width, right=r) for part, width, r in zip(parts, widths, right, strict=True)
-    ]
-    return "".join(padded)
+def _in_parts(cell: Cell, places: list[tuple[int, bool]], justify: _Justify) -> str:
+    parts = cell.parts + ("",) * (len(places) - len(cell.parts))
+    return "".join(
+        [justify(part, width, right) for part, (width, right) in zip(parts, places, strict=True)]
+    )
 
 
 def _head(title: str, first_width: int, blocks: list[_Block], signs: Glyphs) -> list[Line]:

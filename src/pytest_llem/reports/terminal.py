@@ -6,15 +6,26 @@ pytest's own reporter, and the pytest process is spared rich's import.
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_llem.reports import notes
+from pytest_llem.reports.arrangement import USUAL, Arrangement
 from pytest_llem.reports.columns import summary_columns
 from pytest_llem.reports.groups import grouped, labels_at, natural_width, with_headings
-from pytest_llem.reports.hints import count_shared, estimated_text, hint_lines, summary_line
+from pytest_llem.reports.hints import (
+    count_shared,
+    disturbed_lines,
+    estimated_text,
+    hint_lines,
+    summary_line,
+)
 from pytest_llem.reports.ink import Line, line, painted
 from pytest_llem.reports.quantities import ESTIMATED_MARK
-from pytest_llem.reports.rows import SummaryRow, entry_of, name_of
+from pytest_llem.reports.recorded import recorded_lines
+from pytest_llem.reports.rows import SummaryRow, name_of
+from pytest_llem.reports.sorting import in_order
 from pytest_llem.reports.table import Labels, laid_out
 from pytest_llem.reports.text import cut_middle
 from pytest_llem.reports.view import BASELINE, View
@@ -38,6 +49,8 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
     verbosity: int,
     strict: bool = False,
     against: str = BASELINE,
+    arrangement: Arrangement = USUAL,
+    disturbances: Sequence[str] = (),
 ) -> list[str]:
     """The summary of a run: a table, then notes, then one line that sums it up.
 
@@ -51,20 +64,41 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
             every window.
         strict: Whether verdicts that tell nothing fail the run.
         against: What changes are changes from, where that is no baseline.
+        arrangement: Columns, order and headings.
+        disturbances: What about the machine spoils figures, each in a few words.
 
     Returns:
         Lines without line breaks; none if there are no rows.
     """
     if not rows:
         return []
-    view = View(max(width, 1), colour, unicode, verbosity, strict, against)
+    view = View(max(width, 1), colour, unicode, verbosity, strict, against, arrangement)
+    with _uncollected():
+        return _lines(in_order(rows, arrangement.sort), disturbances, view)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without collections: there is no garbage, and thousands of results to be looked through."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _lines(rows: Sequence[SummaryRow], disturbances: Sequence[str], view: View) -> list[str]:
     failures = notes.note_lines(notes.failures(rows, view), view)
-    body = failures if verbosity < 0 else _in_full(rows, failures, view)
-    entries = [entry_of(row, view) for row in rows]
+    body = failures if view.verbosity < 0 else _in_full(rows, failures, view)
+    if view.verbosity >= 0:
+        body = [*body, *disturbed_lines(disturbances, view)]
+    entries = [row.entry for row in rows]
     estimated, shared = bool(estimated_text(rows)), bool(count_shared(rows))
     last = summary_line(entries, view, estimated=estimated, shared=shared)
     return [
-        painted(spans, width=view.width, signs=view.signs, colour=colour)
+        painted(spans, width=view.width, signs=view.signs, colour=view.colour)
         for spans in [*body, *last]
     ]
 
@@ -75,7 +109,8 @@ def _in_full(rows: Sequence[SummaryRow], failures: list[Line], view: View) -> li
     said = [*failures, *notes.note_lines(others, view)]
     hints = hint_lines(rows, left_out, view)
     windows = _windows(rows, view) if view.verbosity > 1 else ()
-    return [*table, *windows, line(""), *said, *hints]
+    recorded = recorded_lines(rows, view)
+    return [*table, *windows, *recorded, line(""), *said, *hints]
 
 
 def _table(rows: Sequence[SummaryRow], view: View) -> tuple[list[Line], list[str]]:

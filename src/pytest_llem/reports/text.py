@@ -77,9 +77,14 @@ def _ascii(text: str) -> str:
     return text.translate(_SPELLED_OUT).encode("ascii", "backslashreplace").decode("ascii")
 
 
+def is_narrow(text: str) -> bool:
+    """Whether every character takes one column, so that ``len`` is its width."""
+    return text.isascii() or _ALL_NARROW.fullmatch(text) is not None
+
+
 def display_width(text: str) -> int:
     """Columns that *text* takes: two for wide East Asian characters, none for accents."""
-    if text.isascii() or _ALL_NARROW.fullmatch(text):
+    if is_narrow(text):
         return len(text)
     return sum(_character_width(character) for character in text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_llem.reports import text
+from pytest_llem.reports.arrangement import USUAL, Arrangement
 from pytest_llem.reports.text import Glyphs, glyphs
 
 BASELINE = "baseline"
@@ -26,6 +27,8 @@ class View:
     """Whether verdicts that tell nothing fail the run."""
     against: str = BASELINE
     """What changes are changes from."""
+    arrangement: Arrangement = USUAL
+    """Columns, order and headings."""
 
     @property
     def signs(self) -> Glyphs:

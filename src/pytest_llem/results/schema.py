@@ -8,6 +8,7 @@ from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.config.model import Model
 from pytest_llem.devices.meter import Method, Scope
 from pytest_llem.energy.measured import Measured
+from pytest_llem.energy.recorded import Recorded
 
 SCHEMA_VERSION = 1
 Outcome = Literal["passed", "failed", "skipped", "error", "crashed", "timed_out"]
@@ -136,6 +137,8 @@ class ExperimentResult(Stored):
     wall_s: float | None = None
     """From the start of its process to its end, in seconds; ``None`` if it had none of its own,
     and in results that were stored without it."""
+    recorded: tuple[Recorded, ...] = ()
+    """Figures of the test's own (``energy.record``), in the order they were recorded."""
 
     @property
     def headline(self) -> Measured | None:

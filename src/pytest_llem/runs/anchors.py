@@ -185,7 +185,7 @@ def wanted_sites(
     configs = [
         (point, point.config) for point in points if point.config is not None and not point.invalid
     ]
-    if (why := _why_none(settings)) is not None:
+    if (why := why_none(settings)) is not None:
         return Sites((), why)
     if settings.anchors == "on" or settings.update_baselines:
         used = [config for _, config in configs]
@@ -196,8 +196,8 @@ def wanted_sites(
     return sites_of(used, conductor.instruments, os.environ, estimates=settings.anchors == "on")
 
 
-def _why_none(settings: RunSettings) -> str | None:
-    """Why nothing is to be measured, whatever the experiments; ``None`` if that depends on them."""
+def why_none(settings: RunSettings) -> str | None:
+    """Why no anchors are measured, whatever the experiments; ``None`` if that depends on them."""
     if settings.anchors == "off":
         return "--llem-anchors=off"
     if settings.run_id is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem._version import __version__
 from pytest_llem.config.identity import config_hash
 from pytest_llem.devices.nvml.meter import driver_facts
+from pytest_llem.energy.recorded import Recorded
 from pytest_llem.isolation.memory import MemoryGuard
 from pytest_llem.isolation.supervisor import Supervisor
 from pytest_llem.results.environment import collect_environment
@@ -89,6 +90,8 @@ class Conducted:
     """What one pass of its model asked; ``None`` if it measured no model."""
     wall_s: float | None = None
     """From the start of its process to its end; ``None`` if it had none of its own."""
+    recorded: tuple[dict[str, Any], ...] = ()
+    """Figures of the test's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,7 @@ class Conductor:
             lost=launched.lost(),
             workload=observer.workload,
             wall_s=(time.monotonic_ns() - begun_ns) / 1e9,
+            recorded=tuple(observer.recorded.values()),
         )
 
     def close(self) -> None:
@@ -313,6 +317,7 @@ class Conductor:
             isolation=conducted.isolation,
             isolation_reason=conducted.isolation_reason,
             wall_s=conducted.wall_s,
+            recorded=tuple(Recorded.model_validate(one) for one in conducted.recorded),
         )
 
 

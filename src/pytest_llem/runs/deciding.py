@@ -2,64 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-import pytest
-
-from pytest_llem._compat import speak_of
 from pytest_llem.errors import LlemError
-from pytest_llem.runs.release import release
+from pytest_llem.runs.repeats import Repeated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_llem.runs.conductor import Conductor
-    from pytest_llem.runs.gatekeeper import Gatekeeper
-    from pytest_llem.runs.repeats import Repeated
+    from pytest_llem.runs.gatekeeper import By, Gatekeeper
+
+Experiment = TypeVar("Experiment", bound=Repeated)
 
 
-class Deciding:
+class Deciding(Generic[Experiment]):
     """Holds reports back until nothing that is still to come can change what is said of them."""
 
     def __init__(
-        self, config: pytest.Config, conductor: Conductor, gatekeeper: Gatekeeper, *, may_wait: bool
+        self,
+        gatekeeper: Gatekeeper,
+        release: Callable[[Experiment], None],
+        warn: Callable[[str], None],
     ) -> None:
-        """Judge by *gatekeeper*; unless it *may_wait*, release each report at once."""
-        self._config = config
-        self._conductor = conductor
-        self._gatekeeper = gatekeeper
-        self._may_wait = may_wait
-        self._held: list[Repeated] = []
+        """Judge by *gatekeeper*; *warn* gets why the family could not be judged."""
+        self._gatekeeper, self._release, self._warn = gatekeeper, release, warn
+        self._held: list[Experiment] = []
 
     @property
     def by_looks(self) -> bool:
         """Whether experiments are judged all together, as often as there are looks."""
         return self._gatekeeper.looks is not None
 
-    def ended(self, experiment: Repeated) -> None:
-        """A process of *experiment* has ended: judge it if it is decided."""
+    def is_due(self, experiment: Experiment) -> bool:
+        """Whether *experiment* can be judged now that a process of it has ended."""
         waits_for_a_look = self.by_looks and not experiment.is_broken
-        if experiment.is_decided and not experiment.released and not waits_for_a_look:
-            self.judge(experiment)
+        return experiment.is_decided and not experiment.released and not waits_for_a_look
 
-    def judge(self, experiment: Repeated) -> None:
-        """Judge an experiment by all its processes, and release it if that is final."""
-        experiment.released = True
-        kept = experiment.kept
-        if kept.results and kept.problem is None:
-            try:
-                kept.judgements = self._gatekeeper.judge(kept.results)
-            except LlemError as error:
-                kept.problem = error
-        final = all(judgement.final for judgement in kept.judgements)
-        if final or not self._may_wait:
+    def judge(self, experiments: Sequence[Experiment]) -> None:
+        """Judge experiments by all their processes, and release those of which that is final.
+
+        What has failed anyway waits for nobody.
+        """
+        for experiment in experiments:
+            experiment.released = True
+            self._add_to_family(experiment)
+        sound = [one for one in experiments if one.kept.results and one.kept.problem is None]
+        try:
+            judged = self._gatekeeper.judge([one.kept.results[0].experiment_id for one in sound])
+        except LlemError as error:
+            judged = {}
+            for experiment in sound:
+                experiment.kept.problem = error
+        for experiment in experiments:
+            kept = experiment.kept
+            if kept.results and kept.problem is None:
+                kept.judgements = judged.get(kept.results[0].experiment_id, [])
+            self._release_or_hold(experiment)
+
+    def _release_or_hold(self, experiment: Experiment) -> None:
+        if experiment.is_broken or all(one.final for one in experiment.kept.judgements):
             self._release(experiment)
         else:
             self._held.append(experiment)
 
-    def look(self, experiments: Iterable[Repeated]) -> list[Repeated]:
+    def look(self, experiments: Iterable[Experiment]) -> list[Experiment]:
         """Judge *experiments* by what they have; those that more processes may decide."""
-        waiting = [one for one in experiments if not one.released and one.ended is not None]
+        waiting = [one for one in experiments if not one.released and one.ran]
         for experiment in waiting:
             self._add_to_family(experiment)
         settled = self._settled()
@@ -76,17 +84,16 @@ class Deciding:
             if not one.released and any(judgement.undecided for judgement in one.kept.judgements)
         ]
 
-    def settle(self, experiments: Sequence[Repeated]) -> None:
+    def settle(self, experiments: Sequence[Experiment]) -> None:
         """Release what waited: for processes that will not come, or for the family."""
-        for experiment in experiments:
-            if experiment.ended is None or experiment.released:
-                continue
-            if not self.by_looks:
-                self.judge(experiment)
-                continue
-            experiment.released = True
-            self._add_to_family(experiment)
-            self._held.append(experiment)
+        waiting = [one for one in experiments if one.ran and not one.released]
+        if self.by_looks:
+            for experiment in waiting:
+                experiment.released = True
+                self._add_to_family(experiment)
+            self._held += waiting
+        elif waiting:
+            self.judge(waiting)
         held, self._held = self._held, []
         settled = self._settled() if held else {}
         for experiment in held:
@@ -96,26 +103,22 @@ class Deciding:
                 kept.judgements = found
             self._release(experiment)
 
-    def _add_to_family(self, experiment: Repeated) -> None:
+    def forget(self, experiment: Experiment) -> None:
+        """Say nothing of *experiment*: somebody else has reported it."""
+        experiment.released = True
+        self._held = [one for one in self._held if one is not experiment]
+
+    def _add_to_family(self, experiment: Experiment) -> None:
+        if not experiment.kept.results or experiment.kept.problem is not None:
+            return
         try:
             self._gatekeeper.take(experiment.kept.results)
         except LlemError as error:
             experiment.kept.problem = error
 
-    def _settled(self) -> dict[str, Any]:
+    def _settled(self) -> By:
         try:
             return self._gatekeeper.settle()
         except LlemError as error:
-            self._config.issue_config_time_warning(
-                pytest.PytestWarning(f"the family of gates could not be judged: {error}"), 2
-            )
+            self._warn(f"the family of gates could not be judged: {error}")
             return {}
-
-    def _release(self, experiment: Repeated) -> None:
-        assert experiment.ended is not None  # noqa: S101 - only what has run is released
-        speak_of(self._config, experiment.item)
-        strict = self._conductor.settings.strict
-        if experiment.kept.results:
-            witness = self._conductor.log.witness_of(experiment.kept.results[-1])
-            witness.judged(experiment.kept.judgements, strict=strict)
-        release(experiment.ended, experiment.kept, self._conductor.store, strict=strict)

@@ -117,7 +117,7 @@ def exported_run(
 
 
 def _run(store: RunStore, project: Path | None) -> ExportedRun | None:
-    from pytest_llem.runs.doctor.recorded import recorded_findings
+    from pytest_llem.runs.doctor.kept import disturbances
 
     try:
         run = ExportedRun(store.manifest(), project=project, strict=_is_strict(store))
@@ -127,7 +127,7 @@ def _run(store: RunStore, project: Path | None) -> ExportedRun | None:
         environment = store.environment()
     except LlemError:
         return run
-    return replace(run, environment=environment, disturbances=recorded_findings(environment))
+    return replace(run, environment=environment, disturbances=tuple(disturbances(environment)))
 
 
 def _is_strict(store: RunStore) -> bool:

@@ -13,7 +13,7 @@ from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.compared_with import compared_with, policy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_llem.baselines.comparison import Comparison
     from pytest_llem.baselines.looks import Looks
@@ -41,9 +41,12 @@ class Gatekeeper:
         environment: Environment,
         rules: Mapping[str, tuple[Rule, ...]],
         *,
-        may_wait: bool = True,
+        family_size: int | None = None,
     ) -> None:
         """Judge the experiments that have *rules*, by node id.
+
+        *family_size* is how many there are, where not all of their rules are known yet; they are
+        added to :attr:`rules` as they become known.
 
         Raises:
             ConfigError: there are no such baselines as were asked for.
@@ -56,8 +59,7 @@ class Gatekeeper:
         self.anchored = Anchored()
         """What the session's anchors took so far."""
         self._policy = policy_of(settings)
-        self._family_size = len(self.rules)
-        self._alone = not may_wait
+        self._family_size = len(self.rules) if family_size is None else family_size
         self._family: dict[str, list[Comparison]] = {}
         self._taken: dict[str, Sequence[ExperimentResult]] = {}
         self.looks: Looks | None = None
@@ -65,18 +67,7 @@ class Gatekeeper:
         if settings.max_repeats is not None:
             self.looks = plan_looks(settings.repeats, settings.max_repeats)
 
-    def judge(self, results: Sequence[ExperimentResult]) -> list[Judgement]:
-        """What can be said of one experiment, by all its processes, while others are to come.
-
-        Raises:
-            BaselineError: a baseline cannot be read, or judging failed.
-        """
-        comparisons = self.take(results)
-        if not comparisons:
-            return []
-        return judge_in_helper(comparisons, family_size=self._family_size, alone=self._alone)
-
-    def take(self, results: Sequence[ExperimentResult]) -> list[Comparison]:
+    def take(self, results: Sequence[ExperimentResult]) -> None:
         """Make an experiment, by all its processes, a member of the family; nothing is judged.
 
         Raises:
@@ -85,11 +76,19 @@ class Gatekeeper:
         shown = any(result.measurements or result.outcome == "passed" for result in results)
         rules = self.rules.get(results[0].node_id or "", ())
         if not (self._gates and rules and shown):
-            return []
+            return
         name = results[0].experiment_id
         self._taken[name] = results
         self._family[name] = self._comparisons(results)
-        return self._family[name]
+
+    def judge(self, names: Collection[str]) -> By:
+        """What can be said of members of the family, by experiment, while others are to come.
+
+        Raises:
+            BaselineError: judging failed.
+        """
+        these = {name: self._family[name] for name in names if name in self._family}
+        return _judged(these, family_size=self._family_size) if these else {}
 
     def _comparisons(self, results: Sequence[ExperimentResult]) -> list[Comparison]:
         rules = self.rules[results[0].node_id or ""]
@@ -100,8 +99,7 @@ class Gatekeeper:
     def settle(self) -> By:
         """What the family says that there is, by experiment; no more of it will come.
 
-        Where others have the rest of it, as workers of pytest-xdist do, they count. All are
-        compared by the anchors that there are by now, not by those when they were taken.
+        All are compared by the anchors that there are by now, not by those when they were taken.
 
         Raises:
             BaselineError: a baseline cannot be read, or judging failed.
@@ -109,8 +107,7 @@ class Gatekeeper:
         if self.anchored.results:
             for name, results in self._taken.items():
                 self._family[name] = self._comparisons(results)
-        size = self._family_size if self._alone else None
-        return _judged(self._family, size, alone=self._alone, looks=self.looks)
+        return _judged(self._family, looks=self.looks)
 
 
 def compare_for_information(
@@ -156,7 +153,7 @@ def compare_by_rules(
         )
         for results, rules in experiments
     }
-    return _judged(family, None) if family else {}
+    return _judged(family) if family else {}
 
 
 def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
@@ -183,12 +180,10 @@ def _compared(  # noqa: PLR0913, PLR0917 - what a comparison is made of
 
 def _judged(
     family: Mapping[str, list[Comparison]],
-    family_size: int | None,
     *,
-    alone: bool = False,
+    family_size: int | None = None,
     looks: Looks | None = None,
 ) -> By:
     flat = [comparison for comparisons in family.values() for comparison in comparisons]
-    judged = judge_in_helper(flat, family_size=family_size, alone=alone, looks=looks)
-    judgements = iter(judged)
+    judgements = iter(judge_in_helper(flat, family_size=family_size, looks=looks))
     return {name: [next(judgements) for _ in members] for name, members in family.items()}

@@ -47,6 +47,7 @@ MODULES = (
     "pytest_llem.measure.drive",
     "pytest_llem.measure.instrument",
     "pytest_llem.measure.link",
+    "pytest_llem.measure.recording",
     "pytest_llem.measure.session",
     "pytest_llem.measure.traffic",
     "pytest_llem.measure.work",
@@ -184,7 +185,12 @@ class ItemConductor:
             self._config.stash[CHILD] = Child(channel, job)
             reports = run_phases(item, nextitem)
         conducted = Conducted(
-            observation, observers[0].engine, started_at, None, workload=observers[0].workload
+            observation,
+            observers[0].engine,
+            started_at,
+            None,
+            workload=observers[0].workload,
+            recorded=tuple(observers[0].recorded.values()),
         )
         account = Account(point, *outcome_of(reports, conducted), item.nodeid)
         return ConductedItem(item, account, conducted, reports, None)

@@ -16,6 +16,7 @@ from pytest_llem.devices.several import choose_meters
 from pytest_llem.errors import ConfigError, LlemError
 from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.pyproject import read_llem_table
+from pytest_llem.reports.arrangement import arrangement_of
 from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.ci.options import is_wanted
@@ -24,6 +25,8 @@ from pytest_llem.runs.refusals import hear_refusals
 from pytest_llem.runs.resuming.asked import CHOSEN, manifest_of, resume_of
 from pytest_llem.runs.settings import RunSettings
 from pytest_llem.runs.standing import completed, standing_of
+from pytest_llem.runs.workers.controller import hear_workers
+from pytest_llem.runs.workers.place import PLACE, place_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +106,11 @@ def settings_of(config: pytest.Config) -> RunSettings:
         shuffle_seed=config.getoption("llem_shuffle"),
         log=_path(config, "llem_log"),
         run_id=worker.get(RUN_ID),
+        arrangement=arrangement_of(
+            config.getoption("llem_columns"),
+            config.getoption("llem_sort"),
+            config.getoption("llem_group_by"),
+        ),
         resume=resume,
     )
 
@@ -177,10 +185,13 @@ def told_to_workers(config: pytest.Config) -> dict[str, object]:
         ConfigError, StoreError: a run is to be resumed, and there is no such run.
     """
     hear_refusals(config)
-    resume = resume_of(config, _directory(config, "llem_dir", ".llem"))
+    hear_workers(config)
+    runs = _directory(config, "llem_dir", ".llem")
+    place = {PLACE: dict(place_here(config, runs))}
+    resume = resume_of(config, runs)
     if resume is None:
-        return {RUN_ID: shared_run_id(config)}
-    return {RUN_ID: resume.path.name, CHOSEN: [str(resume.path), resume.session]}
+        return {RUN_ID: shared_run_id(config), **place}
+    return {**place, RUN_ID: resume.path.name, CHOSEN: [str(resume.path), resume.session]}
 
 
 def shared_run_id(config: pytest.Config) -> str:

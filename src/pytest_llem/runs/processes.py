@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_llem.results.transitions import Key
     from pytest_llem.runs.conductor import Conductor
     from pytest_llem.runs.items import ConductedItem
-    from pytest_llem.runs.repeats import Repeated
+    from pytest_llem.runs.repeats import RepeatedItem
     from pytest_llem.runs.terminal import Show
 
 
@@ -58,7 +58,7 @@ class Processes:
     def close(self) -> None:
         self._items.close()
 
-    def next_of(self, experiment: Repeated, nextitem: pytest.Item | None) -> Once:
+    def next_of(self, experiment: RepeatedItem, nextitem: pytest.Item | None) -> Once:
         """The next process of an experiment: run, or told again if it has finished already.
 
         One that was interrupted is not stored, unless it had failed by then.
@@ -96,13 +96,13 @@ class Processes:
             interrupt(ended.interruption)
         return self._kept(key, ended)
 
-    def _told(self, entry: Entry, experiment: Repeated, nextitem: pytest.Item | None) -> Once:
+    def _told(self, entry: Entry, experiment: RepeatedItem, nextitem: pytest.Item | None) -> Once:
         ended = retold(self._conductor.store, entry, experiment.item, experiment.point)
         if not self.isolated:
             finish_item(experiment.item, nextitem)
         return Once(ended, entry.result, entry.name, None, told_again=True)
 
-    def _started(self, experiment: Repeated, nextitem: pytest.Item | None) -> ConductedItem:
+    def _started(self, experiment: RepeatedItem, nextitem: pytest.Item | None) -> ConductedItem:
         item, point = experiment.item, experiment.point
         if not self.isolated:
             return self._items.in_process(item, point, nextitem)

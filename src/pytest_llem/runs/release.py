@@ -10,13 +10,14 @@ from pytest_llem.reports.failure import regression_text
 from pytest_llem.reports.junit import user_properties
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import pytest
 
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.errors import LlemError
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.results.store import RunStore
-    from pytest_llem.runs.items import ConductedItem
 
 ATTRIBUTE = "llem"
 """Attribute of a report that carries an experiment's result across processes."""
@@ -44,19 +45,36 @@ class Kept:
         return pooled_result(self.results) if self.results else None
 
 
-def release(ended: ConductedItem, kept: Kept, store: RunStore, *, strict: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where the reports of an experiment go."""
+
+    config: pytest.Config
+    hook: Any
+    """Calls the hooks that see the experiment."""
+    log: Callable[[pytest.TestReport], object]
+
+
+def release(
+    reports: Sequence[pytest.TestReport],
+    kept: Kept,
+    store: RunStore,
+    outlet: Outlet,
+    *,
+    strict: bool,
+) -> None:
     """Turn the call report into a failure where the gate says so, and log all reports."""
-    reports, result = ended.reports, kept.result
+    result = kept.result
     for report in reports:
         if report.when == "call" and report.passed:
             _fail_if_due(report, kept, result, strict=strict)
     if result is not None:
         _describe(reports, kept, result, store)
-        ended.item.ihook.pytest_llem_result(
-            config=ended.item.config, result=result, judgements=kept.judgements
+        outlet.hook.pytest_llem_result(
+            config=outlet.config, result=result, judgements=kept.judgements
         )
     for report in reports:
-        ended.item.ihook.pytest_runtest_logreport(report=report)
+        outlet.log(report)
 
 
 def _fail_if_due(
@@ -74,7 +92,7 @@ def _fail_if_due(
 
 
 def _describe(
-    reports: list[pytest.TestReport], kept: Kept, result: ExperimentResult, store: RunStore
+    reports: Sequence[pytest.TestReport], kept: Kept, result: ExperimentResult, store: RunStore
 ) -> None:
     properties = user_properties(result, kept.judgements)
     if kept.planned > 1:

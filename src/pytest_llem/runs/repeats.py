@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_llem.runs.release import Kept
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
     from pytest_llem.errors import LlemError
     from pytest_llem.plan.point import Point
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.results.transitions import Key
-    from pytest_llem.runs.items import ConductedItem
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Repeated:
     """One experiment, run in several processes and released as one test."""
 
-    item: pytest.Item
-    point: Point
+    node_id: str
     planned: int
     """How many processes it is to have."""
     kept: Kept = field(default_factory=Kept)
-    ended: ConductedItem | None = None
-    """The latest process, with the reports that stand for all; what it observed is let go."""
+    reports: Sequence[pytest.TestReport] = ()
+    """Of the latest process, which stand for all; empty until one has ended."""
     ran: int = 0
     released: bool = False
     _spent_s: dict[str, float] = field(default_factory=dict)
 
     def take(
         self,
-        ended: ConductedItem,
+        reports: Sequence[pytest.TestReport],
         result: ExperimentResult | None,
         name: str,
         problem: LlemError | None,
@@ -46,18 +46,13 @@ class Repeated:
             self.kept.results.append(result)
         self.kept.name = name or self.kept.name
         self.kept.problem = self.kept.problem or problem
-        self.ended = replace(ended, conducted=None)
-        for report in ended.reports:
+        self.reports = reports
+        for report in reports:
             when = str(report.when)
             report.duration += self._spent_s.get(when, 0.0)
             self._spent_s[when] = report.duration
             if report.failed and self.planned > 1:
                 report.sections.append(("llem", f"process {self.ran} of {self.planned}"))
-
-    @property
-    def key(self) -> Key:
-        """What names its next process in the journal."""
-        return self.point.experiment_id, self.item.nodeid, self.ran
 
     @property
     def may_go_on(self) -> bool:
@@ -68,10 +63,22 @@ class Repeated:
     @property
     def is_broken(self) -> bool:
         """Whether it has failed already, whatever comes."""
-        assert self.ended is not None  # noqa: S101 - asked of what has run
-        return bool(self.kept.problem) or any(report.failed for report in self.ended.reports)
+        return bool(self.kept.problem) or any(report.failed for report in self.reports)
 
     @property
     def is_decided(self) -> bool:
         """Whether it can be reported: nothing is to come, or it has failed whatever comes."""
         return self.is_broken or not self.may_go_on
+
+
+@dataclass(slots=True, kw_only=True)
+class RepeatedItem(Repeated):
+    """The same, where its processes are started."""
+
+    item: pytest.Item
+    point: Point
+
+    @property
+    def key(self) -> Key:
+        """What names its next process in the journal."""
+        return self.point.experiment_id, self.item.nodeid, self.ran

@@ -39,7 +39,7 @@ class RunLog:
 
     def began(self, store: RunStore, command_line: Sequence[str], meters: Sequence[str]) -> None:
         """This process conducts experiments of the run in *store*."""
-        self._log.run_id = store.run_id
+        self.goes_on(store)
         self.add(
             "run_started",
             directory=store.path,
@@ -50,6 +50,10 @@ class RunLog:
             repeats=self._settings.repeats,
             shuffle_seed=self._settings.shuffle_seed,
         )
+
+    def goes_on(self, store: RunStore) -> None:
+        """What is told from now on is of the run in *store*."""
+        self._log.run_id = store.run_id
 
     def collected(self, points: Sequence[Point]) -> None:
         """These are to be measured."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_llem.config.gates import BaselineTable
+from pytest_llem.reports.arrangement import USUAL, Arrangement
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class RunSettings:
     """Where every transition is logged, as JSON lines; ``None`` logs nothing."""
     run_id: str | None = None
     """Name of the run; ``None`` makes one up."""
+    arrangement: Arrangement = USUAL
+    """Columns, order and headings of the summary."""
     resume: Resume | None = None
     """The run to go on with; ``None`` begins one."""
 

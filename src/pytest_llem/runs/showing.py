@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from pytest_llem.baselines.kept import kept_verdicts
 from pytest_llem.baselines.pooling import by_experiment, key_of, pooled_result
 from pytest_llem.errors import StoreError
+from pytest_llem.reports.arrangement import USUAL, Arrangement
 from pytest_llem.reports.rows import SummaryRow
 from pytest_llem.reports.runs import head_lines
 from pytest_llem.reports.terminal import summary_lines
 from pytest_llem.results.listing import stored_run
+from pytest_llem.runs.doctor.kept import disturbances
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +32,7 @@ class Look:
     colour: bool
     unicode: bool
     verbosity: int = 0
+    arrangement: Arrangement = USUAL
 
 
 def shown_run(store: RunStore, look: Look) -> list[str]:
@@ -43,9 +46,10 @@ def shown_run(store: RunStore, look: Look) -> list[str]:
     entries = {entry.name: entry.result for entry in store.entries()}
     verdicts = _verdicts(store, problems)
     processes = by_experiment(entries.values())
+    environment = _environment(store, problems)
     rows = list(_rows(entries, processes, verdicts, manifest.repeats))
     return [
-        *head_lines(stored_run(store.path), manifest, _environment(store, problems)),
+        *head_lines(stored_run(store.path), manifest, environment),
         "",
         *summary_lines(
             rows,
@@ -54,6 +58,8 @@ def shown_run(store: RunStore, look: Look) -> list[str]:
             unicode=look.unicode,
             verbosity=look.verbosity,
             strict=verdicts is not None and verdicts.strict,
+            arrangement=look.arrangement,
+            disturbances=disturbances(environment) if environment else (),
         ),
         *(f"llem: {problem}" for problem in [*problems, *map(str, store.problems())]),
         f"results: {store.path}",

@@ -19,11 +19,15 @@ from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
 from pytest_llem.runs.ci.github import GitHub, tell_github
+from pytest_llem.runs.doctor.kept import disturbances
 from pytest_llem.runs.exporting import exported_run, write_all
 from pytest_llem.runs.gatekeeper import compare_for_information
+from pytest_llem.runs.options import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pytest
 
     from pytest_llem.reports.exporters.exporter import Exported
     from pytest_llem.results.manifest import State
@@ -60,8 +64,6 @@ class Summary:
 
     def hear(self, fields: dict[str, Any]) -> None:
         """Take what a released report says of its experiment."""
-        if self.store is None:
-            self.store = RunStore.open(Path(fields["run"]))
         judgements = [_judgement(judgement) for judgement in fields["judgements"]]
         self.told.append(
             Told(fields["name"], judgements, tuple(fields["gates"]), fields["planned"])
@@ -100,6 +102,8 @@ class Summary:
                 unicode=unicode,
                 verbosity=verbosity,
                 strict=self.settings.strict,
+                arrangement=self.settings.arrangement,
+                disturbances=self._disturbances(),
             ),
             *self._closing_lines(unicode=unicode),
         ]
@@ -202,6 +206,13 @@ class Summary:
         yield from total_lines(report, unicode=unicode)
         yield f"cost: llem cost {self.store.run_id} says what is in it, and what is not"
 
+    def _disturbances(self) -> list[str]:
+        assert self.store is not None  # noqa: S101 - checked by the caller
+        try:
+            return disturbances(self.store.environment())
+        except LlemError:  # told where results are compared
+            return []
+
     def _closing_lines(self, *, unicode: bool) -> Iterator[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller
         if self.settings.update_baselines:
@@ -212,6 +223,11 @@ class Summary:
         yield from self._cost(unicode=unicode)
         yield from (f"llem: {problem}" for problem in self.closing.problems)
         yield f"results: {self.store.path}"
+
+
+def begin_summary(config: pytest.Config, run: str) -> Summary:
+    """The summary of the run in the directory *run*, of which nothing was told yet."""
+    return Summary(settings_of(config), RunStore.open(Path(run)))
 
 
 def _judgement(fields: dict[str, Any]) -> Judgement:

@@ -127,7 +127,14 @@ def watcher(
 
     def show(progress: Progress) -> None:
         line.update(
-            Step(progress.phase, progress.index, progress.count, progress.power_w, estimated)
+            Step(
+                progress.phase,
+                progress.index,
+                progress.count,
+                progress.power_w,
+                estimated,
+                experiments.pace.left_s(),
+            )
         )
 
     @contextmanager

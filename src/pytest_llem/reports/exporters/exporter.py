@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llem.baselines.verdict import Judgement
-    from pytest_llem.results.diagnosis import Finding
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.manifest import Manifest
     from pytest_llem.results.schema import ExperimentResult
@@ -27,8 +26,8 @@ class ExportedRun:
     """Directory that its node ids begin in; ``None`` is unknown."""
     strict: bool = False
     """Whether verdicts that tell nothing failed it."""
-    disturbances: tuple[Finding, ...] = ()
-    """What about its machine spoils figures."""
+    disturbances: tuple[str, ...] = ()
+    """What about its machine spoils figures, each in a few words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ def row_of(exported: Exported) -> dict[str, Value]:
     """Everything of *exported* that is one value, by dotted names; ``None`` is unknown.
 
     The result's own fields, ``argument.NAME``, the headline's figures with its phases, floor,
-    latencies and other scopes (``beside.SCOPE.METER.energy_j``), ``gate.METRIC.verdict`` (of a
+    latencies and other scopes (``beside.SCOPE.METER.energy_j``), what the test recorded
+    (``quality.NAME`` with its uncertainty, items and unit), ``gate.METRIC.verdict`` (of a
     measurement beyond the headline ``gate.MEASUREMENT.METRIC.verdict``) and ``config.FIELD``.
     Units are the suffixes of names, as in the result.
     """
@@ -89,7 +90,13 @@ def _measured(headline: Measured) -> dict[str, Value]:
 def _own(result: ExperimentResult) -> dict[str, Value]:
     plain = result.model_dump(mode="json", include=set(RESULT))
     row: dict[str, Value] = {name: plain[name] for name in RESULT}
-    return row | {f"argument.{name}": value for name, value in result.own_arguments.items()}
+    row |= {f"argument.{name}": value for name, value in result.own_arguments.items()}
+    for one in result.recorded:
+        row[one.metric] = one.value
+        row[f"{one.metric}.uncertainty"] = one.uncertainty
+        row[f"{one.metric}.items"] = one.items
+        row[f"{one.metric}.unit"] = one.unit or None
+    return row
 
 
 def _config(result: ExperimentResult) -> dict[str, Value]:

@@ -60,10 +60,11 @@ def remarks(told: ToldRun) -> Iterator[Block]:
     """What has to be known before any figure is believed, of the method and of the machine."""
     for text in caveats(told.rows):
         yield Block(f"> {prose(text)}")
-    for finding in told.run.disturbances if told.run is not None else ():
-        mend = f" Mend: {code(finding.mend)}" if finding.mend else ""
-        text = f"{prose(finding.what)}: {prose(finding.value)}. {prose(finding.why)}"
-        yield Block(f"> ⚠️ This machine: {text}{mend}")
+    found = told.run.disturbances if told.run is not None else ()
+    if found:
+        yield Block(
+            f"> ⚠️ On this machine: {prose('; '.join(found))}. {code('llem doctor')} says more."
+        )
 
 
 def to_look_at(told: ToldRun) -> Iterator[Block]:

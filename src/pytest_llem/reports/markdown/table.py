@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.markdown.words import code, prose
 from pytest_llem.reports.quantities import (
     ESTIMATED_MARK,
@@ -108,7 +109,7 @@ def _figures(row: SummaryRow, entry: Entry, judgement: Judgement | None) -> _Fig
     if judgement is None:
         return _measured(entry)
     measured = next((m for m in row.result.measurements if m.name == judgement.measurement), None)
-    estimated = measured is not None and measured.estimated and _is_energy(judgement.metric)
+    estimated = is_estimate(measured, judgement.metric)
     base, now = quantity(
         judgement.metric,
         judgement.baseline,
@@ -143,10 +144,6 @@ def _measured(entry: Entry) -> _Figures:
 
 def _metric(name: str, *, estimated: bool) -> str:
     return code(name, in_cell=True) + (" estimated" if estimated else "")
-
-
-def _is_energy(metric: str) -> bool:
-    return unit_of(metric).symbol in {"J", "W"}
 
 
 def _change(judgement: Judgement, *, estimated: bool) -> str:

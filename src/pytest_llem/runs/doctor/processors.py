@@ -29,17 +29,19 @@ GIB = 1 << 30
 
 def processor_findings(seen: Seen) -> Iterator[Finding]:
     """Of frequencies, of others' work, of what may be used, then of memory and counters."""
-    yield from recorded_processor_findings(seen)
-    yield from _counters(seen)
-
-
-def recorded_processor_findings(seen: Seen) -> Iterator[Finding]:
-    """The same of what *seen* holds, and nothing is looked at."""
-    environment = seen.environment
-    yield from _frequency(environment)
+    yield from environment_findings(seen.environment, seen.steal_share)
     yield from _others(seen)
     yield from _threads(seen)
     yield from _heat(seen)
+    yield from _counters(seen)
+
+
+def environment_findings(
+    environment: Environment, steal_share: float | None = None
+) -> Iterator[Finding]:
+    """What an environment tells by itself, also later; *steal_share* is that of now."""
+    yield from _frequency(environment)
+    yield from _steal(environment, steal_share)
     yield from _near(environment)
     yield from _memory(environment)
 
@@ -69,17 +71,21 @@ def _frequency(environment: Environment) -> Iterator[Finding]:
         )
 
 
-def _others(seen: Seen) -> Iterator[Finding]:
-    now, since_boot = seen.steal_share or 0.0, seen.environment.steal_share or 0.0
-    if max(now, since_boot) > STEAL_SHARE:
+def _steal(environment: Environment, now: float | None) -> Iterator[Finding]:
+    since_boot = environment.steal_share or 0.0
+    if max(now or 0.0, since_boot) > STEAL_SHARE:
+        said = "" if now is None else f"{now:.1%} now, "
         yield Finding(
             check="cpu.steal",
             level="disturbs",
             what="the hypervisor gives processor time to others",
-            value=f"{now:.1%} now, {since_boot:.1%} since boot",
+            value=f"{said}{since_boot:.1%} since boot",
             why="Time passes in which nothing here runs: windows last longer by what nobody sees.",
             mend="take a machine of your own, or one with dedicated processors",
         )
+
+
+def _others(seen: Seen) -> Iterator[Finding]:
     if seen.busy_share is not None and seen.busy_share > BUSY_SHARE:
         load = seen.environment.load_1m
         yield Finding(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llem._compat import without_group
 from pytest_llem.errors import LlemError
 from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.wording import counted
@@ -79,11 +80,15 @@ def resumed_lines(conductor: Conductor, items: Sequence[pytest.Item]) -> list[st
     if run is None:
         return []
     asked = [
-        (f"{point.group}-{point.identity}", item, conductor.settings.processes(point.repeats))
+        (
+            f"{point.group}-{point.identity}",
+            without_group(item),
+            conductor.settings.processes(point.repeats),
+        )
         for item in items
         if (point := item.stash.get(POINT_KEY, None)) is not None and point.config is not None
     ]
-    counts = [run.finished.count(name, item.nodeid, most) for name, item, most in asked]
+    counts = [run.finished.count(*one) for one in asked]
     whole = sum(count >= most for count, (_, _, most) in zip(counts, asked, strict=True))
     all_ = sum(most for _, _, most in asked)
     processes = f", {sum(counts)} of {all_} processes" if all_ > len(asked) else ""

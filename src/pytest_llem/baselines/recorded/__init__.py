@@ -1,0 +1,1 @@
+"""Figures that tests record: how rules are about them, and how they are judged, by differences."""

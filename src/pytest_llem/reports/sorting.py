@@ -1,0 +1,100 @@
+"""The order of the summary: what matters first, or what somebody asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pytest_llem.reports.figures import figure
+from pytest_llem.reports.rows import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_llem.reports.arrangement import SortKey
+    from pytest_llem.reports.rows import SummaryRow
+
+_CLASSES = (
+    {"regressed"},
+    {"failed", "error", "crashed", "timed out"},
+    {"invalid"},
+    {"inconclusive", "incomparable"},
+)
+"""Words that call for somebody, the most urgent first; all others come as they ran."""
+_DIGITS = re.compile(r"(\d+)")
+
+
+def in_order(rows: Sequence[SummaryRow], keys: Sequence[SortKey]) -> list[SummaryRow]:
+    """*rows* as *keys* ask for; equal ones as they ran, unknown figures last."""
+    found = list(rows)
+    for key in reversed(keys):
+        if key.name == "run":
+            found = list(rows)[:: -1 if key.descending else 1]
+            continue
+        found = _sorted(found, key)
+    return found
+
+
+def wall_s(row: SummaryRow) -> float | None:
+    """What all processes of an experiment took, in seconds."""
+    known = [one.wall_s for one in row.processes or (row.result,) if one.wall_s is not None]
+    return sum(known) if known else None
+
+
+def relative_uncertainty(row: SummaryRow) -> float | None:
+    """Half-width of the shown energy's interval over the energy itself."""
+    entry = row.entry
+    if entry.denominator is None:
+        return None
+    spread = figure(entry.measured, entry.denominator.uncertainty)
+    energy_j = figure(entry.measured, entry.denominator.metric)
+    return abs(spread / energy_j) if spread is not None and energy_j else None
+
+
+def _sorted(rows: list[SummaryRow], key: SortKey) -> list[SummaryRow]:
+    value = _VALUES.get(key.name, _figure(key.name))
+    valued = [(value(row), row) for row in rows]
+    known = [pair for pair in valued if pair[0] is not None]
+    known.sort(key=lambda pair: pair[0], reverse=key.descending)
+    return [row for _, row in known] + [row for found, row in valued if found is None]
+
+
+def _figure(name: str) -> Callable[[SummaryRow], float | None]:
+    return lambda row: figure(row.measured, name, row.result.recorded)
+
+
+def _urgency(row: SummaryRow) -> tuple[int, float]:
+    """Regressions by their size, then what broke, then what cannot be told."""
+    entry = row.entry
+    place = next((n for n, words in enumerate(_CLASSES) if entry.word in words), len(_CLASSES))
+    change = _change(row) if place == 0 else None
+    return place, -abs(change or 0.0)
+
+
+def _change(row: SummaryRow) -> float | None:
+    decisive = row.entry.decisive
+    return None if decisive is None else decisive.change
+
+
+def _energy(row: SummaryRow) -> float | None:
+    denominator = row.entry.denominator
+    return None if denominator is None else figure(row.measured, denominator.metric)
+
+
+def _name(row: SummaryRow) -> tuple[Any, ...]:
+    """Numbers within names count as numbers, so that 8 comes before 16."""
+    return tuple(
+        (0, int(part), "") if part.isdecimal() else (1, 0, part)
+        for part in _DIGITS.split(name_of(row))
+    )
+
+
+_VALUES: dict[str, Callable[[SummaryRow], Any]] = {
+    "worst": _urgency,
+    "name": _name,
+    "energy": _energy,
+    "tokens/s": _figure("output_tokens_per_s"),
+    "change": _change,
+    "uncertainty": relative_uncertainty,
+    "wall_s": wall_s,
+}
