@@ -90,8 +90,9 @@ def slowly(*args, **kwargs):
         pathlib.Path("at").write_text(str(os.getpid()))
         time.sleep(600)
     pathlib.Path("judged").touch()
-    return []
+    return judge_in_helper(*args, **kwargs)
 
+judge_in_helper = gatekeeper.judge_in_helper
 if os.environ["PHASE"] == "gate":
     gatekeeper.judge_in_helper = slowly
 """

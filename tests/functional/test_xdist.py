@@ -14,11 +14,11 @@ import pytest
 from instruments.quick import QUICK
 from instruments.stored_runs import run_like
 from pytest_llem import RunSettings
+from pytest_llem.baselines.pooling import by_experiment
 from pytest_llem.baselines.rules import parse_rules
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.baselines_here import accept_baselines
 from pytest_llem.runs.gatekeeper import Gatekeeper
-from pytest_llem.runs.pooling import by_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

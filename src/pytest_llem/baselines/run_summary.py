@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from pydantic import Field
+
 from pytest_llem._version import __version__
 from pytest_llem.baselines.fingerprint import Fingerprint, fingerprint
 from pytest_llem.baselines.pooling import by_experiment, pooled_result
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.told import Told
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.recorded import Recorded
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.manifest import Manifest
     from pytest_llem.results.schema import ExperimentResult
@@ -71,7 +74,8 @@ class MetricSummary(Stored):
     the windows of a single one; ``None`` if nothing tells it."""
     estimated: bool
     """Whether it is an estimate rather than a measurement."""
-    higher_is_better: bool
+    higher_is_better: bool | None
+    """``None`` for what a test recorded without saying, and whose name does not tell."""
 
 
 class DeviceSummary(Stored):
@@ -160,6 +164,8 @@ class ExperimentSummary(Stored):
     """Whether a rule asked for it."""
     measurements: tuple[MeasurementSummary, ...]
     """The first is the headline."""
+    recorded: dict[str, MetricSummary] = Field(default_factory=dict)
+    """What the test recorded of its own, by metric: ``quality.accuracy``."""
     verdicts: tuple[VerdictSummary, ...]
     fingerprint: Fingerprint | None
     """Where and how it was measured; ``None`` where it did not pass or measured nothing valid."""
@@ -271,6 +277,7 @@ def _experiment(
         verdict=None if decisive is None else decisive.verdict,
         verdict_gated=decisive is not None and decisive.gated,
         measurements=tuple(measurements.values()),
+        recorded={one.metric: _recorded(one) for one in result.recorded},
         verdicts=tuple(_verdict(one, measurements.get(one.measurement)) for one in judgements),
         fingerprint=_fingerprint(result, environment),
     )
@@ -319,13 +326,27 @@ def _device_names(processes: Sequence[ExperimentResult]) -> dict[str, str]:
     return {device.uuid: device.name for how in hows if how is not None for device in how.devices}
 
 
+def _recorded(figure: Recorded) -> MetricSummary:
+    return MetricSummary(
+        value=figure.value,
+        unit=figure.unit,
+        interval=_interval(figure.value, figure.uncertainty),
+        estimated=False,
+        higher_is_better=figure.higher_is_better,
+    )
+
+
+def _interval(value: float, half_width: float | None) -> tuple[float, float] | None:
+    width = math.inf if half_width is None else half_width
+    low, high = _finite(value - width), _finite(value + width)
+    return None if low is None or high is None else (low, high)
+
+
 def _metric(told: Told) -> MetricSummary:
-    width = math.inf if told.half_width is None else told.half_width
-    low, high = _finite(told.value - width), _finite(told.value + width)
     return MetricSummary(
         value=told.value,
         unit=told.metric.unit,
-        interval=None if low is None or high is None else (low, high),
+        interval=_interval(told.value, told.half_width),
         estimated=told.estimated,
         higher_is_better=told.metric.higher_is_better,
     )

@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.baselines.metrics import METRICS, OF_THE_WHOLE
+from pytest_llem.baselines.metrics import (
+    BESIDE_QUANTITIES,
+    METRICS,
+    OF_THE_WHOLE,
+    beside_name,
+    metric_named,
+)
 from pytest_llem.baselines.values import metric_values
 from pytest_llem.energy.measured import ratio
 from pytest_llem.energy.pooled import pooled
@@ -53,6 +59,19 @@ def told_metrics(processes: Sequence[Measured]) -> Iterator[Told]:
         if value is not None and math.isfinite(value):
             width = _half_width(processes, whole, metric)
             yield Told(metric, value, width, is_estimate(whole, metric))
+    yield from _beside(whole)
+
+
+def _beside(whole: Measured) -> Iterator[Told]:
+    """What meters beside the first read, of every process."""
+    of = {(one.scope, one.meter): one for one in whole.beside}
+    for (scope, meter), figures in of.items():
+        for quantity in BESIDE_QUANTITIES:
+            value: float | None = getattr(figures, quantity)
+            if value is not None and math.isfinite(value):
+                metric = metric_named(beside_name(scope, meter, quantity))
+                stated = getattr(figures, _STATED[quantity]) if quantity in _STATED else None
+                yield Told(metric, value, _finite(stated), figures.method == "estimated")
 
 
 def is_estimate(measured: Measured, metric: Metric) -> bool:

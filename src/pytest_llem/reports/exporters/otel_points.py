@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from pytest_llem.baselines.metrics import METRICS
+from pytest_llem.baselines.metrics import metric_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,6 +75,8 @@ def points_of(summary: RunSummary) -> Iterator[Point]:
             yield from _hardware(measurement, labels, usable=experiment.usable)
             for name, metric in measurement.metrics.items() if experiment.usable else ():
                 yield from _metric(name, metric, labels)
+        for name, metric in experiment.recorded.items() if experiment.usable else ():
+            yield from _metric(name, metric, own)
 
 
 def resource_of(run: RunFacts | None) -> dict[str, str]:
@@ -136,7 +138,7 @@ def _hardware(
 
 
 def _metric(name: str, told: MetricSummary, labels: Attributes) -> Iterator[Point]:
-    metric = METRICS[name]
+    metric = metric_named(name)
     short = f"llem.{metric.quantity}"
     suffix = next((one for one in _SUFFIXES if short.endswith(one)), "")
     short = short if suffix == "_per_s" else short.removesuffix(suffix)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pytest_llem.baselines.metrics import METRICS
+from pytest_llem.baselines.metrics import metric_named
 from pytest_llem.reports.exporters.summarised import summary_of
 from pytest_llem.results.files import replacing
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_llem.baselines.metrics import Metric
     from pytest_llem.baselines.run_summary import (
         ExperimentSummary,
         MeasurementSummary,
+        MetricSummary,
         RunFacts,
         RunSummary,
     )
@@ -91,6 +91,8 @@ def _samples(summary: RunSummary) -> Iterator[Sample]:
         yield from _of_experiment(experiment)
         for measurement in experiment.measurements if experiment.usable else ():
             yield from _of_measurement(experiment, measurement)
+        for name, told in experiment.recorded.items() if experiment.usable else ():
+            yield from _of_metric(name, told, _labels(experiment))
 
 
 def _of_run(run: RunFacts) -> Iterator[Sample]:
@@ -144,21 +146,23 @@ def _of_measurement(
         "scope": measurement.scope,
     }
     for name, told in measurement.metrics.items():
-        metric = METRICS[name]
-        own = {
-            **labels,
-            "phase": metric.phase,
-            "estimated": "true" if told.estimated else "false",
-        }
-        what = f"{_sentence(metric)} In {told.unit}." if told.unit else _sentence(metric)
-        yield Sample(metric_name(metric.quantity), what, own, told.value)
-        for part, value in zip(("low", "high"), told.interval or (), strict=False):
-            end = f"{part.capitalize()} end of the 95 % interval of {metric.quantity}."
-            yield Sample(metric_name(metric.quantity, part), end, own, value)
+        metric, quantity = metric_named(name), name
+        own = {**labels, "phase": metric.phase}
+        if metric.is_beside:  # the same figure, of another meter
+            _, own["scope"], own["meter"], quantity = name.split(".", 3)
+        elif metric.phase != "whole":
+            quantity = metric.quantity
+        yield from _of_metric(quantity, told, own)
 
 
-def _sentence(metric: Metric) -> str:
-    return f"{metric.quantity} of pytest-llem, per pass where it is a total."
+def _of_metric(quantity: str, told: MetricSummary, labels: Mapping[str, str]) -> Iterator[Sample]:
+    own = {**labels, "estimated": "true" if told.estimated else "false"}
+    sentence = f"{quantity} of pytest-llem, per pass where it is a total."
+    what = f"{sentence} In {told.unit}." if told.unit else sentence
+    yield Sample(metric_name(quantity), what, own, told.value)
+    for part, value in zip(("low", "high"), told.interval or (), strict=False):
+        end = f"{part.capitalize()} end of the 95 % interval of {quantity}."
+        yield Sample(metric_name(quantity, part), end, own, value)
 
 
 def _labels(experiment: ExperimentSummary) -> dict[str, str]:

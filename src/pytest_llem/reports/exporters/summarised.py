@@ -51,12 +51,18 @@ def summary_of(experiments: Sequence[Exported]) -> RunSummary:
 def main_metrics(
     summary: RunSummary,
 ) -> Iterator[tuple[ExperimentSummary, MeasurementSummary, str, MetricSummary]]:
-    """Those of :data:`MAIN` that are known, of experiments whose figures mean what they say."""
+    """Those of :data:`MAIN` that are known, of experiments whose figures mean what they say.
+
+    What a test recorded of its own stands beside its first measurement.
+    """
     for experiment in summary.experiments:
         for measurement in experiment.measurements if experiment.usable else ():
             for name in MAIN:
                 if (metric := measurement.metrics.get(name)) is not None:
                     yield experiment, measurement, name, metric
+        if experiment.usable and experiment.measurements:
+            for name, metric in experiment.recorded.items():
+                yield experiment, experiment.measurements[0], name, metric
 
 
 def title_of(experiment: ExperimentSummary, measurement: MeasurementSummary) -> str:
