@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 # Read when the hub's library is imported, so it has to be set before any test module is.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+# Runs that tests start are no part of the job that runs the tests, and have nothing to add to it.
+for _name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+    os.environ.pop(_name, None)
+
 # Started in the background of a script, a process ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from pytest_llem.runs.ab.asking import both_sides, run_aa, run_ab
     from pytest_llem.runs.ab.comparing import Asked, Compared
     from pytest_llem.runs.ab.side import Side
-    from pytest_llem.runs.ab.telling import compared_json, compared_lines
+    from pytest_llem.runs.ab.telling import compared_json, compared_lines, write_compared
     from pytest_llem.runs.baselines_here import (
         Pruned,
         accept_baselines,
@@ -255,6 +255,7 @@ __all__ = [
     "summarise_run",
     "tally_lines",
     "tally_points",
+    "write_compared",
     "write_html",
 ]
 

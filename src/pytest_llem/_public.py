@@ -120,6 +120,7 @@ SECTIONS = {
         "compared_lines": "pytest_llem.runs.ab.telling",
         "run_aa": "pytest_llem.runs.ab.asking",
         "run_ab": "pytest_llem.runs.ab.asking",
+        "write_compared": "pytest_llem.runs.ab.telling",
     },
     "This machine": {
         "Diagnosis": "pytest_llem.results.diagnosis",

@@ -15,6 +15,7 @@ from pytest_llem.plan.collection import POINT_KEY
 from pytest_llem.plan.options import add_options
 from pytest_llem.reports.options import add_report_options
 from pytest_llem.runs.anchor_option import ANCHORS, ANCHORS_HELP
+from pytest_llem.runs.ci.options import add_ci_options
 from pytest_llem.runs.html_option import add_html_option
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 from pytest_llem.runs.resuming.options import add_resume_options
@@ -172,6 +173,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_html_option(add)
     add("--llem-log", metavar="PATH", help="append every transition of the run as JSON lines")
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
+    add_ci_options(add)
     add_resume_options(group)
     add_report_options(add)
     add_options(add)

@@ -22,6 +22,7 @@ def steps(workflow: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_actions_are_pinned_by_major_version(workflow: Path) -> None:
     used = [step["uses"] for step in steps(workflow) if "uses" in step]
+    used = [action for action in used if action != "./"]  # this repository's own
     assert used
     for action in used:
         assert re.fullmatch(r"[\w.-]+/[\w.-]+@(release/)?v\d+", action), action

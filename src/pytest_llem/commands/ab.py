@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -59,6 +60,9 @@ def ab(  # noqa: PLR0913, PLR0917 - one parameter an option
     strict: Strict = False,
     options: Options = None,
     as_json: AsJson = False,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write the report as Markdown, too.")
+    ] = None,
 ) -> None:
     """Measure two sides in turns on the same devices, and say what b changes against a.
 
@@ -75,6 +79,10 @@ def ab(  # noqa: PLR0913, PLR0917 - one parameter an option
         put_json(_plain(compared))
     else:
         _show(compared, sides)
+    if markdown is not None:
+        from pytest_llem.runs.ab.telling import write_compared
+
+        write_compared(compared, sides, markdown)
     _leave(compared)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,9 +96,14 @@ def write_all(exports: Iterable[Export], experiments: Sequence[Exported]) -> lis
     return problems
 
 
-def exported_run(store: RunStore, reported: Iterable[Reported]) -> list[Exported]:
-    """*reported* for exporters: with the run that they are of, in the order that it planned."""
-    run = _run(store)
+def exported_run(
+    store: RunStore, reported: Iterable[Reported], project: Path | None = None
+) -> list[Exported]:
+    """*reported* for exporters: with the run that they are of, in the order that it planned.
+
+    Node ids begin in the directory *project*, if that is known.
+    """
+    run = _run(store, project)
     found = [Exported(result, tuple(judgements), run) for result, judgements in reported]
     planned = () if run is None else run.manifest.planned
     places = {(one.experiment_id, one.node_id): place for place, one in enumerate(planned)}
@@ -111,15 +116,26 @@ def exported_run(store: RunStore, reported: Iterable[Reported]) -> list[Exported
     return sorted(found, key=place_of)
 
 
-def _run(store: RunStore) -> ExportedRun | None:
+def _run(store: RunStore, project: Path | None) -> ExportedRun | None:
+    from pytest_llem.runs.doctor.kept import disturbances
+
     try:
-        manifest = store.manifest()
+        run = ExportedRun(store.manifest(), project=project, strict=_is_strict(store))
     except LlemError:
         return None
     try:
-        return ExportedRun(manifest, store.environment())
+        environment = store.environment()
     except LlemError:
-        return ExportedRun(manifest)
+        return run
+    return replace(run, environment=environment, disturbances=tuple(disturbances(environment)))
+
+
+def _is_strict(store: RunStore) -> bool:
+    try:
+        verdicts = kept_verdicts(store)
+    except StoreError:  # told by whoever asks for the verdicts themselves
+        return False
+    return verdicts is not None and verdicts.strict
 
 
 def export_run(run: Path, asked: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from pytest_llem.pyproject import read_llem_table
 from pytest_llem.reports.arrangement import arrangement_of
 from pytest_llem.results.event_log import EventLog
 from pytest_llem.results.names import new_run_id, utc_now
+from pytest_llem.runs.ci.options import is_wanted
 from pytest_llem.runs.exporting import Export
 from pytest_llem.runs.html_option import report_path
 from pytest_llem.runs.refusals import hear_refusals
@@ -88,9 +89,9 @@ def settings_of(config: pytest.Config) -> RunSettings:
         invoked_from=config.invocation_params.dir,
         strict=config.getoption("llem_strict"),
         exports=tuple(
-            Export.asked(text, config.invocation_params.dir)
-            for text in config.getoption("llem_export")
+            Export.asked(text, config.invocation_params.dir) for text in _exports(config)
         ),
+        github=is_wanted(config.getoption("llem_github"), os.environ),
         tariff=declared_tariff(config.rootpath, os.environ)
         if config.getoption("llem_cost")
         else None,
@@ -137,6 +138,11 @@ def _first_look(config: pytest.Config, repeats: int, most: int) -> int:
             "--llem-repeats how many processes the baseline is to have."
         )
     return repeats if repeats > 1 else min(FIRST_LOOK, most)
+
+
+def _exports(config: pytest.Config) -> list[str]:
+    page = config.getoption("llem_markdown")
+    return [*config.getoption("llem_export"), *([] if page is None else [f"markdown:{page}"])]
 
 
 def _path(config: pytest.Config, option: str) -> Path | None:

@@ -72,6 +72,8 @@ class RunSettings:
     """Whether a session's anchors are measured."""
     exports: tuple[Export, ...] = ()
     """What is written in other formats once the run has ended."""
+    github: bool = False
+    """Whether GitHub Actions is told: the summary of the job, annotations."""
     tariff: Declared | None = None
     """What is said at the end of the run's cost is said with this; ``None`` says nothing."""
     html: Path | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from pytest_llem.results.load import load_result
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
+from pytest_llem.runs.ci.github import GitHub, tell_github
 from pytest_llem.runs.compared_samples import keep_samples
 from pytest_llem.runs.doctor.kept import disturbances
 from pytest_llem.runs.exporting import exported_run, write_all
@@ -56,6 +58,8 @@ class Summary:
     closing: Closing = field(default_factory=Closing)
     results: list[ExperimentResult] = field(default_factory=list)
     """Set once :meth:`lines` has read them."""
+    github: GitHub = field(default_factory=GitHub)
+    """What was left for GitHub Actions; set by :meth:`close`."""
     _experiments: list[tuple[Told, list[ExperimentResult]]] | None = None
     """Those that were told of, each with all its processes; ``None`` until they were read."""
 
@@ -75,8 +79,12 @@ class Summary:
         problems = self.closing.problems
         state: State = "interrupted" if interrupted else "finished"
         self.closing = close_books(self.store, self.settings, state, counts)
-        exported = write_all(self.settings.exports, self._exported())
-        self.closing.problems = [*problems, *self.closing.problems, *exported, *self._reported()]
+        experiments = self._exported()
+        exported = write_all(self.settings.exports, experiments)
+        if self.settings.github:
+            self.github = tell_github(experiments, os.environ)
+        told = (*exported, *self.github.problems, *self._reported())
+        self.closing.problems = [*problems, *self.closing.problems, *told]
 
     def _reported(self) -> list[str]:
         """Write the HTML report, if one is asked for; what went wrong with it."""
@@ -141,10 +149,10 @@ class Summary:
         return Counter(word_of(pooled_result(results), told.judgements) for told, results in read)
 
     def _exported(self) -> list[Exported]:
-        if not self.settings.exports or self.store is None:
+        if not (self.settings.exports or self.settings.github) or self.store is None:
             return []
         reported = ((one, told.judgements) for told, results in self._read() for one in results)
-        return exported_run(self.store, reported)
+        return exported_run(self.store, reported, self.settings.project)
 
     def _compare(self) -> None:
         assert self.store is not None  # noqa: S101 - checked by the caller

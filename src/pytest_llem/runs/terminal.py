@@ -66,7 +66,7 @@ def write_summary(summary: Summary, reporter: pytest.TerminalReporter) -> None:
         verbosity=reporter.verbosity,
     )
     added = reporter.config.hook.pytest_llem_report(config=reporter.config, results=summary.results)
-    for line in (*lines, *itertools.chain.from_iterable(added)):
+    for line in (*lines, *itertools.chain.from_iterable(added), *summary.github.annotations):
         reporter.write_line(line)
 
 

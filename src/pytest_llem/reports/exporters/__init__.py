@@ -15,8 +15,11 @@ EXPORTERS: Registry[type[Exporter]] = Registry(
     {
         "csv": "pytest_llem.reports.exporters.csv:CsvExporter",
         "github-bigger": "pytest_llem.reports.exporters.github_benchmark:BiggerIsBetterExporter",
+        "github-comment": "pytest_llem.reports.exporters.markdown:CommentExporter",
         "github-smaller": "pytest_llem.reports.exporters.github_benchmark:SmallerIsBetterExporter",
+        "gitlab-code-quality": "pytest_llem.reports.exporters.code_quality:CodeQualityExporter",
         "json": "pytest_llem.reports.exporters.json_summary:JsonExporter",
+        "markdown": "pytest_llem.reports.exporters.markdown:MarkdownExporter",
         "otel": "pytest_llem.reports.exporters.otel:OtelExporter",
         "parquet": "pytest_llem.reports.exporters.parquet:ParquetExporter",
         "prometheus": "pytest_llem.reports.exporters.prometheus:PrometheusExporter",

@@ -22,6 +22,12 @@ class ExportedRun:
     manifest: Manifest
     environment: Environment | None = None
     """``None`` if it cannot be read."""
+    project: Path | None = None
+    """Directory that its node ids begin in; ``None`` is unknown."""
+    strict: bool = False
+    """Whether verdicts that tell nothing failed it."""
+    disturbances: tuple[str, ...] = ()
+    """What about its machine spoils figures, each in a few words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.pooling import pooled_result
 from pytest_llem.reports.ab import headline, only_lines, spending
+from pytest_llem.reports.markdown.place import place_of
+from pytest_llem.reports.markdown.summary import compared_text
+from pytest_llem.reports.markdown.told import told_rows
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
+from pytest_llem.results.files import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,17 +25,10 @@ if TYPE_CHECKING:
 
 def compared_lines(compared: Compared, sides: Sequence[Side], look: Look) -> Iterator[str]:
     """The report of a comparison of *sides*."""
-    rows = [
-        SummaryRow(pooled_result(one.results), one.judgements, one.results, len(one.results))
-        for one in compared.verdicts
-        if one.results and not one.problem
-    ]
-    named = {side.name: side.described for side in sides}
-    rounds = [len(one.results) for one in compared.verdicts if not one.problem]
-    yield from headline(named, compared.environments, rounds)
+    yield from _top(compared, sides)
     yield ""
     yield from summary_lines(
-        rows,
+        _rows(compared),
         width=look.width,
         colour=look.colour,
         unicode=look.unicode,
@@ -38,6 +37,34 @@ def compared_lines(compared: Compared, sides: Sequence[Side], look: Look) -> Ite
         against="a",
     )
     yield from _bottom(compared)
+
+
+def write_compared(compared: Compared, sides: Sequence[Side], path: Path) -> None:
+    """Write the report of a comparison as a page of Markdown, which GitHub takes as a summary.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    told = told_rows(
+        _rows(compared), place_of(os.environ), Path.cwd(), strict=compared.strict, against="a"
+    )
+    text = compared_text(told, list(_top(compared, sides)), list(_bottom(compared)))
+    with explained("write", path):
+        path.write_text(text, encoding="utf-8")
+
+
+def _rows(compared: Compared) -> list[SummaryRow]:
+    return [
+        SummaryRow(pooled_result(one.results), one.judgements, one.results, len(one.results))
+        for one in compared.verdicts
+        if one.results and not one.problem
+    ]
+
+
+def _top(compared: Compared, sides: Sequence[Side]) -> Iterator[str]:
+    named = {side.name: side.described for side in sides}
+    rounds = [len(one.results) for one in compared.verdicts if not one.problem]
+    return headline(named, compared.environments, rounds)
 
 
 def _bottom(compared: Compared) -> Iterator[str]:

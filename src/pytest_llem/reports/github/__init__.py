@@ -1,0 +1,1 @@
+"""What GitHub Actions reads in the log of a job."""

@@ -1,0 +1,1 @@
+"""What a run leaves where continuous integration looks for it."""
