@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,14 @@ from pytest_llem.components.rules import set_project
 from pytest_llem.fixtures import energy, model
 from pytest_llem.isolation.launcher import CHANNEL_VARIABLE, HOST_VARIABLE
 from pytest_llem.plan.collection import POINT_KEY
-from pytest_llem.plan.options import add_options
+from pytest_llem.plan.options import add_plan_options
 from pytest_llem.reports.options import add_report_options
-from pytest_llem.runs.anchor_option import ANCHORS, ANCHORS_HELP
 from pytest_llem.runs.ci.options import add_ci_options
+from pytest_llem.runs.gate_options import add_gate_options
 from pytest_llem.runs.html_option import add_html_option
-from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
+from pytest_llem.runs.meter_options import add_meter_options
+from pytest_llem.runs.output_options import add_output_options
+from pytest_llem.runs.process_options import RANDOM, add_process_options
 from pytest_llem.runs.resuming.options import add_resume_options
 from pytest_llem.runs.standing import add_profile_option, read_standing_of
 
@@ -29,163 +30,26 @@ if TYPE_CHECKING:
 
 __all__ = ["energy", "model"]
 IS_CHILD = pytest.StashKey[bool]()
-RANDOM = -1
-"""Stands for a seed that is yet to be drawn."""
+
+
+OPTIONS = (
+    add_plan_options,
+    add_profile_option,
+    add_process_options,
+    add_meter_options,
+    add_gate_options,
+    add_report_options,
+    add_output_options,
+    add_html_option,
+    add_ci_options,
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("llem", "energy experiments on LLM inference")
-    add = group.addoption
-    add(
-        "--llem-backend",
-        action="append",
-        default=[],
-        metavar="NAME[,NAME]",
-        help="engine to measure; several multiply the grid",
-    )
-    add("--llem-model", metavar="MODEL", help="built-in model, local folder or hub id to measure")
-    add(
-        "--llem-set",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="override a field of every experiment (vllm.max_num_seqs=64, measurement.windows=9)",
-    )
-    add_profile_option(add)
-    add("--llem-dry-run", action="store_true", help="show the grid; load and measure nothing")
-    add(
-        "--llem-isolation",
-        choices=["auto", "fork-server", "spawn", "container", "none"],
-        default="auto",
-        help="a process per experiment: forked from a warm one where that is safe, else spawned "
-        "(auto, the default; fork-server, which warns), started afresh (spawn), in a container of "
-        "the engine's image, or none, for debugging",
-    )
-    add(
-        "--llem-container-runtime",
-        choices=["auto", "podman", "docker"],
-        help="what runs containers (default: that of the configuration file, or auto)",
-    )
-    add(
-        "--llem-memory-limit",
-        metavar="SIZE",
-        help="end an experiment whose processes together take more memory (8GiB)",
-    )
-    add(
-        "--llem-repeats",
-        type=int,
-        default=None,
-        metavar="K",
-        help="run each experiment in K fresh processes, interleaved, and judge them as one",
-    )
-    add(
-        "--llem-max-repeats",
-        type=int,
-        default=None,
-        metavar="N",
-        help="add processes to experiments whose gate is undecided, up to N, and stop at those "
-        "that are clear; the error rate is that of looking once",
-    )
-    add(
-        "--llem-shuffle",
-        nargs="?",
-        type=_seed,
-        const=RANDOM,
-        metavar="SEED",
-        help="shuffle the experiments within each round; without SEED one is drawn and shown",
-    )
-    add(
-        "--llem-timeout",
-        type=float,
-        default=TIMEOUT_S,
-        metavar="SECONDS",
-        help="end an experiment that takes longer (default: %(default)g; 0 never)",
-    )
-    add(
-        "--llem-lock-timeout",
-        type=float,
-        default=LOCK_TIMEOUT_S,
-        metavar="SECONDS",
-        help="how long an experiment waits for devices that another one measures "
-        "(default: %(default)g; 0 fails at once and says who has them)",
-    )
-    add(
-        "--llem-allow-shared",
-        action="store_true",
-        help="measure also where others use the same devices, and mark the results",
-    )
-    add(
-        "--llem-meter",
-        default="auto",
-        metavar="NAME[,NAME]",
-        help="what reads the energy: auto (default), nvml, zeus, rapl, codecarbon, estimate, "
-        "replay:FILE; several stand beside each other",
-    )
-    add(
-        "--llem-require",
-        choices=["measured"],
-        help="fail the run unless energy is measured rather than estimated",
-    )
-    add(
-        "--llem-cpu-watts",
-        type=float,
-        metavar="WATTS",
-        help="declared watts per busy core, for the estimate meter",
-    )
-    add(
-        "--llem-gate",
-        action="append",
-        default=[],
-        metavar="METRIC:TOLERANCE[@GLOB]",
-        help="fail on a regression beyond tolerance (energy_per_output_token_j:5%%, "
-        "ttft_s:+20ms@bench/test_chat.py*); off takes a gate away",
-    )
-    add(
-        "--llem-strict",
-        action="store_true",
-        help="fail also where nothing could be told: inconclusive, incomparable, new",
-    )
-    add("--llem-update-baselines", action="store_true", help="store this run as the baseline")
-    add(
-        "--llem-extend-baselines",
-        action="store_true",
-        help="add this run to the baseline as a further session of the same",
-    )
-    add(
-        "--llem-baseline-from",
-        metavar="PATH|REF",
-        help="compare with the baselines in another directory or file, or at a git ref (main)",
-    )
-    add(ANCHORS, choices=["auto", "on", "off"], help=ANCHORS_HELP)
-    add("--llem-baselines", metavar="DIR", help="where baselines live (default: ROOT/baselines)")
-    add(
-        "--llem-export",
-        action="append",
-        default=[],
-        metavar="NAME:PATH",
-        help="write the run's results in another format, too (csv:results.csv)",
-    )
-    add(
-        "--llem-cost",
-        action="store_true",
-        help="say what the run took: time, energy, money, carbon",
-    )
-    add_html_option(add)
-    add("--llem-log", metavar="PATH", help="append every transition of the run as JSON lines")
-    add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
-    add_ci_options(add)
+    for add_options in OPTIONS:
+        add_options(group.addoption)
     add_resume_options(group)
-    add_report_options(add)
-    add_options(add)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no seed. Write --llem-shuffle=SEED with a whole number, or "
-            "--llem-shuffle alone as the last argument or before another option"
-        )
-    return int(text)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
