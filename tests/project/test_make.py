@@ -32,6 +32,7 @@ PROMISED = [
     "fuzz",
     "schemas",
     "inventory",
+    "docs",
     "clean",
 ]
 

@@ -1,0 +1,201 @@
+"""Every code block of every document does what it says, or says why it is not run here."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import tomllib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from documentation.blocks import BLOCKS, CHECKOUT, Block
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from documentation.conftest import Project
+
+    Write = Callable[[dict[str, str]], Project]
+
+SHELL = "console"
+LANGUAGES = {SHELL, "python", "toml", "yaml", "json"}
+SHOWN = {"output of", "drawing"}
+CONFIGURATION = {"pyproject.toml", "llem.yaml"}
+"""Would hold for every block of their document; each has a test of its own."""
+TRANSLATED = {"README.zh.md", "docs/zh/getting-started.md"}
+"""Have the same code as their originals, which test_names.py makes sure of."""
+SMALL = ["--llem-set input_tokens=8", "--llem-set output_tokens=4"]
+"""Work for the built-in model that is done at once."""
+STUDY = "bench/quant.llem.yaml"
+NOT_RUN: dict[str, int] = {
+    "CONTRIBUTING.md": 1,
+    "README.md": 1,
+    "README.zh.md": 1,
+    "bench/README.md": 1,
+    "docs/comparing.md": 1,
+    "docs/configuration.md": 1,
+    "docs/engines.md": 3,
+    "docs/gates.md": 1,
+    "docs/getting-started.md": 4,
+    "docs/gpu-check.md": 1,
+    "docs/isolation.md": 1,
+    "docs/log.md": 1,
+    "docs/reproduce.md": 1,
+    "docs/results.md": 1,
+    "docs/servers.md": 1,
+    "docs/studies.md": 1,
+    "docs/zh/getting-started.md": 4,
+    "examples/pytest-llem-onnx/README.md": 1,
+}
+"""Blocks that are not run, or only planned, by document; raise a number only with a reason."""
+
+
+def of(*languages: str) -> list[Any]:
+    chosen = [
+        one
+        for one in BLOCKS
+        if one.language in languages
+        and one.directive != "not run"
+        and one.document not in TRANSLATED
+    ]
+    return [pytest.param(one, id=str(one)) for one in chosen]
+
+
+def test_every_block_names_its_language_or_what_printed_it() -> None:
+    unknown = [
+        f"{block}: {block.language or 'no language'}"
+        for block in BLOCKS
+        if block.language not in LANGUAGES and block.directive not in SHOWN
+    ]
+    assert unknown == []
+
+
+def test_what_is_not_run_is_counted() -> None:
+    skipped = Counter(one.document for one in BLOCKS if one.directive in {"not run", "dry run"})
+    assert dict(sorted(skipped.items())) == NOT_RUN
+
+
+def named_files(block: Block) -> dict[str, str]:
+    """Tests, modules and studies that the block's document gives, or that it says there are."""
+    same = [one for one in BLOCKS if one.document == block.document]
+    files = {one.file: one.text for one in same if one.file and one.file not in CONFIGURATION}
+    if STUDY in block.text and STUDY not in files:
+        files[STUDY] = "sweep: {batch_size: [1]}\n"
+    return files
+
+
+@pytest.mark.parametrize("block", of(SHELL))
+def test_commands_run(block: Block, written: Write) -> None:
+    project = written({} if block.document == "bench/README.md" else named_files(block))
+    if block.document == "bench/README.md":
+        shutil.copytree(CHECKOUT / "bench", project.path / "bench", dirs_exist_ok=True)
+    offer_components(block, project)
+    how = ["--llem-dry-run"] if block.directive == "dry run" else []
+    small = SMALL if "energy, model" in "".join(named_files(block).values()) else []
+    done = project.run(commands(block), *how, *([] if "echo" in block.text else small))
+    failed = re.findall(r"^FAILED (\d+) (.*)$", done.stderr, flags=re.MULTILINE)
+    broken = [(code, told) for code, told in failed if not (code == "1" and may_find(told))]
+    assert not broken, f"{broken}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def commands(block: Block) -> str:
+    """What is typed: the lines after prompts, or all of them where there are none."""
+    lines = block.text.splitlines()
+    typed, more = [], False
+    for line in lines:
+        if line.startswith("$ ") or more:
+            typed.append(line.removeprefix("$ "))
+            more = line.endswith("\\")
+    return "\n".join(typed or lines)
+
+
+def may_find(command: str) -> bool:
+    """Whether 1 is an answer: the figures of tiny windows may well differ."""
+    return bool(re.search(r"gate|llem (ab|aa|doctor|baseline diff|migrate|recompute)", command))
+
+
+def offer_components(block: Block, project: Project) -> None:
+    """Install, as far as Python can tell, what the document's entry points name."""
+    tables = [one for one in BLOCKS if one.document == block.document and one.language == "toml"]
+    lines: list[str] = []
+    for one in tables:
+        points = tomllib.loads(one.text).get("project", {}).get("entry-points", {})
+        for group, members in points.items():
+            lines += [f"[{group}]", *(f"{name} = {place}" for name, place in members.items())]
+    if not lines:
+        return
+    site = project.path / "site"
+    about = site / "mine-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    for name, text in named_files(block).items():
+        (site / name).write_text(text)
+
+
+def is_test(block: Block) -> bool:
+    return "def test_" in block.text
+
+
+@pytest.mark.parametrize("block", of("python"))
+def test_python_is_planned_or_runs(block: Block, written: Write) -> None:
+    if is_signature(block.text):
+        return  # compared with the code by tests/project/test_inventory.py
+    project = written(named_files(block))
+    offer_components(block, project)
+    name = block.file or ("test_block.py" if is_test(block) else "block.py")
+    (project.path / name).parent.mkdir(parents=True, exist_ok=True)
+    (project.path / name).write_text(block.text)
+    how = "pytest --llem-dry-run" if is_test(block) else "python"
+    done = project.run(f"{how} {name}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def is_signature(text: str) -> bool:
+    """Whether it is the head of a function, as docs/api.md has them."""
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        ast.parse(f"def {text.strip()}: ...")
+        return True
+    return False
+
+
+@pytest.mark.parametrize("block", of("toml"))
+def test_toml_is_valid_configuration(block: Block, written: Write) -> None:
+    table = tomllib.loads(block.text)
+    if "llem" in table.get("tool", {}):
+        checked(written({"pyproject.toml": block.text}))
+    elif "devices" in table:  # a system profile
+        project = written({"mine.toml": block.text})
+        done = project.run("llem config show --profile ./mine.toml")
+        assert done.returncode == 0, done.stdout + done.stderr
+    else:
+        groups = table["project"]["entry-points"]
+        known = (CHECKOUT / "docs/inventory.txt").read_text()
+        assert all(f"group {group} (" in known for group in groups)
+
+
+@pytest.mark.parametrize("block", of("yaml"))
+def test_yaml_is_a_valid_study_or_configuration(block: Block, written: Write) -> None:
+    table = yaml.safe_load(block.text)
+    if {"base", "sweep", "experiments"} & set(table):
+        checked(written({"it.llem.yaml": block.text}), "it.llem.yaml")
+    elif "jobs" not in table:
+        checked(written({"llem.yaml": block.text}))
+
+
+def checked(project: Project, *files: str) -> None:
+    done = project.run(f"llem config check {' '.join(files)}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("block", of("json"))
+def test_json_is_valid(block: Block) -> None:
+    json.loads(block.text)
