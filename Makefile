@@ -107,7 +107,7 @@ inventory: environment ## write docs/api.md and docs/inventory.txt again, and wh
 # Built from files alone: nothing is imported from src/, and nothing is fetched but packages.
 docs: ## build the documentation site into build/site; a dead link or anchor fails
 	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/docs_environment.py
-	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet $(ARGS)
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet $(ARGS)
 
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
 	rm -rf .venv .venv-peers .venv-vllm .venv-onnx .venv-docs .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz

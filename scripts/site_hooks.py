@@ -12,12 +12,16 @@ import logging
 import os
 import posixpath
 import re
-from html.parser import HTMLParser
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from site_loads import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,35 +116,6 @@ def on_post_build(config: MkDocsConfig) -> None:
     Raises:
         PluginError: a page or a style sheet loads a file from elsewhere.
     """
-    site = Path(config.site_dir)
-    found = [f"{path.relative_to(site)}: {one}" for path, one in _foreign(site)]
+    found = foreign(Path(config.site_dir))
     if found:
         raise PluginError("Nothing may be loaded from another host:\n" + "\n".join(found))
-
-
-def _foreign(site: Path) -> Iterator[tuple[Path, str]]:
-    for page in sorted(site.rglob("*.html")):
-        parser = Loads()
-        parser.feed(page.read_text(encoding="utf-8"))
-        yield from ((page, address) for address in parser.foreign)
-    for sheet in sorted(site.rglob("*.css")):
-        text = sheet.read_text(encoding="utf-8")
-        loads = re.findall(r"(?:url\(|@import\s+)[\"']?((?:https?:)?//[^\"')]+)", text)
-        yield from ((sheet, address) for address in loads)
-
-
-class Loads(HTMLParser):
-    """What a page loads, as far as that comes from another host."""
-
-    LOADED = frozenset({"stylesheet", "icon", "preload", "preconnect", "modulepreload"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.foreign: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Look at one tag."""
-        has: dict[str, Any] = {name: value or "" for name, value in attrs}
-        links = tag == "link" and self.LOADED & set(has.get("rel", "").split())
-        addresses = [has.get("src", ""), has.get("href", "") if links else ""]
-        self.foreign += [one for one in addresses if re.match(r"(https?:)?//", one)]

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pytest_llem
+from documentation.blocks import blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +36,7 @@ WHO = "-c user.name=tester -c user.email=tester@example.invalid"
 COMMIT = f"git add -A && git {WHO} commit -qm files"
 FILES = {
     "pyproject.toml": '[project]\nname = "mine"\nversion = "1"\n',
-    ".gitignore": ".llem/\n.venv/\n",
+    ".gitignore": ".llem/\n.venv/\nsite/\n__pycache__/\n",
     "bench/test_chat.py": """\
 import pytest
 
@@ -103,12 +105,29 @@ def template(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, st
         file = project.path / name
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
+    install_components(project.path / "site")
     done = project.run(
         "pytest -q bench/test_chat.py --llem-update-baselines && "
         f"git init -q -b main && {COMMIT} && git tag v1.0"
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
     return project.path
+
+
+def install_components(site: Path) -> None:
+    """Put those of the guide for authors there, as pip would."""
+    about = site / "mine-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
+    lines: list[str] = []
+    for block in blocks_of("docs/components.md"):
+        if block.language == "toml":
+            points = tomllib.loads(block.text).get("project", {}).get("entry-points", {})
+            for group, members in points.items():
+                lines += [f"[{group}]", *(f"{name} = {place}" for name, place in members.items())]
+        elif block.file and block.file.startswith("my_"):
+            (site / block.file).write_text(block.text)
+    (about / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture

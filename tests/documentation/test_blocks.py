@@ -22,15 +22,19 @@ if TYPE_CHECKING:
 
     Write = Callable[[dict[str, str]], Project]
 
-SHELL = "console"
-LANGUAGES = {SHELL, "python", "toml", "yaml", "json"}
+SHELL = ("bash", "console")  # commands alone, or after prompts and with what they print
+LANGUAGES = {*SHELL, "python", "toml", "yaml", "json"}
 SHOWN = {"output of", "drawing"}
 CONFIGURATION = {"pyproject.toml", "llem.yaml"}
 """Would hold for every block of their document; each has a test of its own."""
 TRANSLATED = {"README.zh.md", "docs/zh/getting-started.md"}
 """Have the same code as their originals, which test_names.py makes sure of."""
-SMALL = ["--llem-set input_tokens=8", "--llem-set output_tokens=4"]
+SMALL = "--llem-set input_tokens=8 --llem-set output_tokens=4"
 """Work for the built-in model that is done at once."""
+ECHO = "--llem-backend=echo"
+"""The engine of docs/components.md, which need not be imported for seconds."""
+REAL = {"README.md"}
+"""Whose commands load the built-in model; they are those of getting started, too."""
 STUDY = "bench/quant.llem.yaml"
 NOT_RUN: dict[str, int] = {
     "CONTRIBUTING.md": 1,
@@ -85,23 +89,29 @@ def named_files(block: Block) -> dict[str, str]:
     same = [one for one in BLOCKS if one.document == block.document]
     files = {one.file: one.text for one in same if one.file and one.file not in CONFIGURATION}
     if STUDY in block.text and STUDY not in files:
-        files[STUDY] = "sweep: {batch_size: [1]}\n"
+        files[STUDY] = "base: {backend: echo}\nsweep: {batch_size: [1]}\n"
     return files
 
 
-@pytest.mark.parametrize("block", of(SHELL))
+@pytest.mark.parametrize("block", of(*SHELL))
 def test_commands_run(block: Block, written: Write) -> None:
     project = written({} if block.document == "bench/README.md" else named_files(block))
     if block.document == "bench/README.md":
         shutil.copytree(CHECKOUT / "bench", project.path / "bench", dirs_exist_ok=True)
-    offer_components(block, project)
-    how = ["--llem-dry-run"] if block.directive == "dry run" else []
-    small = SMALL if "energy, model" in "".join(named_files(block).values()) else []
-    done = project.run(commands(block), *how, *([] if "echo" in block.text else small))
+    done = project.run(commands(block), *added(block))
     failed = re.findall(r"^FAILED (\d+) (.*)$", done.stderr, flags=re.MULTILINE)
     broken = [(code, told) for code, told in failed if not (code == "1" and may_find(told))]
     assert not broken, f"{broken}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def added(block: Block) -> list[str]:
+    """Options that every pytest of *block* gets beside its own."""
+    if block.directive == "dry run":
+        return ["--llem-dry-run"]
+    if "energy, model" not in "".join(named_files(block).values()) or "echo" in block.text:
+        return []
+    return [SMALL] if block.document in REAL else [SMALL, ECHO]
 
 
 def commands(block: Block) -> str:
@@ -120,25 +130,6 @@ def may_find(command: str) -> bool:
     return bool(re.search(r"gate|llem (ab|aa|doctor|baseline diff|migrate|recompute)", command))
 
 
-def offer_components(block: Block, project: Project) -> None:
-    """Install, as far as Python can tell, what the document's entry points name."""
-    tables = [one for one in BLOCKS if one.document == block.document and one.language == "toml"]
-    lines: list[str] = []
-    for one in tables:
-        points = tomllib.loads(one.text).get("project", {}).get("entry-points", {})
-        for group, members in points.items():
-            lines += [f"[{group}]", *(f"{name} = {place}" for name, place in members.items())]
-    if not lines:
-        return
-    site = project.path / "site"
-    about = site / "mine-1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    for name, text in named_files(block).items():
-        (site / name).write_text(text)
-
-
 def is_test(block: Block) -> bool:
     return "def test_" in block.text
 
@@ -148,7 +139,6 @@ def test_python_is_planned_or_runs(block: Block, written: Write) -> None:
     if is_signature(block.text):
         return  # compared with the code by tests/project/test_inventory.py
     project = written(named_files(block))
-    offer_components(block, project)
     name = block.file or ("test_block.py" if is_test(block) else "block.py")
     (project.path / name).parent.mkdir(parents=True, exist_ok=True)
     (project.path / name).write_text(block.text)

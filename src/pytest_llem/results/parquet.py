@@ -9,6 +9,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_llem.devices.recording import parquet_table
 from pytest_llem.errors import StoreError
 from pytest_llem.results.columns import FACTS, MARKS, TRACE, Columns, arrow_schema
 from pytest_llem.results.files import replaced
@@ -152,11 +153,10 @@ def _interpreted(
 ) -> list[T]:
     """What *read* makes of the table of one kind and of the descriptions of its traces."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     content = read_bytes(paths[kind])
     try:
-        table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+        table = parquet_table(io.BytesIO(content))
         about = json.loads(table.schema.metadata[_KEY.encode()])
         refuse_newer(about["version"], RAW_VERSION, paths[kind])
         if about["table"] != kind:
