@@ -1,19 +1,18 @@
-"""Every code block of every document does what it says, or says why it is not run here."""
+"""Every code block of every document is what it says, or says why it is not run here."""
 
 from __future__ import annotations
 
 import ast
 import json
-import re
-import shutil
 import tomllib
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from documentation.blocks import BLOCKS, CHECKOUT, Block
+from documentation.chosen import SHELL, named_files, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,20 +21,8 @@ if TYPE_CHECKING:
 
     Write = Callable[[dict[str, str]], Project]
 
-SHELL = ("bash", "console")  # commands alone, or after prompts and with what they print
 LANGUAGES = {*SHELL, "python", "toml", "yaml", "json"}
 SHOWN = {"output of", "drawing"}
-CONFIGURATION = {"pyproject.toml", "llem.yaml"}
-"""Would hold for every block of their document; each has a test of its own."""
-TRANSLATED = {"README.zh.md", "docs/zh/getting-started.md"}
-"""Have the same code as their originals, which test_names.py makes sure of."""
-SMALL = "--llem-set input_tokens=8 --llem-set output_tokens=4"
-"""Work for the built-in model that is done at once."""
-ECHO = "--llem-backend=echo"
-"""The engine of docs/components.md, which need not be imported for seconds."""
-REAL = {"README.md"}
-"""Whose commands load the built-in model; they are those of getting started, too."""
-STUDY = "bench/quant.llem.yaml"
 NOT_RUN: dict[str, int] = {
     "CONTRIBUTING.md": 1,
     "README.md": 1,
@@ -59,17 +46,6 @@ NOT_RUN: dict[str, int] = {
 """Blocks that are not run, or only planned, by document; raise a number only with a reason."""
 
 
-def of(*languages: str) -> list[Any]:
-    chosen = [
-        one
-        for one in BLOCKS
-        if one.language in languages
-        and one.directive != "not run"
-        and one.document not in TRANSLATED
-    ]
-    return [pytest.param(one, id=str(one)) for one in chosen]
-
-
 def test_every_block_names_its_language_or_what_printed_it() -> None:
     unknown = [
         f"{block}: {block.language or 'no language'}"
@@ -82,52 +58,6 @@ def test_every_block_names_its_language_or_what_printed_it() -> None:
 def test_what_is_not_run_is_counted() -> None:
     skipped = Counter(one.document for one in BLOCKS if one.directive in {"not run", "dry run"})
     assert dict(sorted(skipped.items())) == NOT_RUN
-
-
-def named_files(block: Block) -> dict[str, str]:
-    """Tests, modules and studies that the block's document gives, or that it says there are."""
-    same = [one for one in BLOCKS if one.document == block.document]
-    files = {one.file: one.text for one in same if one.file and one.file not in CONFIGURATION}
-    if STUDY in block.text and STUDY not in files:
-        files[STUDY] = "base: {backend: echo}\nsweep: {batch_size: [1]}\n"
-    return files
-
-
-@pytest.mark.parametrize("block", of(*SHELL))
-def test_commands_run(block: Block, written: Write) -> None:
-    project = written({} if block.document == "bench/README.md" else named_files(block))
-    if block.document == "bench/README.md":
-        shutil.copytree(CHECKOUT / "bench", project.path / "bench", dirs_exist_ok=True)
-    done = project.run(commands(block), *added(block))
-    failed = re.findall(r"^FAILED (\d+) (.*)$", done.stderr, flags=re.MULTILINE)
-    broken = [(code, told) for code, told in failed if not (code == "1" and may_find(told))]
-    assert not broken, f"{broken}\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stdout + done.stderr
-
-
-def added(block: Block) -> list[str]:
-    """Options that every pytest of *block* gets beside its own."""
-    if block.directive == "dry run":
-        return ["--llem-dry-run"]
-    if "energy, model" not in "".join(named_files(block).values()) or "echo" in block.text:
-        return []
-    return [SMALL] if block.document in REAL else [SMALL, ECHO]
-
-
-def commands(block: Block) -> str:
-    """What is typed: the lines after prompts, or all of them where there are none."""
-    lines = block.text.splitlines()
-    typed, more = [], False
-    for line in lines:
-        if line.startswith("$ ") or more:
-            typed.append(line.removeprefix("$ "))
-            more = line.endswith("\\")
-    return "\n".join(typed or lines)
-
-
-def may_find(command: str) -> bool:
-    """Whether 1 is an answer: the figures of tiny windows may well differ."""
-    return bool(re.search(r"gate|llem (ab|aa|doctor|baseline diff|migrate|recompute)", command))
 
 
 def is_test(block: Block) -> bool:
