@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests share cores and the environment: targets follow one another, under make -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help environment compiler podman chromium lint types contracts unit functional e2e browser peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check fuzz schemas inventory clean
+.PHONY: help environment compiler podman chromium lint types contracts unit functional e2e browser peers env-vllm test-vllm env-onnx test-onnx test bench benchmarks gpu-check fuzz schemas inventory docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,11 @@ inventory: environment ## write docs/api.md and docs/inventory.txt again, and wh
 	$(BIN)/python scripts/api_reference.py
 	$(BIN)/python scripts/inventory.py $(ARGS)
 
+# Built from files alone: nothing is imported from src/, and nothing is fetched but packages.
+docs: ## build the documentation site into build/site; a dead link or anchor fails
+	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/docs_environment.py
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet $(ARGS)
+
 clean: ## remove .venv, caches and build outputs; measured runs in .llem/ stay
-	rm -rf .venv .venv-peers .venv-vllm .venv-onnx .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz
+	rm -rf .venv .venv-peers .venv-vllm .venv-onnx .venv-docs .tox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

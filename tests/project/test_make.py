@@ -33,6 +33,7 @@ PROMISED = [
     "fuzz",
     "schemas",
     "inventory",
+    "docs",
     "clean",
 ]
 

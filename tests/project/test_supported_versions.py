@@ -72,6 +72,17 @@ def test_ci_runs_every_promised_python(workflow: dict[str, Any], pythons: list[s
     assert workflow["jobs"]["tests"]["strategy"]["matrix"]["python"] == pythons
 
 
+def test_ci_installs_every_extra_on_the_oldest_and_the_newest_python(
+    workflow: dict[str, Any], project: dict[str, Any], pythons: list[str]
+) -> None:
+    matrix = workflow["jobs"]["extras"]["strategy"]["matrix"]
+    elsewhere = {"dev", "docs", "vllm"}  # tox, make docs and make test-vllm install these
+    assert {*matrix["extra"]} - {"none"} == {
+        *project["project"]["optional-dependencies"]
+    } - elsewhere
+    assert matrix["python"] == [pythons[0], pythons[-1]]
+
+
 def test_ci_runs_the_pytests_that_tox_knows(
     workflow: dict[str, Any], tox: configparser.ConfigParser
 ) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 INTRODUCTION = """# Fields of experiments, and options of the engines
 
-Written by `python -m pytest_llem.config.reference docs/options.md`; [configuration.md](configuration.md)
-says where they are set, [engines.md](engines.md) what becomes of the engines' options. Of those, nothing
+Written by `python -m pytest_llem.config.reference docs/options.md`. [Configuration](configuration.md)
+says where they are set, [Engines](engines.md) what becomes of the engines' options. Of those, nothing
 set leaves a choice to the engine, unless a default is named; `extra` takes what is not here."""
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "workload": WorkloadConfig,
@@ -80,7 +80,8 @@ def _is_group(base: type, model: type[Section]) -> bool:
 def _row(model: type[BaseModel], name: str) -> str:
     field = model.model_fields[name]
     allowed = _allowed(model, name)
-    default = "" if field.default is None else f" Default: `{field.default}`."
+    default = "" if field.is_required() else field.get_default(call_default_factory=True)
+    default = f" Default: `{default}`." if default not in (None, "", {}) else ""
     meaning = (field.description or "").replace("``", "`").replace("\n", " ")
     return f"| `{name}` | {allowed} | {meaning}{default} |"
 

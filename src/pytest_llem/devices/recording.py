@@ -24,6 +24,9 @@ from pytest_llem.paths import is_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import BinaryIO
+
+    import pyarrow as pa
 
 VERSION = 1
 """Newest format of raw data that is understood."""
@@ -124,14 +127,29 @@ def _from_parquet(path: Path) -> Iterator[Recording]:
         yield _recording(description, columns, its_facts)
 
 
+def parquet_table(source: Path | BinaryIO) -> pa.Table:
+    """The table in a Parquet file, its pages checked, read by this thread alone.
+
+    Threads that Arrow leaves behind may abort an interpreter that ends soon after
+    (apache/arrow issue 34314).
+
+    Raises:
+        ArrowException: it is damaged, or no Parquet file.
+        OSError: it cannot be read.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False) as file:
+        return file.read(use_threads=False)
+
+
 def _table(path: Path, kind: str) -> tuple[list[dict[str, Any]], list[Columns]]:
     """Descriptions of the traces in a Parquet file, and the columns of each."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        table = parquet_table(path)
     except pa.ArrowException as error:
         raise ValueError(str(error)) from error
     about = json.loads((table.schema.metadata or {})[KEY])

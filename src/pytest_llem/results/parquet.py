@@ -5,9 +5,11 @@ pyarrow is imported inside the functions: the process that measures must not loa
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_llem.devices.recording import parquet_table
 from pytest_llem.errors import StoreError
 from pytest_llem.results.columns import FACTS, MARKS, TRACE, Columns, arrow_schema
 from pytest_llem.results.files import replaced
@@ -151,14 +153,10 @@ def _interpreted(
 ) -> list[T]:
     """What *read* makes of the table of one kind and of the descriptions of its traces."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     content = read_bytes(paths[kind])
     try:
-        # In this thread: one of Arrow's own that lets go of Python's memory while the interpreter
-        # ends aborts the process.
-        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-        table = file.read(use_threads=False)
+        table = parquet_table(io.BytesIO(content))
         about = json.loads(table.schema.metadata[_KEY.encode()])
         refuse_newer(about["version"], RAW_VERSION, paths[kind])
         if about["table"] != kind:
