@@ -67,7 +67,7 @@ def test_a_machine_is_known_by_its_devices(
 def test_every_figure_has_a_source(profile: Profile) -> None:
     figures = {
         name
-        for name in ("refresh_period_s", "power_limit_w", "tolerance")
+        for name in ("refresh_period_s", "power_limit_w", "memory_bytes", "tolerance")
         if getattr(profile, name) is not None
     }
     figures |= {f"measurement.{name}" for name in profile.measurement}

@@ -263,6 +263,26 @@ def test_a_dry_run_tells_what_fits_into_a_stated_device(run: Run) -> None:
     assert "Traceback" not in wrong.stderr.str() + wrong.stdout.str()
 
 
+def test_a_dry_run_tells_what_fits_into_the_machine_of_a_profile(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    source = """
+        import pytest
+
+        @pytest.mark.parametrize("batch_size", [1, 100_000])
+        def test_chat(energy, model, batch_size): pass
+        """
+    said = " ".join(run(source, "--llem-dry-run", "--llem-profile=l4").stdout.str().split())
+    assert "of the 22.4 GiB of NVIDIA L4" in said
+    assert "memory: 1 fits, 1 does not fit" in said
+    stated = "--llem-device-memory=NVIDIA B200:180GiB"
+    said = run(source, "--llem-dry-run", "--llem-profile=l4", stated).stdout.str()
+    assert "NVIDIA L4" not in said
+    (pytester.path / "mine.toml").write_text('devices = ["Mine"]\n')
+    said = run(source, "--llem-dry-run", "--llem-profile=mine.toml").stdout.str()
+    assert "of the host" in " ".join(said.split())
+
+
 def test_the_plan_is_json_on_standard_output_and_nothing_else_is(
     run: Run, pytester: pytest.Pytester
 ) -> None:

@@ -6,9 +6,11 @@ import ctypes
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llem.config.layers.layer import BUILT_IN
 from pytest_llem.errors import ConfigError, ModelNotFoundError
 from pytest_llem.plan.memory.facts import ModelFacts, UnknownModelError
 from pytest_llem.plan.memory.fit import Room
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.config.layers.standing import Standing
     from pytest_llem.devices.capacity import Machine
 
 OPTION = "--llem-device-memory"
@@ -47,6 +50,25 @@ class StatedDevice:
             return cls(name.strip() or "the stated device", bytes_of(size), bool(name.strip()))
         except ConfigError as error:
             raise ConfigError(f"{OPTION}={text!r}: {error}") from None
+
+
+def device_of_profile(
+    standing: Standing, environ: Mapping[str, str] = os.environ
+) -> StatedDevice | None:
+    """The accelerator of a profile that somebody chose, unless such a one is here.
+
+    ``None`` for profiles that were detected, and for those that have none or do not say how much
+    memory it has.
+    """
+    profile = standing.profile
+    if standing.profile_origin == BUILT_IN or not profile.devices or profile.memory_bytes is None:
+        return None
+    here = [gpu.name for gpu in Rooms(environ=environ).machine().gpus]
+    if any(fnmatchcase(name, pattern) for name in here for pattern in profile.devices):
+        return None
+    first = profile.devices[0]
+    named = not set("*?[") & set(first)
+    return StatedDevice(first if named else profile.title, profile.memory_bytes, named)
 
 
 class Rooms:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from pytest_llem.errors import BaselineError, LlemError
 from pytest_llem.paths import is_folder
 from pytest_llem.plan.outlook import AllAre, Outlook
-from pytest_llem.runs.fitting import StatedDevice, fits_on, rooms_of
+from pytest_llem.runs.fitting import StatedDevice, device_of_profile, fits_on, rooms_of
 from pytest_llem.runs.forecasting.forecaster import Expected
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
+from pytest_llem.runs.standing import standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,8 @@ def outlook(config: pytest.Config) -> Outlook:
     try:
         if any(config.getoption(name) != usual for name, usual in USUAL.items()):
             _settings(config)  # which a dry run needs no more of than that they make sense
-        stated = _stated(config.getoption("llem_device_memory"))
+        option = config.getoption("llem_device_memory")
+        stated = _stated(option) or device_of_profile(standing_of(config))
         return _outlook(
             stated,
             Hardware(lambda: _settings(config), stated),

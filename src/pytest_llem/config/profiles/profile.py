@@ -55,6 +55,8 @@ class Profile(Model):
     """How often the energy counter is expected to be new, in seconds."""
     power_limit_w: Positive | None = None
     """Thermal design power of one accelerator, its limit unless another one is set."""
+    memory_bytes: int | None = Field(default=None, gt=0)
+    """Memory of one accelerator, for plans of machines that are not here."""
     tolerance: str | None = None
     """Tolerance of a gate that names none, such as ``5%``."""
     measurement: dict[str, Any] = Field(default_factory=dict)
