@@ -16,31 +16,21 @@ from typing import Any
 
 from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.config.experiment import ExperimentConfig
-from pytest_llem.energy.measured import Measured, Phase
+from pytest_llem.energy.measured import Figures, Measured, Phase
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
 from pytest_llem.results.schema import ExperimentResult
 
 LIMIT_S = 1.0
 VERDICTS = ("pass", "pass", "pass", "inconclusive", "improved", "regressed", "new")
-FIGURES = (
-    "energy_j",
-    "energy_uncertainty_j",
-    "power_w",
-    "duration_s",
-    "energy_per_output_token_j",
-    "energy_per_output_token_uncertainty_j",
-    "energy_per_request_j",
-    "output_tokens_per_s",
-    "ttft_s",
-    "itl_s",
-)
 COUNTS = ("requests", "input_tokens", "output_tokens")
 
 
 def row(number: int) -> SummaryRow:
     """An experiment of a grid with all that the table shows."""
     energy_j = 0.01 + number % 97 / 1e3
-    known: dict[str, Any] = {name: energy_j * (n + 1) for n, name in enumerate(FIGURES)}
+    known: dict[str, Any] = {
+        name: energy_j * (n + 1) for n, name in enumerate(Figures.model_fields)
+    }
     known |= dict.fromkeys(COUNTS, 64)
     phase = Phase(**known, method="measured", reason="windows of prefill only")
     measured = Measured(

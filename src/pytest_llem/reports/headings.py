@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llem.reports.rows import word_of
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -18,12 +16,6 @@ def heading_of(row: SummaryRow, wanted: Sequence[str], view: View) -> str:
     return f" {view.signs.dot} ".join(_part(row, name, view) for name in wanted)
 
 
-def full_name(row: SummaryRow) -> str:
-    """An experiment's name as pytest writes it, but for the number of its process."""
-    label = f"[{row.result.label}]" if row.result.label else ""
-    return row.result.node_id or f"{row.result.group}{label}"
-
-
 def names_in(rows: Sequence[SummaryRow]) -> Callable[[SummaryRow], str]:
     """What tells *rows* apart: labels alone if all are of one test, else with the test before."""
     tests = {row.result.group for row in rows}
@@ -31,8 +23,8 @@ def names_in(rows: Sequence[SummaryRow]) -> Callable[[SummaryRow], str]:
         return lambda row: row.result.label
     files = {test.partition("::")[0] for test in tests}
     if len(files) > 1:
-        return full_name
-    return lambda row: full_name(row).partition("::")[2] or full_name(row)
+        return lambda row: row.result.full_name
+    return lambda row: row.result.full_name.partition("::")[2] or row.result.full_name
 
 
 def _part(row: SummaryRow, name: str, view: View) -> str:
@@ -41,7 +33,7 @@ def _part(row: SummaryRow, name: str, view: View) -> str:
     if name == "file":
         return row.result.group.partition("::")[0]
     if name == "verdict":
-        return word_of(row.result, row.judgements)
+        return row.entry.word
     if name == "none":
         return ""
     return f"{name}={_value(row, name, view)}"

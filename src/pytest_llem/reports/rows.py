@@ -161,11 +161,13 @@ def entry_of(row: SummaryRow, view: View, called: str | None = None) -> Entry:
     if row.result.repeat:
         label = f"{label} (repeat {row.result.repeat})".lstrip()
     if row.planned > 1:
-        label = f"{label} ({_processes(len(row.processes), row.planned)})".lstrip()
+        label = f"{label} ({processes_of(row)})".lstrip()
     return row.entry.called(label)
 
 
-def _processes(ended: int, planned: int) -> str:
+def processes_of(row: SummaryRow) -> str:
+    """How many processes there are, and of how many if some are missing."""
+    ended, planned = len(row.processes), row.planned
     return f"{planned} processes" if ended == planned else f"{ended} of {planned} processes"
 
 

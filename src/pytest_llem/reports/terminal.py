@@ -6,8 +6,6 @@ pytest's own reporter, and the pytest process is spared rich's import.
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_llem.reports import notes
@@ -28,6 +26,7 @@ from pytest_llem.reports.rows import SummaryRow, name_of
 from pytest_llem.reports.sorting import in_order
 from pytest_llem.reports.table import Labels, laid_out
 from pytest_llem.reports.text import cut_middle
+from pytest_llem.reports.uncollected import uncollected
 from pytest_llem.reports.view import BASELINE, View
 from pytest_llem.reports.windows import window_lines
 
@@ -73,20 +72,8 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
     if not rows:
         return []
     view = View(max(width, 1), colour, unicode, verbosity, strict, against, arrangement)
-    with _uncollected():
+    with uncollected():
         return _lines(in_order(rows, arrangement.sort), disturbances, view)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without collections: there is no garbage, and thousands of results to be looked through."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _lines(rows: Sequence[SummaryRow], disturbances: Sequence[str], view: View) -> list[str]:

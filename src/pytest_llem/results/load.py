@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Document = TypeVar("Document", bound=Stored)
 
+RESULTS = "results"
+"""Directory of a run's results."""
 UPGRADE = "Upgrade with: pip install --upgrade pytest-llem"
 _SET_ASIDE = "Restore it from a copy, or move it away and run the experiment again."
 _LONGEST_VALUE = 40
@@ -30,6 +32,15 @@ def load_result(path: Path) -> ExperimentResult:
         StoreError: it cannot be read, was written by a newer version, or is no result.
     """
     return load_document(path, ExperimentResult, "result of an experiment", SCHEMA_VERSION)
+
+
+def load_named(run: Path, name: str) -> ExperimentResult:
+    """The result that the run in the directory *run* stores under *name*.
+
+    Raises:
+        StoreError: as for :func:`load_result`.
+    """
+    return load_result(run / RESULTS / f"{name}.json")
 
 
 def load_document(path: Path, model: type[Document], kind: str, version: int) -> Document:

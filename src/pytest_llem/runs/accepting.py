@@ -15,8 +15,6 @@ from pytest_llem.runs.books import complete_experiments
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_llem.results.schema import ExperimentResult
-
 
 def accept_run(run: Path, baselines: Path, how: How, pattern: str | None = None) -> Update:
     """Make the results of *run*, its directory or its id under ``.llem/runs``, the baselines.
@@ -36,7 +34,7 @@ def accept_run(run: Path, baselines: Path, how: How, pattern: str | None = None)
     if not reason:
         raise ConfigError("a baseline is accepted for a reason: --reason 'what changed, and why'.")
     store = RunStore.named(run)
-    results = [one for one in store.results() if pattern is None or matches(pattern, name_of(one))]
+    results = [one for one in store.results() if pattern is None or matches(pattern, one.full_name)]
     if not results:
         those = "" if pattern is None else f" that {pattern!r} names"
         raise BaselineError(
@@ -55,8 +53,3 @@ def with_left_out(update: Update, left_out: dict[str, str]) -> Update:
 
     refused = [Refused(experiment, reason) for experiment, reason in left_out.items()]
     return Update(update.stored, [*update.refused, *refused])
-
-
-def name_of(result: ExperimentResult) -> str:
-    """Node id of the experiment; for one of the library, group and label in the same form."""
-    return result.node_id or (f"{result.group}[{result.label}]" if result.label else result.group)

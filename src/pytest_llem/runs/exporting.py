@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.run_summary import Reported, RunSummary
     from pytest_llem.baselines.verdict import Judgement
+    from pytest_llem.results.store import Entry
 
 EXAMPLE = "csv:results.csv"
 
@@ -156,7 +157,7 @@ def export_run(run: Path, asked: Sequence[str]) -> list[str]:
     experiments = _stored(store, problems)
     for export in exports:
         export.write(experiments)
-    return [*problems, *(str(problem) for problem in store.problems())]
+    return problems
 
 
 def summarise_run(run: str | None = None, root: Path = HERE) -> RunSummary:
@@ -175,13 +176,16 @@ def summarise_run(run: str | None = None, root: Path = HERE) -> RunSummary:
 
 
 def _stored(store: RunStore, problems: list[str]) -> list[Exported]:
-    said = _kept(store, problems)
-    reported = ((result, said.get(key_of(result), ())) for result in store.results())
-    return exported_run(store, reported)
+    """What the run keeps; what is wrong with verdicts and results is added to *problems*."""
+    entries, unreadable = store.read()
+    said = _kept(store, entries, problems)
+    problems += map(str, unreadable)
+    results = (entry.result for entry in entries)
+    return exported_run(store, ((one, said.get(key_of(one), ())) for one in results))
 
 
 def _kept(
-    store: RunStore, problems: list[str]
+    store: RunStore, entries: Sequence[Entry], problems: list[str]
 ) -> dict[tuple[str, str | None], Sequence[Judgement]]:
     """What was said of each experiment, as the run kept it at its end."""
     try:
@@ -190,5 +194,5 @@ def _kept(
         problems.append(str(error))
         return {}
     judged = {one.result: one.judgements for one in verdicts.experiments} if verdicts else {}
-    entries = ((entry, judged.get(entry.name)) for entry in store.entries())
-    return {key_of(entry.result): said for entry, said in entries if said is not None}
+    found = ((entry, judged.get(entry.name)) for entry in entries)
+    return {key_of(entry.result): said for entry, said in found if said is not None}

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_llem.errors import LlemError, StoreError
+from pytest_llem.reports.uncollected import uncollected
 from pytest_llem.results.files import reason_and_remedy, replacing
-from pytest_llem.runs.showing import stored_rows
+from pytest_llem.runs.showing import kept_environment, stored_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_llem.baselines.compared import ComparedMetric
     from pytest_llem.reports.html.report import Report
-    from pytest_llem.results.environment import Environment
     from pytest_llem.results.store import RunStore
 
 
@@ -28,7 +25,7 @@ def write_html(store: RunStore, path: Path) -> None:
     """
     from pytest_llem.reports.html.page import page_of
 
-    with _without_collections():
+    with uncollected():
         page = page_of(report_of(store))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,21 +39,6 @@ def write_html(store: RunStore, path: Path) -> None:
         ) from error
 
 
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Leave garbage alone meanwhile: thousands of results pile up, and none is garbage yet.
-
-    Looking through them again and again took a third of the time that a report takes.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def report_of(store: RunStore) -> Report:
     """What a report of the run has to show; of an interrupted one what there is.
 
@@ -68,7 +50,7 @@ def report_of(store: RunStore) -> Report:
     from pytest_llem.results.listing import stored_run
 
     problems: list[str] = []
-    manifest, environment = store.manifest(), _environment(store, problems)
+    manifest, environment = store.manifest(), kept_environment(store, problems)
     rows = stored_rows(store, manifest, problems)
     compared = _compared(store, problems)
     return Report(
@@ -98,11 +80,3 @@ def _compared(store: RunStore, problems: list[str]) -> dict[str, tuple[ComparedM
         problems.append(str(error))
         return {}
     return {} if kept is None else kept.baselines
-
-
-def _environment(store: RunStore, problems: list[str]) -> Environment | None:
-    try:
-        return store.environment()
-    except StoreError as error:
-        problems.append(str(error))
-        return None

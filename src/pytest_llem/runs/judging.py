@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pytest_llem.baselines.pooling import by_experiment
 from pytest_llem.baselines.rulebook import Rulebook
 from pytest_llem.results.store import RunStore
-from pytest_llem.runs.accepting import name_of
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.gatekeeper import compare_by_rules
 
@@ -64,12 +63,12 @@ def judge_run(
     family = [
         (results, rules)
         for results in experiments
-        if (rules := book.rules(name_of(results[0]))) and any(one.measurements for one in results)
+        if (rules := book.rules(results[0].full_name)) and any(one.measurements for one in results)
     ]
     environment = store.environment().model_dump(mode="json")
     judged = compare_by_rules(family, environment, settings, Anchored.of_run(store))
     return [
-        Judged(name_of(one[0]), tuple(one), tuple(judged.get(one[0].experiment_id, ())))
+        Judged(one[0].full_name, tuple(one), tuple(judged.get(one[0].experiment_id, ())))
         for one in experiments
     ]
 

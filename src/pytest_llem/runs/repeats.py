@@ -54,6 +54,11 @@ class Repeated:
             if report.failed and self.planned > 1:
                 report.sections.append(("llem", f"process {self.ran} of {self.planned}"))
 
+    def line(self, outcome: str, *, told_again: bool) -> str:
+        """What is said of the process that has just ended."""
+        again = " (resumed)" if told_again else ""
+        return f"llem: {self.node_id}, process {self.ran} of {self.planned}: {outcome}{again}"
+
     @property
     def may_go_on(self) -> bool:
         """Whether another process makes sense: one that was skipped would be skipped again."""

@@ -142,9 +142,8 @@ class ExperimentSession(ItemSession):
         if not once.told_again:
             self._anchors.process_ended()
         if experiment.planned > 1:
-            process = f"process {experiment.ran} of {experiment.planned}"
-            said = once.ended.account.outcome + (" (resumed)" if once.told_again else "")
-            self.say(f"llem: {experiment.item.nodeid}, {process}: {said}", 1)
+            outcome = once.ended.account.outcome
+            self.say(experiment.line(outcome, told_again=once.told_again), 1)
         if self._deciding.is_due(experiment):
             self._deciding.judge([experiment])
 

@@ -83,7 +83,7 @@ def shown_run(store: RunStore, look: Look) -> list[str]:
     """
     problems: list[str] = []
     manifest = store.manifest()
-    environment = _environment(store, problems)
+    environment = kept_environment(store, problems)
     rows = stored_rows(store, manifest, problems)
     return [
         *head_lines(stored_run(store.path), manifest, environment),
@@ -132,7 +132,8 @@ def _verdicts(store: RunStore, problems: list[str]) -> Verdicts | None:
         return None
 
 
-def _environment(store: RunStore, problems: list[str]) -> Environment | None:
+def kept_environment(store: RunStore, problems: list[str]) -> Environment | None:
+    """The run's environment; ``None``, with the reason among *problems*, if it cannot be read."""
     try:
         return store.environment()
     except StoreError as error:

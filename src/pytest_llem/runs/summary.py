@@ -14,7 +14,7 @@ from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.reports.rows import word_of
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
-from pytest_llem.results.load import load_result
+from pytest_llem.results.load import load_named
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
@@ -187,7 +187,7 @@ class Summary:
         repeated = by_experiment(self.store.results()) if several else {}
         for told in self.told:
             try:
-                result = load_result(self.store.path / "results" / f"{told.name}.json")
+                result = load_named(self.store.path, told.name)
             except StoreError as error:
                 self.closing.problems.append(str(error))
             else:

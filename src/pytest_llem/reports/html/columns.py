@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.reports.columns import summary_columns
+from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.html.packing import finite
 from pytest_llem.reports.quantities import ESTIMATED_MARK, common_exponent, number, prefix, unit_of
 from pytest_llem.reports.table import Cell, Column
@@ -50,8 +51,8 @@ def _column(
     cells = []
     for entry, value in zip(entries, values, strict=True):
         written = number(value, signs=view.signs, exponent=exponent)
-        is_estimate = entry.estimated and unit.symbol == "W" and value is not None
-        mark = ESTIMATED_MARK if is_estimate else ""
+        estimated = value is not None and is_estimate(entry.measured, field)
+        mark = ESTIMATED_MARK if estimated else ""
         cells.append(Cell((mark + written.whole, written.fraction)))
     symbol = prefix(exponent, view.signs) + unit.symbol
     return Column(title, (title, symbol), cells, (True, False), values=values)

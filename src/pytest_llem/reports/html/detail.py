@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.metrics import METRICS
+from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.html.asked import asked_of, elsewhere_of, engine_of
 from pytest_llem.reports.html.packing import finite
 from pytest_llem.reports.html.report import VIEW
@@ -83,7 +84,7 @@ def _figures(measured: Measured) -> Iterator[tuple[str, str, bool]]:
             told = f"{name}, per pass"
             spread = phase.energy_uncertainty_j
             text = _written("energy_j", phase.energy_j, spread, has_spread=True)
-            yield _marked(told, text, is_estimate=measured.estimated)
+            yield _marked(told, text, estimated=measured.estimated)
 
 
 def _figure(
@@ -91,12 +92,11 @@ def _figure(
 ) -> tuple[str, str, bool]:
     spread = getattr(measured, uncertainty) if uncertainty else None
     text = _written(field, value, spread, has_spread=bool(uncertainty))
-    is_energy = unit_of(field).symbol in {"J", "W"}
-    return _marked(name, text, is_estimate=is_energy and measured.estimated)
+    return _marked(name, text, estimated=is_estimate(measured, field))
 
 
-def _marked(name: str, text: str, *, is_estimate: bool) -> tuple[str, str, bool]:
-    return name, (ESTIMATED_MARK if is_estimate else "") + text, is_estimate
+def _marked(name: str, text: str, *, estimated: bool) -> tuple[str, str, bool]:
+    return name, (ESTIMATED_MARK if estimated else "") + text, estimated
 
 
 def _written(field: str, value: float, spread: float | None, *, has_spread: bool) -> str:
@@ -115,10 +115,9 @@ def _judgement(row: SummaryRow, one: Judgement) -> dict[str, Any]:
     metric = METRICS.get(one.metric)
     name = one.metric
     measured = next((m for m in row.result.measurements if m.name == one.measurement), None)
-    is_energy = unit_of(name).symbol in {"J", "W"}
-    is_estimate = is_energy and measured is not None and measured.estimated
+    estimated = is_estimate(measured, name)
     now, before = quantity(
-        name, finite(one.candidate), finite(one.baseline), estimated=is_estimate, unicode=True
+        name, finite(one.candidate), finite(one.baseline), estimated=estimated, unicode=True
     )
     change = percent(one.change, one.interval, signs=VIEW.signs)
     low, high = one.interval or (None, None)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_llem.baselines.metrics import INFORMING, METRICS
 from pytest_llem.baselines.samples import measurements_by_name
 from pytest_llem.baselines.values import metric_values
+from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.html.report import VIEW
-from pytest_llem.reports.quantities import common_exponent, prefix, unit_of
+from pytest_llem.reports.quantities import common_exponent, prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,12 +48,11 @@ def _samples(one: ReportedExperiment, measurement: str, name: str) -> dict[str, 
     before = list(_before(compared))
     exponent = _exponent(metric, [*now, *before])
     measured = _named(one.row.result, measurement)
-    is_energy = unit_of(name).symbol in {"J", "W"}
     return {
         "metric": VIEW.clean(name),
         "measurement": VIEW.clean(measurement),
         "unit": prefix(exponent, VIEW.signs) + metric.unit if metric.has_prefixes else metric.unit,
-        "estimated": is_energy and measured is not None and measured.estimated,
+        "estimated": is_estimate(measured, name),
         "now": [[label, _scaled(values, exponent)] for label, values in now],
         "before": [[label, _scaled(values, exponent)] for label, values in before],
     }

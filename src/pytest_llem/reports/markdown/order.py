@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llem.reports.rows import entry_of, fails
+from pytest_llem.reports.rows import fails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ def worst_first(rows: Iterable[SummaryRow], view: View) -> list[SummaryRow]:
 
 
 def _rank(row: SummaryRow, view: View) -> tuple[bool, int, float]:
-    entry = entry_of(row, view)
+    entry = row.entry
     decisive = entry.decisive
     change = decisive.change if decisive is not None else None
     place = _WORDS.index(entry.word) if entry.word in _WORDS else len(_WORDS)
@@ -39,4 +39,4 @@ def _rank(row: SummaryRow, view: View) -> tuple[bool, int, float]:
 
 def is_good(row: SummaryRow, view: View) -> bool:
     """Whether an experiment is one of those that nobody has to look at."""
-    return entry_of(row, view).word in GOOD and not fails(row, strict=view.strict)
+    return row.entry.word in GOOD and not fails(row, strict=view.strict)

@@ -11,7 +11,7 @@ from pytest_llem.reports.markdown.order import is_good
 from pytest_llem.reports.markdown.pages import Block
 from pytest_llem.reports.markdown.table import linked, table_head, table_lines
 from pytest_llem.reports.markdown.words import code, fenced, prose
-from pytest_llem.reports.rows import entry_of, fails
+from pytest_llem.reports.rows import fails
 from pytest_llem.reports.text import cut_middle
 from pytest_llem.results.names import command_line
 
@@ -30,7 +30,7 @@ _LEFT_OUT = "*{} of {all} %s left out for the size of this page%s.*"
 
 def title(told: ToldRun, level: int) -> Block:
     """What came of the run, in a heading and a line."""
-    words = Counter(entry_of(row, told.view).word for row in told.rows)
+    words = Counter(row.entry.word for row in told.rows)
     came = ", ".join(f"{words[word]} {prose(word)}" for word in IN_ORDER if words[word])
     count = f"{len(told.rows)} experiment{'' if len(told.rows) == 1 else 's'}"
     mark = " (energy **estimated**)" if estimated_text(told.rows) else ""

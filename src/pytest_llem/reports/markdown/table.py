@@ -15,7 +15,7 @@ from pytest_llem.reports.quantities import (
     quantity,
     unit_of,
 )
-from pytest_llem.reports.rows import entry_of, fails, name_of
+from pytest_llem.reports.rows import fails, name_of, processes_of
 from pytest_llem.reports.text import UNICODE
 from pytest_llem.reports.view import BASELINE
 
@@ -48,7 +48,7 @@ def table_head(told: ToldRun) -> str:
 
 def table_lines(row: SummaryRow, told: ToldRun, *, in_full: bool) -> Iterator[str]:
     """The lines of an experiment: one, or *in_full* one for each of its gates, the worst first."""
-    entry = entry_of(row, told.view)
+    entry = row.entry
     name = linked(row, told, in_cell=True) + _processes(row)
     first = entry.decisive
     yield _line(name, _figures(row, entry, first), _verdict(row, entry, first, told))
@@ -67,14 +67,7 @@ def linked(row: SummaryRow, told: ToldRun, *, in_cell: bool = False) -> str:
 
 
 def _processes(row: SummaryRow) -> str:
-    ended = len(row.processes)
-    if row.planned == 1:
-        return ""
-    return (
-        f" ({ended} processes)"
-        if ended == row.planned
-        else f" ({ended} of {row.planned} processes)"
-    )
+    return "" if row.planned == 1 else f" ({processes_of(row)})"
 
 
 def _line(name: str, figures: _Figures, verdict: str) -> str:

@@ -16,7 +16,7 @@ from pytest_llem._version import __version__
 from pytest_llem.errors import ConfigError, IsolationError
 from pytest_llem.isolation.channel import Channel, ChannelClosedError
 from pytest_llem.isolation.interpreter import interpreter_environment
-from pytest_llem.results.load import load_result
+from pytest_llem.results.load import load_named
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.ab import host
 
@@ -141,7 +141,7 @@ class Place:
         if message.kind == "nothing":
             raise IsolationError(f"side {self.side.name}: {message.fields['message']}")
         run = Path(message.fields["run"])
-        result = load_result(run / "results" / f"{message.fields['name']}.json")
+        result = load_named(run, message.fields["name"])
         return Measured(result, RunStore.open(run).environment())
 
     def close(self) -> None:

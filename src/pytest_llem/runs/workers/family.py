@@ -10,7 +10,7 @@ import pytest
 
 from pytest_llem.baselines.rules import parse_rules
 from pytest_llem.errors import LlemError
-from pytest_llem.results.load import load_result
+from pytest_llem.results.load import load_named
 from pytest_llem.results.root import RUNS
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
@@ -88,9 +88,7 @@ class Family:
             reports, result, process["name"], problem_heard(process["problem"]) or problem
         )
         if experiment.planned > 1:
-            said = process["outcome"] + (" (resumed)" if process["told_again"] else "")
-            ran = f"process {experiment.ran} of {experiment.planned}"
-            self._say(f"llem: {experiment.node_id}, {ran}: {said}", 1)
+            self._say(experiment.line(process["outcome"], told_again=process["told_again"]), 1)
         if self._deciding.is_due(experiment):
             self._due.append(experiment)
 
@@ -197,7 +195,7 @@ class Family:
         if not process["name"]:
             return None, None
         try:
-            return load_result(self._store.path / "results" / f"{process['name']}.json"), None
+            return load_named(self._store.path, process["name"]), None
         except LlemError as error:
             return None, error
 
