@@ -24,7 +24,9 @@ def energy(request: pytest.FixtureRequest) -> Energy:
     from pytest_llem.measure.link import SupervisorLink
 
     child = request.config.stash[CHILD]
-    return Energy(SupervisorLink(child.channel), child.job["config"])
+    link = SupervisorLink(child.channel)
+    link.attempt()
+    return Energy(link, child.job["config"])
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from instruments.quick import QUICK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -75,6 +77,36 @@ def test_all_plugins_at_once(pytester: pytest.Pytester, launcher: str, workers: 
     assert in_report_log(pytester.path).keys() == OUTCOMES.keys()
     assert (pytester.path / "coverage.json").exists()
     assert isolations(pytester.path) == {launcher}
+
+
+def test_of_a_test_that_is_run_again_only_the_last_attempt_counts(
+    pytester: pytest.Pytester, launcher: str
+) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pathlib, time
+
+        def test_is_flaky(energy):
+            tried = pathlib.Path("tried")
+            first = not tried.exists()
+            tried.touch()
+            energy.measure(lambda: time.sleep(0.05 if first else 0.01))
+            energy.record("attempt", 1 if first else 2)
+            assert not first
+        """
+    )
+    result = pytester.runpytest_subprocess(
+        *QUICK, "--reruns=1", "--junitxml=junit.xml", f"--llem-isolation={launcher}"
+    )
+    result.assert_outcomes(passed=1)
+    (file,) = pytester.path.glob(".llem/runs/*/results/*.json")
+    stored = json.loads(file.read_text())
+    assert len(stored["measurements"]) == 1
+    assert stored["measurements"][0]["duration_s"] < 0.05
+    assert [one["value"] for one in stored["recorded"]] == [2]
+    *_, case = ET.parse(pytester.path / "junit.xml").getroot().iter("testcase")  # noqa: S314 - our own
+    named = [one.get("name") for one in case.iter("property")]
+    assert len(named) == len(set(named))
 
 
 def isolations(path: Path) -> set[str]:

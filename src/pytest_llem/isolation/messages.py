@@ -44,6 +44,7 @@ def _or_null(check: Check) -> Check:
 FIELDS: dict[str, dict[str, Check]] = {
     "hello": {"version": _text, "pid": _whole},
     "phase": {"phase": _text, "index": _or_null(_whole), "count": _or_null(_whole)},
+    "attempt": {},
     "begin": {},
     "await": {"question": _whole, "condition": _text, "since_ns": _whole, "least_s": _number},
     "passed": {"end_ns": _whole},

@@ -90,6 +90,8 @@ class Observer:
     """Whether the devices have settled under a warm-up, by what is awaited and the time now."""
     passed: Callable[[int], None] = lambda _: None
     """Gets the instants at which passes of a warm-up ended."""
+    anew: Callable[[], None] = lambda: None
+    """Forgets what was measured: the test that did begins again."""
     heard: Callable[[Message], None] = lambda _: None
     """Gets each message once it was acted on."""
     clock: Callable[[], int] = time.monotonic_ns
@@ -156,6 +158,10 @@ class Observer:
     def _on_recorded(self, metric: dict[str, Any]) -> None:
         if len(self.recorded) < MOST:
             self.recorded.setdefault(metric["name"], metric)
+
+    def _on_attempt(self) -> None:
+        self.recorded.clear()
+        self.anew()
 
     def _on_begin(self) -> None:
         self.sampling.attend(True)

@@ -39,6 +39,10 @@ class SupervisorLink:
         """Hand over a figure that the test recorded."""
         self._channel.send("recorded", metric=metric)
 
+    def attempt(self) -> None:
+        """Say that the test begins: what an earlier attempt at it has measured does not count."""
+        self._channel.send("attempt")
+
     def begin(self) -> None:
         """Say that a measurement begins: the devices are read closely from now on."""
         self._channel.send("begin")

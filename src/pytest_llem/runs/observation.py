@@ -158,6 +158,7 @@ class Observation:
             self._idle_seen,
             self._steady_seen,
             self._passed,
+            self._forget,
             heard,
         )
         return self._observer
@@ -184,6 +185,11 @@ class Observation:
         self.marks.append(parsed)
         self.measured.append(measured)
         return measured.model_dump(mode="json")
+
+    def _forget(self) -> None:
+        """Of a test that is run again, as it failed, only the last attempt counts."""
+        self.marks.clear()
+        self.measured.clear()
 
     def _idle_seen(self, awaited: Awaited, now_ns: int) -> bool:
         if self._idle is None:
