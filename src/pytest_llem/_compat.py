@@ -44,6 +44,14 @@ class Call(Protocol):
         ...
 
 
+def has_empty_id(call: Call) -> bool:
+    """Whether nothing stands between the brackets of the item's name, which it has all the same.
+
+    It has none where all ids are ``pytest.HIDDEN_PARAM``.
+    """
+    return not call.id and bool(call._idlist)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 def parse_argnames(argnames: str | Sequence[str]) -> tuple[list[str], bool]:
     """Names that ``parametrize`` is given, and whether a row is a bare value."""
     names, single = ParameterSet._parse_parametrize_args(argnames, ())  # noqa: SLF001

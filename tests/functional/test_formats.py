@@ -120,6 +120,23 @@ def test_every_format_is_written_at_once_and_again_from_the_stored_run(run: Run)
     assert not [name for name in Path().iterdir() if name.suffix == ".tmp"]
 
 
+def test_a_run_over_an_empty_parameter_has_come_to_its_end(run: Run) -> None:
+    source = """
+    import pytest
+
+    @pytest.mark.parametrize("prompt", ["", "a"])
+    def test_says(energy, prompt):
+        energy.measure(lambda: None)
+    """
+    run(source, *QUICK, "--llem-export=json:it.json")
+    summary = json.loads(Path("it.json").read_text(encoding="utf-8"))
+    assert summary["run"]["state"] == "finished"
+    assert [one["name"] for one in summary["experiments"]] == [
+        "test_it.py::test_says[]",
+        "test_it.py::test_says[a]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -51,6 +51,28 @@ def test_other_parameters_are_the_tests_own_and_tell_experiments_apart(inner: In
     assert len({steady.identity, bursty.identity, collected["test_plain"].identity}) == 3
 
 
+def test_a_point_has_its_items_node_id_also_where_that_shows_no_parameter(inner: Inner) -> None:
+    collected = inner.collect(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("prompt", ["", "a::b"])
+        def test_text(energy, prompt): ...
+
+        @pytest.mark.parametrize("batch_size", [pytest.param(2, id="")])
+        def test_field(energy, batch_size): ...
+
+        @pytest.mark.parametrize("load", [pytest.param(1, id=pytest.HIDDEN_PARAM)])
+        def test_hidden(energy, load): ...
+
+        def test_plain(energy): ...
+        """
+    )
+    names = ["test_text[]", "test_text[a::b]", "test_field[]", "test_hidden", "test_plain"]
+    assert collected.names == names
+    assert [collected[name].node_id for name in names] == [f"test_it.py::{name}" for name in names]
+
+
 def test_own_arguments_go_by_explicit_ids_or_by_their_values(inner: Inner) -> None:
     collected = inner.collect(
         """

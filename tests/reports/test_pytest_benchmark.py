@@ -104,6 +104,12 @@ def test_the_verdict_stands_beside(export: Export, make: Make) -> None:
     assert said["duration_s"]["verdict"] is None
 
 
+def test_a_name_is_without_file_and_class_whatever_its_id_holds(export: Export) -> None:
+    named = export.experiment("a::b", group="bench/test_chat.py::TestChat::test_it")
+    benchmarks = export.document("pytest-benchmark", named)["benchmarks"]
+    assert {one["name"].partition(" ")[0] for one in benchmarks} == {"test_it[a::b]"}
+
+
 @given(st.text())
 def test_any_name_comes_back(export: Export, label: str) -> None:
     benchmarks = export.document("pytest-benchmark", export.experiment(label))["benchmarks"]

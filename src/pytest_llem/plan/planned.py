@@ -31,6 +31,8 @@ class PlannedPoint(Point):
         label: str,
         own_arguments: Mapping[str, str],
         leaves: tuple[Leaf, ...],
+        *,
+        empty_id: bool = False,
     ) -> PlannedPoint:
         """The point with *leaves* on top of what *assembly* shares."""
         point = cls.__new__(cls)
@@ -39,6 +41,7 @@ class PlannedPoint(Point):
         _SET_LABEL(point, label)
         _SET_OWN(point, own_arguments)
         _SET_INVALID(point, None)
+        _SET_EMPTY_ID(point, empty_id)
         return point
 
     @property
@@ -75,3 +78,4 @@ _SET_LEAVES: Any = PlannedPoint.__dict__["_leaves"].__set__
 _SET_LABEL: Any = Point.__dict__["label"].__set__
 _SET_OWN: Any = Point.__dict__["own_arguments"].__set__
 _SET_INVALID: Any = Point.__dict__["invalid"].__set__
+_SET_EMPTY_ID: Any = Point.__dict__["empty_id"].__set__

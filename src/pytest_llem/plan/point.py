@@ -35,6 +35,8 @@ class Point:
 
     repeats: int | None = None
     """Fresh processes that it asks for; ``None`` leaves that to the run."""
+    empty_id: bool = False
+    """Whether it has a parameter id that is empty, which pytest shows as ``[]``."""
 
     def processes(self, repeats: int | None) -> int:
         """How many it has where all are to have *repeats*, or none in particular."""
@@ -43,7 +45,8 @@ class Point:
     @property
     def node_id(self) -> str:
         """The pytest item's node id; for a bare experiment, group and label in the same form."""
-        return f"{self.group}[{self.label}]" if self.label else self.group
+        has_id = self.label or self.empty_id
+        return f"{self.group}[{self.label}]" if has_id else self.group
 
     @property
     def experiment_id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem._compat import has_empty_id
 from pytest_llem.config.leaves import FIELDS, Leaf, leaves_of
 from pytest_llem.config.problems import Problem, shown_value
 from pytest_llem.plan.assembly import Assembly
@@ -58,6 +59,8 @@ class Making:
         label: str,
         own: Mapping[str, str] = _NONE,
         refused: str | None = None,
+        *,
+        empty_id: bool = False,
     ) -> Point:
         """The point of what was *found* by path, *refused* for a reason beside its values."""
         leaves = tuple([item for item in found.values() if isinstance(item, Leaf)])
@@ -69,8 +72,8 @@ class Making:
             why = self._why_invalid(found, leaves, backend, refused)
         if why is not None:
             axes = {path: _plain(item) for path, item in found.items()}
-            return Point(self._group, label, None, "", own, axes, why)
-        return PlannedPoint.of(self._assembly, label, own, leaves)
+            return Point(self._group, label, None, "", own, axes, why, empty_id=empty_id)
+        return PlannedPoint.of(self._assembly, label, own, leaves, empty_id=empty_id)
 
     def _why_invalid(
         self,
@@ -126,11 +129,13 @@ class Points(Making):
         if call is None:
             return self.make({}, "")
         own = self._own_arguments(call) if self._own_tokens else _NONE
+        empty_id = has_empty_id(call)
         if self._is_simple and not call.marks:
             leaves = self._sound.leaves(call, row)
             if leaves is not None:
-                return PlannedPoint.of(self._assembly, call.id, own, leaves)
-        point = self.make(self._found(call, row), call.id, own, self._refused)
+                return PlannedPoint.of(self._assembly, call.id, own, leaves, empty_id=empty_id)
+        found = self._found(call, row)
+        point = self.make(found, call.id, own, self._refused, empty_id=empty_id)
         if point.invalid is None:
             self._remember(call, row)
         return point

@@ -137,7 +137,7 @@ def _benchmark(  # noqa: PLR0913 - what one benchmark says
     verdict = next((one for one in judgements if one.metric == entry.metric), None)
     return {
         "group": f"{entry.group}{mark}",
-        "name": f"{whole.rpartition('::')[2] if result.node_id else whole}{title}",
+        "name": f"{_short(result)}{title}",
         "fullname": f"{whole}{title}",
         "params": result.own_arguments or None,
         "param": result.label or None,
@@ -157,3 +157,11 @@ def _benchmark(  # noqa: PLR0913 - what one benchmark says
         "options": {},
         "stats": {**statistics_of_rounds(values), "data": list(values), "iterations": 1},
     }
+
+
+def _short(result: ExperimentResult) -> str:
+    """The name without file and class; an id may hold ``::``, too."""
+    whole = result.full_name
+    if not result.node_id or not whole.startswith(result.group):
+        return whole
+    return result.group.rpartition("::")[2] + whole.removeprefix(result.group)
