@@ -17,7 +17,7 @@ from pytest_llem.runs.ci.options import add_ci_options
 from pytest_llem.runs.gate_options import add_gate_options
 from pytest_llem.runs.html_option import add_html_option
 from pytest_llem.runs.meter_options import add_meter_options
-from pytest_llem.runs.output_options import add_output_options
+from pytest_llem.runs.output_options import add_output_options, not_written
 from pytest_llem.runs.process_options import RANDOM, add_process_options
 from pytest_llem.runs.resuming.options import add_resume_options
 from pytest_llem.runs.standing import add_profile_option, read_standing_of
@@ -220,3 +220,5 @@ class RunSummary:
             from pytest_llem.runs.terminal import write_summary
 
             write_summary(self._summary, terminalreporter)
+        elif (said := not_written(self._config)) is not None:
+            terminalreporter.write_line(said)

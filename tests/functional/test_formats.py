@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,31 @@ def test_every_format_is_written_at_once_and_again_from_the_stored_run(run: Run)
     assert [one["label"] for one in summary["experiments"]] == ["1", "2", ""]
     assert [one["outcome"] for one in summary["experiments"]] == ["passed", "passed", "failed"]
     assert not [name for name in Path().iterdir() if name.suffix == ".tmp"]
+
+
+def test_what_cannot_be_replaced_is_written_to(run: Run) -> None:
+    os.mkfifo("pipe")
+    Path("stdout").symlink_to("/proc/self/fd/1")  # as /dev/stdout is
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    asked = ("--llem-export=json:pipe", "--llem-export=github-smaller:stdout")
+    with os.fdopen(reader, "rb") as file:
+        finished = run(EXPERIMENTS, *QUICK, "-k", "naps and 1", *asked)
+        assert len(json.loads(file.read())["experiments"]) == 1
+    assert Path("pipe").is_fifo()
+    assert Path("stdout").is_symlink()
+    finished.stdout.fnmatch_lines(['*"unit": "s",'])
+
+
+def test_where_no_experiment_ran_files_of_before_are_not_taken_for_this_runs(run: Run) -> None:
+    Path("it.json").write_text("old")
+    finished = run(EXPERIMENTS, "-k", "plain", "--llem-export=json:it.json", "--llem-html=it.html")
+    assert finished.ret == pytest.ExitCode.OK
+    finished.stdout.fnmatch_lines(
+        ["llem: no experiment ran, so nothing was written to json:it.json, it.html"]
+    )
+    assert Path("it.json").read_text() == "old"
+    listed = run(EXPERIMENTS, "--collect-only", "--llem-export=json:it.json")
+    listed.stdout.no_fnmatch_line("*nothing was written*")
 
 
 def test_a_run_over_an_empty_parameter_has_come_to_its_end(run: Run) -> None:

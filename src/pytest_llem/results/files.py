@@ -6,13 +6,14 @@ import errno
 import os
 import secrets
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llem.errors import StoreError
+from pytest_llem.paths import is_file, is_folder, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import BinaryIO
 
 _REASONS = {
@@ -31,6 +32,8 @@ _REASONS = {
         "If it was deleted while the run was going, start the run again",
     ),
 }
+_OPEN = Path("/proc/self/fd")
+"""What this process has open; ``/dev/fd`` and ``/dev/stdout`` lead there."""
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
@@ -121,9 +124,16 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """As :func:`replaced`, for those who say in words of their own what went wrong.
 
+    A device or a pipe (``/dev/stdout``, a shell's ``>(…)``) is written to as it is.
+
     Raises:
         OSError: it could not be written; what was there before is untouched.
     """
+    stream = _stream(path)
+    if stream is not None:
+        with stream:
+            yield stream
+        return
     new = NewFile(path, path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp"))
     try:
         with new.writing() as file:
@@ -132,6 +142,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         new.discard()
         raise
+
+
+def _stream(path: Path) -> BinaryIO | None:
+    """What *path* is if nothing can take its place: a device, a pipe, what this process has open."""
+    target = path.parent / path.readlink() if path.is_symlink() else path
+    if target.parent.resolve() == _OPEN.resolve() and target.name.isdecimal():
+        return os.fdopen(os.dup(int(target.name)), "wb")  # a file goes on where its position is
+    if is_there(path) and not (is_file(path) or is_folder(path)):
+        return path.open("wb")
+    return None
 
 
 def sync_directory(directory: Path) -> None:

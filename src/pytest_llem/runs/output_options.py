@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
 
 def add_output_options(add: Callable[..., None]) -> None:
     """Add them with *add*, which is ``addoption`` of a group."""
@@ -24,3 +26,13 @@ def add_output_options(add: Callable[..., None]) -> None:
     )
     add("--llem-log", metavar="PATH", help="append every transition of the run as JSON lines")
     add("--llem-dir", metavar="DIR", help="where runs are kept (default: ROOT/.llem)")
+
+
+def not_written(config: pytest.Config) -> str | None:
+    """What to say where no experiment ran, so that nobody takes files of before for this run's."""
+    option = config.option
+    if option.collectonly or option.llem_dry_run:
+        return None
+    asked = [*option.llem_export, option.llem_markdown, option.llem_html]
+    files = ", ".join(one for one in asked if one is not None)
+    return f"llem: no experiment ran, so nothing was written to {files}" if files else None
