@@ -33,13 +33,15 @@ LIMIT = 65_536
 """Characters that GitHub takes."""
 MARKER = re.compile(r"<!-- pytest-llem(?:: .*)? -->")
 KEY = re.compile(r"[\w.,/ ()@+=\[\]-]{1,100}")
+REPOSITORY, TOKEN = "GITHUB_REPOSITORY", "GITHUB_TOKEN"
 ACTIONS_BOT = "github-actions[bot]"
 NOTHING = "### Energy: the latest run measured nothing"
 _TRIES = 3
 _LONGEST_WAIT_S = 60.0
 _TIMEOUT_S = 30.0
 _AGAIN = {429, 500, 502, 503, 504}
-_FORBIDDEN = {401, 403, 404}
+_FORBIDDEN = {403, 404}
+"""What GitHub says to a token without rights; of private repositories also where it only reads."""
 
 
 class PostError(Exception):
@@ -137,12 +139,16 @@ def _refused(method: str, url: str, error: urllib.error.HTTPError) -> PostError:
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
         said = error.reason
     text = f"{method} {url}: {error.code}, {said}"
-    if error.code in _FORBIDDEN and method != "GET":
+    if error.code == http.HTTPStatus.UNAUTHORIZED:
+        return PostError(f"{text}. The token is not one of this server, or has expired.")
+    if error.code == http.HTTPStatus.NOT_FOUND and method == "GET":
+        return PostError(f"{text}. There is no such pull request, or the token may not see it.")
+    if error.code in _FORBIDDEN and "rate limit" not in str(said).lower():
         return ReadOnlyError(
             f"{text}. The token may not comment: give the job the permission pull-requests: write. "
             "Tokens of pull requests from forks never may; docs/ci.md says how to comment on those."
         )
-    return PostError(f"{text}.")
+    return PostError(f"{text}. Run the job again.")
 
 
 def marked(text: str, key: str) -> str:
@@ -201,12 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Post what the command line says; the exit status."""
     asked = _parsed(arguments)
     environment = os.environ
-    api = Api(
-        environment.get("GITHUB_API_URL", "https://api.github.com"),
-        environment["GITHUB_REPOSITORY"],
-        environment["GITHUB_TOKEN"],
-    )
     try:
+        api = _api(environment)
         number = asked.pull_request or pull_request(api, asked.head, asked.sha)
         if number is None:
             print(
@@ -214,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             return 0
         there = asked.file.is_file()
-        text = asked.file.read_text(encoding="utf-8") if there else _nothing(environment)
+        text = _text(asked.file) if there else _nothing(environment)
         print(post(api, number, marked(text, asked.key), asked.author, only_update=not there))
     except ReadOnlyError as error:
         print(f"::warning title=pytest-llem::{_escaped(str(error))}")
@@ -222,6 +224,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"::error title=pytest-llem::{_escaped(str(error))}")
         return 1
     return 0
+
+
+def _api(environment: Mapping[str, str]) -> Api:
+    missing = [name for name in (REPOSITORY, TOKEN) if not environment.get(name)]
+    if missing:
+        raise PostError(f"{' and '.join(missing)} not set: which repository, and as whom?")
+    url = environment.get("GITHUB_API_URL", "https://api.github.com")
+    return Api(url, environment[REPOSITORY], environment[TOKEN])
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise PostError(f"{file} cannot be read: {error}") from error
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -244,7 +261,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _nothing(environment: Mapping[str, str]) -> str:
     server = environment.get("GITHUB_SERVER_URL", "https://github.com")
-    job = f"{server}/{environment['GITHUB_REPOSITORY']}/actions/runs/"
+    job = f"{server}/{environment[REPOSITORY]}/actions/runs/"
     return f"{NOTHING}\n\n[Its log]({job}{environment.get('GITHUB_RUN_ID', '')}) says why.\n"
 
 

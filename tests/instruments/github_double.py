@@ -35,6 +35,8 @@ class GitHubDouble:
     pulls: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     """Statuses and headers that the next requests are answered with."""
+    refusal: str = "later"
+    """What is said with them."""
     asked: list[str] = field(default_factory=list)
     """Methods and paths."""
     next_host: str | None = None
@@ -126,7 +128,7 @@ def _serve(request: BaseHTTPRequestHandler, double: GitHubDouble) -> None:
     headers: dict[str, str] = {}
     if double.refusals:
         status, headers = double.refusals.pop(0)
-        told: Any = {"message": "later"}
+        told: Any = {"message": double.refusal}
     elif request.headers.get("Authorization") != f"Bearer {TOKEN}":
         status, told = 401, {"message": "Bad credentials"}
     else:

@@ -199,6 +199,31 @@ def test_the_action_finds_the_latest_run_that_was_measured(tmp_path: Path) -> No
     assert output.read_text() == "run=.llem/runs/20261102T1\ncomment=.llem/ci/comment.md\n"
 
 
+def test_a_failed_test_keeps_no_baselines_of_others_from_being_stored() -> None:
+    (store,) = [one for one in steps(ACTIONS[0]) if "cache/save" in one.get("uses", "")]
+    assert "!cancelled()" in store["if"]
+    gitlab = yaml.safe_load((EXAMPLES / "gitlab-ci.yml").read_text())["energy"]
+    assert gitlab["cache"]["when"] == "always"
+
+
+def test_what_a_merge_request_of_gitlab_measures_is_never_what_main_is_compared_with() -> None:
+    gitlab = yaml.safe_load((EXAMPLES / "gitlab-ci.yml").read_text())["energy"]
+    request, branch = (rule["variables"] for rule in gitlab["rules"])
+    assert gitlab["cache"]["policy"] == "$CACHE"
+    assert (request["CACHE"], branch["CACHE"]) == ("pull", "pull-push")
+    assert not request["UPDATE"]
+
+
+def test_a_comment_of_a_forks_run_leads_to_that_run(tmp_path: Path) -> None:
+    told = {"PYTHON": "/usr/bin/env", "RUNNER_TEMP": "/r", "GITHUB_RUN_ID": "9", "RUNS": "runs"}
+    (tmp_path / "runs/20261101T1").mkdir(parents=True)
+    for body in ("Write the comment", "Comment on the pull request"):
+        command = step(body, ACTIONS[1]).partition('"$PYTHON"')[0].partition("if [")[0]
+        found = shell(f"{command}\necho $GITHUB_RUN_ID", tmp_path, **told, RUN_ID="5")
+        assert found == "5"
+        assert shell(f"{command}\necho $GITHUB_RUN_ID", tmp_path, **told, RUN_ID="") == "9"
+
+
 def test_a_stored_run_becomes_a_comment_where_nothing_of_it_is_executed(tmp_path: Path) -> None:
     (tmp_path / "runs/20261101T1").mkdir(parents=True)
     (tmp_path / "runs/20261102T1 $(touch x)").mkdir()

@@ -126,6 +126,51 @@ def test_a_token_that_may_only_read_is_a_warning(
     assert TOKEN not in said
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (403, "warning", "pull-requests: write"),
+        (404, "error", "no such pull request"),
+        (401, "error", "expired"),
+    ],
+    ids=lambda refusal: str(refusal[0]),
+)
+def test_a_token_that_may_not_even_read_is_told_of(
+    github: GitHubDouble,
+    post: Post,
+    capsys: pytest.CaptureFixture[str],
+    refusal: tuple[int, str, str],
+) -> None:
+    status, level, said = refusal
+    github.refusals = [(status, {})]
+    assert post(FIRST) == (level == "error")
+    text = capsys.readouterr().out
+    assert text.startswith(f"::{level} title=pytest-llem::GET")
+    assert said in text
+
+
+def test_a_limit_of_requests_is_no_lack_of_rights(
+    github: GitHubDouble, post: Post, capsys: pytest.CaptureFixture[str]
+) -> None:
+    github.refusals, github.refusal = [(403, {})], "API rate limit exceeded for installation"
+    assert post(FIRST) == 1
+    assert "pull-requests: write" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["GITHUB_TOKEN", "GITHUB_REPOSITORY"])
+def test_a_variable_that_is_not_set_is_named(
+    post: Post,
+    github: GitHubDouble,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    missing: str,
+) -> None:
+    monkeypatch.delenv(missing)
+    assert post(FIRST) == 1
+    assert f"::error title=pytest-llem::{missing} not set" in capsys.readouterr().out
+    assert not github.asked
+
+
 def test_what_passes_is_waited_for(github: GitHubDouble, post: Post) -> None:
     github.refusals = [(503, {}), (403, {"Retry-After": "1"})]
     assert post(FIRST) == 0

@@ -236,6 +236,15 @@ def test_two_sides_are_told_as_such(judged: Any, make: Any, tmp_path: Path) -> N
     assert said.endswith("NOT COMPARED: @x")
 
 
+def test_a_comment_leads_to_its_job_before_all_figures(judged: Any) -> None:
+    place = Place(job_url="https://ci.example/jobs/1")
+    found = list(lines(comment_text(told_run([judged("a", "regressed")], place))))
+    texts = [line.text for line in found]
+    assert found[texts.index("Log and artifacts")].links == ["https://ci.example/jobs/1"]
+    assert texts.index("Log and artifacts") == 2
+    assert "Log and artifacts" not in comment_text(told_run([judged("a")], NOWHERE))
+
+
 def test_a_comment_begins_with_what_finds_it_again(judged: Any) -> None:
     assert comment_text(told_run([judged("a", "pass")], NOWHERE)).splitlines()[0] == MARKER
 

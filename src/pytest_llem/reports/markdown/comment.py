@@ -19,12 +19,13 @@ _KEY_BYTES = 200
 
 
 def comment_text(told: ToldRun, limit: int = LIMIT) -> str:
-    """The comment, in at most *limit* characters: verdicts, the table, why.
+    """The comment, in at most *limit* characters: verdicts, where from, the table, why.
 
     There is room in it for a key in the marker.
     """
     blocks = [
         parts.title(told, 3),
+        *parts.link_to_job(told),
         *parts.remarks(told),
         *parts.to_look_at(told),
         *parts.reasons(told),

@@ -56,6 +56,12 @@ def _headline(told: ToldRun, words: Counter[str]) -> str:
     return "Energy: measured, compared with nothing"
 
 
+def link_to_job(told: ToldRun) -> Iterator[Block]:
+    """Where the log and the artifacts are, for who reads this elsewhere."""
+    if told.place.job_url is not None:
+        yield Block(f"[Log and artifacts]({told.place.job_url})")
+
+
 def remarks(told: ToldRun) -> Iterator[Block]:
     """What has to be known before any figure is believed, of the method and of the machine."""
     for text in caveats(told.rows):
