@@ -1,7 +1,7 @@
 """Charts for github-action-benchmark.
 
-``LLEM_TEST_GITHUB_ACTION_BENCHMARK`` names the folder that its ``npm run build`` makes (``dist``); its
-own code then reads what is written. Without it, the rules that its README and ``src/extract.ts`` have
+``LLEM_TEST_GITHUB_ACTION_BENCHMARK`` names the folder of ``extract.js`` that its ``npm run build`` makes
+(``dist/src`` in 1.22); its own code then reads what is written. Without it, the rules that its README and ``src/extract.ts`` have
 are held against it: name, unit and a finite value are there, range and extra are texts.
 """
 

@@ -19,7 +19,7 @@ from pytest_llem.reports.exporters import otel
 from pytest_llem.reports.exporters.otel_points import points_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from conftest import Export, Make
@@ -173,12 +173,35 @@ def test_any_name_comes_through(export: Export, label: str) -> None:
     from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
     result = export.experiment(label, node_id=f"t.py::{label}").result
-    data = otel._data(list(points_of(run_summary([(result, ())]))), None)
+    (data,) = otel._requests(list(points_of(run_summary([(result, ())]))), None)
     receiver = Receiver()
     sent = encode_metrics(data).SerializeToString()
     receiver.requests.append(service.ExportMetricsServiceRequest.FromString(sent))
     (point,) = receiver.metrics["hw.energy"].sum.data_points
     assert attributes(point)["llem.experiment.name"] == f"t.py::{label}"
+
+
+def test_many_points_are_sent_in_several_requests_of_one_resource(
+    export: Export, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(tmp_path, *(export.experiment(str(number)) for number in range(3)))
+    whole = sorted(counted(receiver.requests))
+    receiver.requests.clear()
+    monkeypatch.setattr(otel, "MOST_POINTS", 7)
+    send(tmp_path, *(export.experiment(str(number)) for number in range(3)))
+    assert len(receiver.requests) == -(-len(whole) // 7)
+    assert sorted(counted(receiver.requests)) == whole
+    resources = [str(one.resource_metrics[0].resource) for one in receiver.requests]
+    assert len(set(resources)) == 1
+    assert max(len(list(counted([one]))) for one in receiver.requests) == 7
+
+
+def counted(requests: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Metric and experiment of every data point."""
+    for request in requests:
+        for metric in request.resource_metrics[0].scope_metrics[0].metrics:
+            for point in getattr(metric, metric.WhichOneof("data")).data_points:
+                yield metric.name, str(attributes(point)["llem.experiment.name"])
 
 
 def test_without_an_endpoint_it_says_what_to_set(export: Export, tmp_path: Path) -> None:

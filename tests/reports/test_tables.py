@@ -108,3 +108,11 @@ def test_judgements_of_a_further_measurement_have_columns_of_their_own(
     ]
     explanation = row["gate.energy_per_output_token_j.explanation"]
     assert explanation == "it is pass"
+
+
+def test_a_line_break_in_a_measurements_name_breaks_no_header(export: Export, make: Make) -> None:
+    judgements = [make.judgement(measurement="a\n\x01b")]
+    both = (export.measured(), export.measured(name="a\n\x01b"))
+    written = export.written("csv", export.experiment("x", *both, judgements=judgements))
+    header = next(csv.reader(io.StringIO(written, newline="")))
+    assert "gate.a \\x01b.energy_per_output_token_j.verdict" in header

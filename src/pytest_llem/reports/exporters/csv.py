@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llem.reports.exporters.flat import columns_of, row_of
+from pytest_llem.reports.text import clean
 from pytest_llem.results.files import replacing
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class CsvExporter:
         columns = columns_of(rows)
         text = io.StringIO(newline="")
         writer = csv.writer(text)
-        writer.writerow(columns)
+        # DuckDB takes no line break in a header, and a measurement's name may have one.
+        writer.writerow([clean(name, unicode=True) for name in columns])
         writer.writerows([_written(row.get(name)) for name in columns] for row in rows)
         with replacing(path) as file:
             file.write(text.getvalue().encode())

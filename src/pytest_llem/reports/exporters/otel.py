@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pytest_llem._version import __version__
 from pytest_llem.errors import ExportError, MissingExtraError
 from pytest_llem.reports.exporters.otel_points import points_of, resource_of
 from pytest_llem.reports.exporters.summarised import summary_of
@@ -29,6 +30,8 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 METRICS_ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 LIMIT_S = 10.0
 """How long a run waits for the endpoint at most: what OTLP's exporters wait by default."""
+MOST_POINTS = 10_000
+"""Of one request: some 4 MB, where collectors take 20 MiB (``max_request_body_size``)."""
 
 
 class OtelExporter:
@@ -52,8 +55,8 @@ class OtelExporter:
         if not where:
             raise ExportError(f"{ENDPOINT} is not set. Set it, such as to http://localhost:4318.")
         summary = summary_of(experiments)
-        data = _data(list(points_of(summary)), summary.run)
-        problem = _within(LIMIT_S, lambda: _sent(data))
+        requests = _requests(list(points_of(summary)), summary.run)
+        problem = _within(LIMIT_S, lambda: _sent(requests))
         if problem:
             raise ExportError(
                 f"{where} did not take the metrics: {problem}. Check {ENDPOINT}, and that a "
@@ -61,14 +64,21 @@ class OtelExporter:
             )
 
 
-def _data(points: Sequence[Point], run: RunFacts | None) -> MetricsData:
+def _requests(points: Sequence[Point], run: RunFacts | None) -> list[MetricsData]:
+    """What is sent at once, in turn."""
     try:
         from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, ScopeMetrics
         from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     except ImportError as error:
         raise MissingExtraError("opentelemetry-sdk", "otel") from error
-    scope = ScopeMetrics(InstrumentationScope("pytest-llem"), list(_metrics(points, run)), "")
-    return MetricsData([ResourceMetrics(_resource(run), [scope], "")])
+    scope, resource = InstrumentationScope("pytest-llem", __version__), _resource(run)
+    parts = [points[at : at + MOST_POINTS] for at in range(0, len(points), MOST_POINTS)]
+    return [
+        MetricsData(
+            [ResourceMetrics(resource, [ScopeMetrics(scope, list(_metrics(part, run)), "")], "")]
+        )
+        for part in parts
+    ]
 
 
 def _resource(run: RunFacts | None) -> Resource:
@@ -110,8 +120,8 @@ def _unix_ns(text: str | None) -> int:
     return time.time_ns() if text is None else round(datetime.fromisoformat(text).timestamp() * 1e9)
 
 
-def _sent(data: MetricsData) -> str:
-    """Send *data*; what went wrong, or nothing."""
+def _sent(requests: Sequence[MetricsData]) -> str:
+    """Send *requests* up to the first that is not taken; what went wrong, or nothing."""
     try:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.sdk.metrics.export import MetricExportResult
@@ -119,7 +129,7 @@ def _sent(data: MetricsData) -> str:
         raise MissingExtraError("opentelemetry-exporter-otlp-proto-http", "otel") from error
     with _listening() as said:
         exporter = OTLPMetricExporter()
-        done = exporter.export(data) is MetricExportResult.SUCCESS
+        done = all(exporter.export(one) is MetricExportResult.SUCCESS for one in requests)
         exporter.shutdown()
     return "" if done else "; ".join(said[-1:]) or "no reason was given"
 
