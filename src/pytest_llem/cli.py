@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated
 
 import typer
@@ -69,7 +68,7 @@ def _options(
 @runs.app.command()
 @app.command(rich_help_panel=MORE)
 def recompute(
-    run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
+    run: Annotated[str, typer.Argument(help="Its directory, its id, or the beginning of it.")],
 ) -> None:
     """Derive a run's figures again from its raw data, and compare."""
     from pytest_llem.runs.recomputing import recompute_run
@@ -85,7 +84,7 @@ def recompute(
 @runs.app.command()
 @app.command(rich_help_panel=MORE)
 def export(
-    run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
+    run: Annotated[str, typer.Argument(help="Its directory, its id, or the beginning of it.")],
     targets: Annotated[
         list[str],
         typer.Argument(

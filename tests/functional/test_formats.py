@@ -111,7 +111,7 @@ def test_every_format_is_written_at_once_and_again_from_the_stored_run(run: Run)
     names = [file.partition(":")[2] for file in FILES]
     first = {name: Path(name).read_bytes() for name in names}
     (folder,) = (path for path in Path(".llem/runs").iterdir() if path.is_dir())
-    command = [sys.executable, "-m", "pytest_llem", "runs", "export", str(folder), *FILES]
+    command = [sys.executable, "-m", "pytest_llem", "runs", "export", folder.name[:-3], *FILES]
     subprocess.run(command, check=True)
     for name in names:
         assert Path(name).read_bytes() == first[name], name

@@ -96,7 +96,7 @@ def diff(
 
 @app.command()
 def accept(
-    run: Annotated[Path, typer.Argument(help="Directory of a run, or its id under .llem/runs.")],
+    run: Annotated[str, typer.Argument(help="Its directory, its id, or the beginning of it.")],
     reason: Annotated[str, typer.Option(help="What changed, and why that is right. It is kept.")],
     experiments: Annotated[
         str | None, typer.Option(metavar="GLOB", help="Accept these only.")

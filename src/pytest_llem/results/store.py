@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticSerializationError
 
 from pytest_llem._version import __version__
 from pytest_llem.errors import StoreError
-from pytest_llem.paths import is_there
 from pytest_llem.results.environment import ENVIRONMENT_VERSION, Environment
 from pytest_llem.results.files import NewFile, explained, listed, replaced
 from pytest_llem.results.journal import JOURNAL, Journal
@@ -27,11 +25,12 @@ from pytest_llem.results.names import file_names, new_run_id, newest_name, times
 from pytest_llem.results.preview.files import keep_preview, kept_preview, kept_text
 from pytest_llem.results.preview.making import preview_of
 from pytest_llem.results.raw_store import RawStore
-from pytest_llem.results.root import RUNS, make_run_directory, new_run_directory
+from pytest_llem.results.root import make_run_directory, new_run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from pytest_llem.results.manifest import State
     from pytest_llem.results.preview.document import Preview
@@ -127,15 +126,6 @@ class RunStore:
                 "Give a directory of .llem/runs/."
             )
         return cls(path)
-
-    @classmethod
-    def named(cls, run: Path) -> RunStore:
-        """The run that somebody names by its directory, or by its id under ``.llem/runs``.
-
-        Raises:
-            StoreError: there is no run.
-        """
-        return cls.open(run if is_there(run) else Path(".llem") / RUNS / run)
 
     def journal(self) -> Journal:
         """The run's journal; one per process."""

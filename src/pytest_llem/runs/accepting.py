@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING
 from pytest_llem.baselines.rulebook import matches
 from pytest_llem.baselines.store import BaselineStore, How, Update
 from pytest_llem.errors import BaselineError, ConfigError
-from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import complete_experiments
+from pytest_llem.runs.kept_runs import open_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def accept_run(run: Path, baselines: Path, how: How, pattern: str | None = None) -> Update:
-    """Make the results of *run*, its directory or its id under ``.llem/runs``, the baselines.
+def accept_run(run: Path | str, baselines: Path, how: How, pattern: str | None = None) -> Update:
+    """Make the results of *run* the baselines.
 
     Args:
-        run: what to accept; a run of format 1 or later.
+        run: its directory, its id, or how only its id begins; a run of format 1 or later.
         baselines: directory of the baselines.
         how: with the reason, which is kept.
         pattern: glob of the experiments to accept; ``None`` is all.
 
     Raises:
-        ConfigError: there is no reason.
-        StoreError: there is no such run.
+        ConfigError: there is no reason, or no such run.
+        StoreError: the run cannot be read.
         BaselineError: nothing of the run is what was asked for, or a file cannot be written.
     """
     reason = " ".join((how.reason or "").split())
     if not reason:
         raise ConfigError("a baseline is accepted for a reason: --reason 'what changed, and why'.")
-    store = RunStore.named(run)
+    store = open_run(str(run))
     results = [one for one in store.results() if pattern is None or matches(pattern, one.full_name)]
     if not results:
         those = "" if pattern is None else f" that {pattern!r} names"

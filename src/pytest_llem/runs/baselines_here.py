@@ -88,7 +88,7 @@ def diff_baselines(
 
 
 def accept_baselines(
-    run: Path,
+    run: Path | str,
     reason: str,
     *,
     pattern: str | None = None,
@@ -98,15 +98,15 @@ def accept_baselines(
     """Make a stored run's results the baselines, as many sessions kept as the project says.
 
     Args:
-        run: its directory, or its id under ``.llem/runs``.
+        run: its directory, its id, or how only its id begins.
         reason: what changed, and why that is right; it is kept.
         pattern: glob of the experiments to accept; ``None`` is all.
         extend: whether they are a further session of what is there, not a new beginning.
         directory: where baselines live.
 
     Raises:
-        ConfigError: there is no reason.
-        StoreError: there is no such run.
+        ConfigError: there is no reason, or no such run.
+        StoreError: the run cannot be read.
         BaselineError: nothing of it is what was asked for, or a file cannot be written.
     """
     sessions = read_baseline_table(Path.cwd()).sessions

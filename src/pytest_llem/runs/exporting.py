@@ -14,7 +14,6 @@ from pytest_llem.reports.exporters import EXPORTERS
 from pytest_llem.reports.exporters.exporter import Exported, ExportedRun
 from pytest_llem.reports.exporters.summarised import summary_of
 from pytest_llem.results.files import reason_and_remedy
-from pytest_llem.results.store import RunStore
 from pytest_llem.runs.kept_runs import HERE, open_run
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.run_summary import Reported, RunSummary
     from pytest_llem.baselines.verdict import Judgement
-    from pytest_llem.results.store import Entry
+    from pytest_llem.results.store import Entry, RunStore
 
 EXAMPLE = "csv:results.csv"
 
@@ -139,20 +138,20 @@ def _is_strict(store: RunStore) -> bool:
     return verdicts is not None and verdicts.strict
 
 
-def export_run(run: Path, asked: Sequence[str]) -> list[str]:
-    """Export a stored run: its directory, or its id under ``.llem/runs``.
+def export_run(run: Path | str, asked: Sequence[str]) -> list[str]:
+    """Export a stored run, as :func:`~pytest_llem.open_run` takes it.
 
     What gates said is as the run kept it; figures are those of its results.
 
     Returns what was wrong with results that could not be read and are left out.
 
     Raises:
-        ConfigError: what is asked for cannot be had.
-        StoreError: there is no such run.
+        ConfigError: there is no such run, or what is asked for cannot be had.
+        StoreError: the run cannot be read.
         ExportError: it could not be written.
     """
     exports = [Export.asked(text, Path.cwd()) for text in asked]
-    store = RunStore.named(run)
+    store = open_run(str(run))
     problems: list[str] = []
     experiments = _stored(store, problems)
     for export in exports:

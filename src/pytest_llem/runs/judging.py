@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.pooling import by_experiment
 from pytest_llem.baselines.rulebook import Rulebook
-from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.gatekeeper import compare_by_rules
+from pytest_llem.runs.kept_runs import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Judged:
 
 
 def judge_run(
-    run: Path, gates: Sequence[str] = (), *, settings: RunSettings | None = None
+    run: Path | str, gates: Sequence[str] = (), *, settings: RunSettings | None = None
 ) -> list[Judged]:
     """Compare a stored run with the baselines, all its gated experiments as one family.
 
@@ -46,18 +46,18 @@ def judge_run(
     *gates*, which are stronger. Nothing is written.
 
     Args:
-        run: its directory, or its id under ``.llem/runs``.
+        run: its directory, its id, or how only its id begins.
         gates: ``METRIC:TOLERANCE`` or ``METRIC:TOLERANCE@GLOB``.
         settings: where baselines are, and what the project configures; by default as pytest
             would have it in the current directory.
 
     Raises:
-        ConfigError: a gate makes no sense.
-        StoreError: there is no such run, or it cannot be read.
+        ConfigError: there is no such run, or a gate makes no sense.
+        StoreError: the run cannot be read.
         BaselineError: a baseline cannot be read, or judging failed.
     """
     settings = settings or _configured()
-    store = RunStore.named(run)
+    store = open_run(str(run))
     book = Rulebook(settings.configured_gates, (*settings.gates, *gates))
     experiments = list(by_experiment(store.results()).values())
     family = [

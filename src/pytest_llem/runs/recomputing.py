@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.results.recompute import recompute
-from pytest_llem.results.store import RunStore
+from pytest_llem.runs.kept_runs import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,15 +26,16 @@ class Recomputation:
     """Whether any figure came out otherwise, or could not be derived."""
 
 
-def recompute_run(run: Path) -> Recomputation:
-    """Derive the figures of *run* again: a run's directory, or its id under ``.llem/runs``.
+def recompute_run(run: Path | str) -> Recomputation:
+    """Derive the figures of *run* again, as :func:`~pytest_llem.open_run` takes it.
 
     Previews for reports, which runs of before have none of, are made where they are missing.
 
     Raises:
-        StoreError: there is no such run, or its files cannot be read.
+        ConfigError: there is no such run, or it is not clear which.
+        StoreError: its files cannot be read.
     """
-    store = RunStore.named(run)
+    store = open_run(str(run))
     stores = [store] if store.anchors is None else [store, store.anchors]
     recomputed = [again for one in stores for again in recompute(one, derive_measured)]
     problems = [problem for one in stores for problem in one.problems()]
