@@ -186,9 +186,9 @@ def _single(
             "nothing to run. Name a study (llem run quant.llem.yaml), tests (llem run bench/), "
             "or a model (llem run --model MODEL)."
         )
-    config = experiment_config(model, backend, overrides, profile)
-    named = standing_here(profile=profile).profile.name
-    return config, replace(default_settings(), profile=named)
+    standing = standing_here(profile=profile)
+    config = experiment_config(model, backend, overrides, standing=standing)
+    return config, replace(default_settings(), profile=standing.profile.name)
 
 
 def _run_one(

@@ -75,6 +75,7 @@ def experiment_config(
     backend: str | None = None,
     overrides: Sequence[str] = (),
     profile: str | None = None,
+    standing: Standing | None = None,
 ) -> ExperimentConfig:
     """One experiment: what is configured here, with something else in place of some of it.
 
@@ -83,12 +84,13 @@ def experiment_config(
         backend: engine.
         overrides: ``FIELD=VALUE``.
         profile: as :func:`effective_config` takes it.
+        standing: what :func:`~pytest_llem.read_standing` read, with the profile; ``None`` reads it.
 
     Raises:
         ConfigError: it cannot be carried out as asked.
     """
     asked = [] if backend is None else [backend]
-    standing = standing_here(profile=profile)
+    standing = standing or standing_here(profile=profile)
     config = bare_experiment(overrides_of(asked, model, overrides), standing.layers)
     if (problem := Backends(known_engines).problem(config.backend)) is not None:
         raise ConfigError(str(problem))

@@ -52,25 +52,6 @@ class StatedDevice:
             raise ConfigError(f"{OPTION}={text!r}: {error}") from None
 
 
-def device_of_profile(
-    standing: Standing, environ: Mapping[str, str] = os.environ
-) -> StatedDevice | None:
-    """The accelerator of a profile that somebody chose, unless such a one is here.
-
-    ``None`` for profiles that were detected, and for those that have none or do not say how much
-    memory it has.
-    """
-    profile = standing.profile
-    if standing.profile_origin == BUILT_IN or not profile.devices or profile.memory_bytes is None:
-        return None
-    here = [gpu.name for gpu in Rooms(environ=environ).machine().gpus]
-    if any(fnmatchcase(name, pattern) for name in here for pattern in profile.devices):
-        return None
-    first = profile.devices[0]
-    named = not set("*?[") & set(first)
-    return StatedDevice(first if named else profile.title, profile.memory_bytes, named)
-
-
 class Rooms:
     """The devices of experiments, looked up once."""
 
@@ -78,7 +59,7 @@ class Rooms:
         self, stated: StatedDevice | None = None, environ: Mapping[str, str] = os.environ
     ) -> None:
         """Take *stated* for every experiment that is not on the CPU; ``None`` looks what is here."""
-        self._stated = stated
+        self.stated = stated
         self._environ = environ
         self._machine: Machine | None = None
         self._found: dict[object, Room | str] = {}
@@ -91,7 +72,7 @@ class Rooms:
         return self._found[key]
 
     def _look(self, config: ExperimentConfig) -> Room | str:
-        stated = self._stated
+        stated = self.stated
         if stated is not None and config.device != "cpu":
             ranks = config.tensor_parallel_size * config.pipeline_parallel_size
             return Room(stated.name, stated.total_bytes, ranks)
@@ -100,9 +81,22 @@ class Rooms:
             return found
         return Room(found.name, found.total_bytes, found.devices, found.is_gpu)
 
+    def take_profile(self, standing: Standing) -> None:
+        """Take the device of a profile that somebody chose, unless such a one is here."""
+        profile = standing.profile
+        if standing.profile_origin == BUILT_IN or not profile.devices or not profile.memory_bytes:
+            return
+        names = [gpu.name for gpu in self.machine().gpus]
+        if any(fnmatchcase(name, pattern) for name in names for pattern in profile.devices):
+            return
+        first = profile.devices[0]
+        named = not set("*?[") & set(first)
+        name = first if named else profile.title
+        self.stated = StatedDevice(name, profile.memory_bytes, named)
+
     def modelled(self) -> bool:
         """Whether there are constants of any device that an experiment may have."""
-        stated = self._stated
+        stated = self.stated
         names = [gpu.name for gpu in self.machine().gpus] if stated is None else [stated.name]
         if not names:
             return False
@@ -166,9 +160,12 @@ def facts_of(model: str, revision: str | None) -> ModelFacts:
         raise UnknownModelError(str(error)) from None
 
 
-def rooms_of(stated: StatedDevice | None) -> Rooms:
-    """The devices that experiments have: one that is stated, or those here."""
-    return Rooms(stated)
+def rooms_of(stated: StatedDevice | None, standing: Standing | None = None) -> Rooms:
+    """The devices that experiments have: one that is stated, that of a profile, or those here."""
+    rooms = Rooms(stated)
+    if stated is None and standing is not None:
+        rooms.take_profile(standing)
+    return rooms
 
 
 def fits_on(rooms: Rooms) -> Fits:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.errors import BaselineError, LlemError
 from pytest_llem.paths import is_folder
 from pytest_llem.plan.outlook import AllAre, Outlook
-from pytest_llem.runs.fitting import StatedDevice, device_of_profile, fits_on, rooms_of
+from pytest_llem.runs.fitting import StatedDevice, fits_on, rooms_of
 from pytest_llem.runs.forecasting.forecaster import Expected
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 from pytest_llem.runs.standing import standing_of
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.store import Baselines
     from pytest_llem.config.experiment import ExperimentConfig
+    from pytest_llem.config.layers.standing import Standing
     from pytest_llem.plan.point import Point
+    from pytest_llem.runs.fitting import Rooms
     from pytest_llem.runs.forecasting.earlier import EarlierRuns
     from pytest_llem.runs.observation import Instruments
     from pytest_llem.runs.settings import RunSettings
@@ -55,10 +57,10 @@ def outlook(config: pytest.Config) -> Outlook:
         if any(config.getoption(name) != usual for name, usual in USUAL.items()):
             _settings(config)  # which a dry run needs no more of than that they make sense
         option = config.getoption("llem_device_memory")
-        stated = _stated(option) or device_of_profile(standing_of(config))
+        rooms = rooms_of(_stated(option), standing_of(config))
         return _outlook(
-            stated,
-            Hardware(lambda: _settings(config), stated),
+            rooms,
+            Hardware(lambda: _settings(config), rooms.stated),
             _baselines(
                 _given(here, config.getoption(OPTION)) or root / DEFAULT,
                 config.getoption("llem_baseline_from"),
@@ -76,17 +78,19 @@ def _settings(config: pytest.Config) -> RunSettings:
     return settings_of(config)
 
 
-def outlook_of(settings: RunSettings, device_memory: str | None = None) -> Outlook:
-    """The same of experiments that would be run as *settings* say.
+def outlook_of(
+    settings: RunSettings, device_memory: str | None = None, standing: Standing | None = None
+) -> Outlook:
+    """The same of experiments that would be run as *settings* say, where *standing* holds.
 
     Raises:
         ConfigError: *device_memory* has no size.
         BaselineError: there are no such baselines as *settings* name.
     """
-    stated = _stated(device_memory)
+    rooms = rooms_of(_stated(device_memory), standing)
     here = settings.invoked_from or settings.project
     baselines = _baselines(settings.baselines, settings.baseline_from, here)
-    return _outlook(stated, Hardware(lambda: settings, stated), baselines, settings.runs)
+    return _outlook(rooms, Hardware(lambda: settings, rooms.stated), baselines, settings.runs)
 
 
 def _stated(device_memory: str | None) -> StatedDevice | None:
@@ -97,10 +101,7 @@ def _given(here: Path, option: str | None) -> Path | None:
     return here / option if option else None
 
 
-def _outlook(
-    stated: StatedDevice | None, hardware: Hardware, baselines: Baselines | None, runs: Path
-) -> Outlook:
-    rooms = rooms_of(stated)
+def _outlook(rooms: Rooms, hardware: Hardware, baselines: Baselines | None, runs: Path) -> Outlook:
     fits = fits_on(rooms)
     earlier, modelled = _earlier(runs), rooms.modelled()
     return Outlook(

@@ -61,6 +61,7 @@ def plan_study(
     *,
     repeats: int | None = None,
     device_memory: str | None = None,
+    profile: str | None = None,
     settings: RunSettings | None = None,
 ) -> Plan:
     """What is known of a study's points before they run: memory, time, energy, baselines.
@@ -71,15 +72,18 @@ def plan_study(
         points: of a study.
         repeats: processes of each; ``None`` is as the study says.
         device_memory: ``SIZE`` or ``NAME:SIZE`` of devices that are not here.
+        profile: system profile, whose devices they are where nothing else is said; ``None`` is as
+            configured or detected.
         settings: how it would be run.
 
     Raises:
-        ConfigError: *device_memory* has no size.
+        ConfigError: *device_memory* has no size, or there is no such profile.
         BaselineError: baselines cannot be read.
     """
     from pytest_llem.runs.library import default_settings
 
-    outlook = outlook_of(settings or default_settings(), device_memory)
+    settings = settings or default_settings()
+    outlook = outlook_of(settings, device_memory, standing_here(settings.project, profile))
     return plan_document({points.group: list(points)}, outlook, repeats)
 
 
