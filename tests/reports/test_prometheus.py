@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,6 +80,25 @@ def test_the_run_is_told_once(export: Export) -> None:
     finished = found["llem_run_finished_timestamp_seconds"].samples[0]
     assert finished.value == 1793534700.0
     assert finished.timestamp is None  # the textfile collector refuses those
+
+
+def test_files_of_two_plans_may_lie_beside_each_other(export: Export, make: Make) -> None:
+    run = export.run
+    texts = []
+    for number, label in enumerate("ab"):
+        manifest = run.manifest.model_copy(
+            update={"run_id": label, "fingerprint": str(number) * 16}
+        )
+        one = export.experiment(label)
+        texts.append(
+            export.written("prometheus", replace(one, run=replace(run, manifest=manifest)))
+        )
+    first, second = (
+        {line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+        for text in texts
+    )
+    assert len(first) > 5
+    assert not first & second
 
 
 def test_no_two_metrics_share_a_name() -> None:

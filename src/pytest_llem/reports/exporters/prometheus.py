@@ -111,7 +111,8 @@ def _of_run(run: RunFacts) -> Iterator[Sample]:
         if text is not None:
             told = f"When the run {what}, in seconds since 1970."
             instant = datetime.fromisoformat(text).timestamp()
-            yield Sample(f"llem_run_{name}_timestamp_seconds", told, {}, instant)
+            plan = {"fingerprint": labels["fingerprint"]}  # so that files of two plans are not one
+            yield Sample(f"llem_run_{name}_timestamp_seconds", told, plan, instant)
 
 
 def _of_experiment(experiment: ExperimentSummary) -> Iterator[Sample]:
