@@ -70,9 +70,9 @@ def judged(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def test_what_got_slower_fails_without_any_baseline_and_takes_no_more_rounds_than_that_needs(
     llem: Llem,
 ) -> None:
-    done = llem("ab", "--b", "env.NAP=0.04", *GATE, "--json", "--markdown=ab.md")
+    done = llem("ab", "--b", "env.NAP=0.04", *GATE, "--json", "--markdown=out/ab.md")
     assert done.returncode == 1
-    page = Path("ab.md").read_text(encoding="utf-8")
+    page = Path("out/ab.md").read_text(encoding="utf-8")
     assert "| a | b |" in page
     assert "env.NAP=0.04" in page
     said = judged(done)

@@ -50,6 +50,7 @@ def write_compared(compared: Compared, sides: Sequence[Side], path: Path) -> Non
     )
     text = compared_text(told, list(_top(compared, sides)), list(_bottom(compared)))
     with explained("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
 
