@@ -22,8 +22,10 @@ PYTEST := $(BIN)/python -m pytest
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Tests start thousands of processes. Where PYTHONDONTWRITEBYTECODE is set, each would compile the package.
 environment: ## make or refresh .venv
 	@python="$$(PYTHON='$(PYTHON)' scripts/find-python.sh)" && "$$python" scripts/environment.py
+	@$(BIN)/python -m compileall -qq src || true
 
 compiler:
 	@scripts/need-compiler.sh

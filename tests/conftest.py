@@ -31,6 +31,25 @@ settings.register_profile(
 settings.load_profile("pytest-llem")
 
 
+ADDOPTS = "-p no:hypothesispytest -p no:anyio -p no:benchmark"
+"""Plugins that runs of tests have no use for; importing them was two fifths of each run."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_plugins() -> Iterator[None]:
+    """Let processes that tests start leave out the plugins that take longest to import."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_ADDOPTS", ADDOPTS)
+        yield
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """The usual one, which takes the variable away."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", ADDOPTS)
+    return pytester
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let tests wait neither for other workers' tests nor for what else runs on this machine."""

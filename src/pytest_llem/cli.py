@@ -30,13 +30,17 @@ app = typer.Typer(
 )
 MOST, MORE = "Commands that most people need", "More commands"
 config_app = typer.Typer(help="What experiments can be told.", no_args_is_help=True)
-app.command(rich_help_panel=MOST)(run)
-app.add_typer(config_app, name="config", rich_help_panel=MOST)
 for _command in (show, schema, template, check, profiles):
     config_app.command()(_command)
-for _app, _name in ((baseline.app, "baseline"), (runs.app, "runs")):
-    app.add_typer(_app, name=_name, rich_help_panel=MORE)
-for _further in (plan, ab, aa, history, cost, doctor, migrate):
+for _app, _name, _panel in (
+    (runs.app, "runs", MOST),
+    (config_app, "config", MOST),
+    (baseline.app, "baseline", MORE),
+):
+    app.add_typer(_app, name=_name, rich_help_panel=_panel)
+for _most in (doctor, run, ab):
+    app.command(rich_help_panel=MOST)(_most)
+for _further in (plan, aa, history, cost, migrate):
     app.command(rich_help_panel=MORE)(_further)
 
 
@@ -59,7 +63,10 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Energy experiments on LLM inference."""

@@ -38,5 +38,8 @@ def model(energy: Energy) -> Iterator[Session]:
         try:
             session = stack.enter_context(open_session(energy.config, energy.link))
         except LlemError as error:
-            pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
-        yield session
+            why = f"{type(error).__name__}: {error}"
+        else:
+            yield session
+            return
+    pytest.fail(why, pytrace=False)  # outside of the handler: pytest would print the error twice

@@ -64,6 +64,8 @@ def test_a_tolerance_is_relative_absolute_or_both(
         ("decod.ttft_s:5%", "Did you mean 'decode.ttft_s'?"),
         ("output_tokens:5%", "Did you mean 'output_tokens_per_s'?"),
         ("ttft_s", "has no tolerance"),
+        ("ttft_s=5%", "has no colon behind its metric. Write it like"),
+        ("ttft_s<=200ms", "has no colon behind its metric. Write it like"),
         ("ttft_s:", "has no tolerance"),
         ("ttft_s:abc", "is not a tolerance"),
         ("ttft_s:-5%", "is not a tolerance"),

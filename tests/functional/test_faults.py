@@ -154,6 +154,7 @@ sys.meta_path.insert(0, Blocker())
         result = run("def test_it(energy, model): pass")
     result.assert_outcomes(errors=1)
     assert "pip install 'pytest-llem[transformers]'" in result.stdout.str()
+    assert "During handling of the above" not in result.stdout.str()
 
 
 @pytest.mark.parametrize(

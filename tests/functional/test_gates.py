@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,16 +33,28 @@ def test_naps(energy, name):
 PLAIN = EXPERIMENTS.format(mark="")
 QUICK = (*quick.QUICK, "--llem-isolation=none")
 GATE = "--llem-gate=duration_s:20%"
-WORSE = "0.5"
-"""A nap a hundred times as long, which no gate passes."""
+WORSE = "0.2"
+"""A nap forty times as long, which no gate passes."""
+
+
+@pytest.fixture(scope="module")
+def stored_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Baselines of the plain experiments."""
+    path = tmp_path_factory.mktemp("baselines")
+    (path / "test_it.py").write_text(PLAIN)
+    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", *QUICK]
+    subprocess.run([*command, "--llem-update-baselines"], cwd=path, check=True)
+    return path / "baselines"
 
 
 @pytest.fixture
-def slow(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Store a baseline with the plain experiments, and then run much slower ones."""
+def slow(
+    run: Run, pytester: pytest.Pytester, stored_once: Path, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Store a baseline of the plain experiments, and then run much slower ones."""
 
     def slow(source: str, *options: str) -> pytest.RunResult:
-        run(PLAIN, *QUICK, "--llem-update-baselines").assert_outcomes(passed=2)
+        shutil.copytree(stored_once, pytester.path / "baselines")
         monkeypatch.setenv("NAP_S", WORSE)
         return run(source, *QUICK, "-v", *options)
 
@@ -231,9 +245,9 @@ def test_a_further_session_extends_the_baseline_up_to_the_bound(
     ],
 )
 def test_a_damaged_baseline_fails_the_gate_and_stays_as_it_is(
-    run: Run, pytester: pytest.Pytester, damage: str, said: str
+    run: Run, pytester: pytest.Pytester, stored_once: Path, damage: str, said: str
 ) -> None:
-    run(PLAIN, *QUICK, "-k", "long", "--llem-update-baselines").assert_outcomes(passed=1)
+    shutil.copytree(stored_once, pytester.path / "baselines")
     (file,) = pytester.path.glob("baselines/**/*.json")
     file.write_text(damage, encoding="utf-8")
     gated = run(PLAIN, *QUICK, "-k", "long", GATE)

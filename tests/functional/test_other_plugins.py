@@ -55,7 +55,13 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "workers"])
-def test_all_plugins_at_once(pytester: pytest.Pytester, launcher: str, workers: list[str]) -> None:
+def test_all_plugins_at_once(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    launcher: str,
+    workers: list[str],
+) -> None:
+    monkeypatch.delenv("PYTEST_ADDOPTS")
     for name in ("xdist", "pytest_cov", "pytest_timeout", "pytest_randomly", "pytest_jsonreport"):
         pytest.importorskip(name)
     pytester.makepyfile(test_it=SOURCE, measured_code="def twice(n):\n    return 2 * n\n")

@@ -497,19 +497,3 @@ def test_ctrl_c_ends_the_run_and_its_children(pytester: pytest.Pytester, isolati
     assert process.wait(30) == pytest.ExitCode.INTERRUPTED
     with pytest.raises(ProcessLookupError):
         os.kill(int(marker.read_text()), 0)
-
-
-def test_the_summary_is_arranged_as_asked_for(run: Run) -> None:
-    source = """
-        import pytest
-
-        @pytest.mark.parametrize("batch_size", [1, 2])
-        def test_sizes(energy, batch_size): pass
-        """
-    result = run(source, "--llem-columns=+ttft_s", "--llem-group-by=batch_size", "--llem-sort=-run")
-    result.stdout.fnmatch_lines(["*ttft*", "batch_size=2", "*", "batch_size=1"])
-    for option in ("columns", "sort", "group-by"):
-        refused = run(source, f"--llem-{option}=nothing_like_it")
-        assert refused.ret == pytest.ExitCode.USAGE_ERROR
-        refused.stderr.fnmatch_lines([f"*--llem-{option}: 'nothing_like_it' is neither*"])
-        refused.stdout.no_fnmatch_line("*Traceback*")

@@ -14,6 +14,8 @@ from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.cli import app
 from pytest_llem.config.document_schema import main
 from pytest_llem.errors import LlemError
+from pytest_llem.reports.runs import list_lines
+from pytest_llem.results.listing import stored_run
 from pytest_llem.results.manifest import Drift, PlannedExperiment
 from pytest_llem.results.reopening import reopen
 from pytest_llem.results.store import RunStore
@@ -80,6 +82,16 @@ def test_list_shows_a_line_a_run_and_json_the_same(llem: Llem, ended: RunStore) 
     assert one["size_bytes"] > 1000
 
 
+def test_a_narrow_list_leaves_out_what_the_id_says_already(ended: RunStore) -> None:
+    runs = [stored_run(ended.path)]
+    wide, narrow = list_lines(runs, 200), list_lines(runs, 80)
+    assert wide == list_lines(runs)
+    assert [line.split() for line in narrow] == [
+        ["run", "state", "verdicts", "size"],
+        [ended.run_id, "finished,", "0", "experiments", "1", "regressed", *wide[1].split()[-2:]],
+    ]
+
+
 def test_list_shows_the_latest_only_where_that_is_asked_for(
     llem: Llem, ended: RunStore, tmp_path: Path
 ) -> None:
@@ -111,6 +123,7 @@ def test_show_gives_the_report_with_its_verdicts(llem: Llem, ended: RunStore) ->
         assert "changed by then: environment.threads: None → 4" in said
         assert "regressed" in said
         assert "energy_j: is 25 % more" in said
+        assert f"the same command and --llem-resume={ended.run_id}" in said
 
 
 def test_show_of_a_run_without_verdicts_shows_what_there_is(

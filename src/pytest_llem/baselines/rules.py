@@ -83,6 +83,8 @@ def parse_rule(text: str) -> Rule:
         ConfigError: there is no such metric, or the tolerance makes no sense.
     """
     name, colon, tolerance = text.partition(":")
+    if not colon and re.search(r"[=<>≤≥]", text):
+        raise ConfigError(f"the gate {text!r} has no colon behind its metric. {_EXAMPLES}")
     limit = _LIMIT.fullmatch(tolerance)
     metric = metric_named(name.strip())
     if limit:

@@ -39,7 +39,8 @@ def list_(
     if as_json:
         put_json(list_json(runs))
     else:
-        put(list_lines(runs) or [f"no runs in {root / 'runs'}; pytest stores one"])
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        put(list_lines(runs, width) or [f"no runs in {root / 'runs'}; pytest stores one"])
 
 
 @app.command()

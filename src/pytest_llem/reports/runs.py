@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.reports.columns_of_text import in_columns
+from pytest_llem.reports.text import display_width
 from pytest_llem.results.names import command_line
 
 if TYPE_CHECKING:
@@ -18,17 +19,25 @@ _STEP = 1000
 _TO_THE_MINUTE = 16
 
 
-def list_lines(runs: Sequence[StoredRun]) -> list[str]:
-    """A table, a line a run, and below it what is wrong with any."""
+def list_lines(runs: Sequence[StoredRun], width: int | None = None) -> list[str]:
+    """A table, a line a run, and below it what is wrong with any.
+
+    Where it would be wider than *width*, it is without the instant that a run was begun, with which
+    its id begins.
+    """
     if not runs:
         return []
-    head = ("run", "begun (UTC)", "state", "verdicts", "size")
     rows = [
-        (run.run_id, _date(run), state_of(run), counted(run.verdicts) or "-", size(run.size_bytes))
-        for run in runs
+        ("run", "begun (UTC)", "state", "verdicts", "size"),
+        *(
+            (one.run_id, _date(one), state_of(one), counted(one.verdicts) or "-", _size_of(one))
+            for one in runs
+        ),
     ]
-    problems = [run.problem for run in runs if run.problem is not None]
-    return [*in_columns([head, *rows]), *problems]
+    lines = in_columns(rows)
+    if width is not None and max(map(display_width, lines)) > width:
+        lines = in_columns([(name, *others) for name, _, *others in rows])
+    return [*lines, *(one.problem for one in runs if one.problem is not None)]
 
 
 def list_json(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
@@ -62,6 +71,8 @@ def head_lines(run: StoredRun, manifest: Manifest, environment: Environment | No
         lines += [
             f"  changed by then: {one.field}: {one.before} → {one.now}" for one in again.drift
         ]
+    if run.condition == "interrupted":
+        lines.append(f"go on with it: the same command and --llem-resume={run.run_id}")
     return lines
 
 
@@ -87,6 +98,10 @@ def size(size_bytes: int) -> str:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= _STEP
     return f"{value:.1f} {units[-1]}"
+
+
+def _size_of(run: StoredRun) -> str:
+    return size(run.size_bytes)
 
 
 def _date(run: StoredRun) -> str:

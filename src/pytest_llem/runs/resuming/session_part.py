@@ -30,8 +30,7 @@ class ResumingSession:
         self._resumed: set[str] = set()
 
     def pytest_report_header(self) -> str:
-        began = self._manifest
-        return f"llem: resuming run {began.run_id}, begun {began.started_at}"
+        return f"llem: resuming run {self._manifest.run_id}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
