@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_llem.baselines.estimates import beside_of
 from pytest_llem.baselines.metrics import BESIDE
 from pytest_llem.energy.naming import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.measured import Measured, ScopeFigures
+    from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.recorded import Recorded
 
 _UNIT = re.compile(r"_(j|w|s)$")
@@ -40,17 +41,6 @@ def uncertainty_of(
     if name.startswith(QUALITY):
         return next((one.uncertainty for one in recorded if one.metric == name), None)
     return figure(measured, _UNIT.sub(r"_uncertainty_\1", name)) if _UNIT.search(name) else None
-
-
-def beside_of(measured: Measured | None, name: str) -> ScopeFigures | None:
-    """The meter that *name* is of; ``None`` if none is, or several are."""
-    which = name.removeprefix(BESIDE).rpartition(".")[0]
-    found = [
-        one
-        for one in (measured.beside if measured else ())
-        if which in {f"{one.scope}.{one.meter}", one.scope, one.meter}
-    ]
-    return found[0] if len(found) == 1 else None
 
 
 def words_of(name: str) -> str:

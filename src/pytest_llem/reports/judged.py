@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llem.reports.estimates import is_estimate
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.reports.quantities import ESTIMATED_MARK, percent
 from pytest_llem.reports.room import turn
 from pytest_llem.reports.rows import MEASURED, STYLES

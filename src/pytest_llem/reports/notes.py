@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.baselines.verdict import WORST_FIRST
-from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.ink import Line, Span, Style
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.rows import NOT_GATED, STYLES, fails, name_of
