@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -270,6 +271,25 @@ def test_rows_stand_under_their_test_in_the_order_they_ran(make: Make) -> None:
 def test_repeats_are_told_apart(make: Make) -> None:
     rows = [make.token_row("a", 0.02, 0.001, result={"repeat": repeat}) for repeat in (0, 1)]
     assert "a (repeat 1) " in table(rows)
+
+
+def test_how_many_processes_there_are_is_said_once_or_where_they_differ(make: Make) -> None:
+    def rows(*counts: tuple[int, int]) -> list[SummaryRow]:
+        made = [make.token_row(f"n{number}", 0.02, 0.001) for number in range(len(counts))]
+        return [
+            replace(row, processes=(row.result,) * ran, planned=planned)
+            for row, (ran, planned) in zip(made, counts, strict=True)
+        ]
+
+    alike = shown(rows((3, 3), (3, 3)))
+    assert "processes)" not in alike
+    assert alike.splitlines()[-1] == "2 experiments, 3 processes each: 2 measured"
+    assert table(rows((3, 3), (1, 3))).count("processes)") == 1
+    assert "n1 (1 of 3 processes)" in table(rows((3, 3), (1, 3)))
+    differing = shown(rows((3, 3), (2, 2)))
+    assert "n0 (3 processes)" in differing
+    assert "n1 (2 processes)" in differing
+    assert "processes each" not in differing
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ def summary_line(
     marks = [f"{ESTIMATED_MARK} energy estimated"] if estimated else []
     marks += ["devices SHARED"] if shared and view.verbosity < 0 else []
     about = f" ({', '.join(marks)})" if marks else ""
-    spans = [Span(f"{_counted(words.total(), 'experiment')}{about}:", "bold")]
+    each = f", {view.processes} processes each" if view.processes > 1 else ""
+    spans = [Span(f"{_counted(words.total(), 'experiment')}{each}{about}:", "bold")]
     for word in found:
         comma = "" if word == found[-1] else ","
         spans.append(Span(f"{words[word]} {word}{comma}", STYLES.get(word, "")))

@@ -22,7 +22,7 @@ from pytest_llem.reports.hints import (
 from pytest_llem.reports.ink import Line, line, painted
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.recorded import recorded_lines
-from pytest_llem.reports.rows import SummaryRow, name_of
+from pytest_llem.reports.rows import SummaryRow, name_of, shared_processes
 from pytest_llem.reports.sorting import in_order
 from pytest_llem.reports.table import Labels, laid_out
 from pytest_llem.reports.text import cut_middle
@@ -71,9 +71,10 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
     """
     if not rows:
         return []
-    view = View(max(width, 1), colour, unicode, verbosity, strict, against, arrangement)
+    processes = shared_processes(rows)
+    view = View(max(width, 1), colour, unicode, verbosity, strict, against, arrangement, processes)
     with uncollected():
-        return _lines(in_order(rows, arrangement.sort), disturbances, view)
+        return _lines(in_order(rows, arrangement.sort, strict=strict), disturbances, view)
 
 
 def _lines(rows: Sequence[SummaryRow], disturbances: Sequence[str], view: View) -> list[str]:
