@@ -220,3 +220,13 @@ class RunSummary:
             from pytest_llem.runs.terminal import write_summary
 
             write_summary(self._summary, terminalreporter)
+        elif files := self._files_asked_for():
+            terminalreporter.write_line(
+                f"llem: no experiment ran, so that nothing was written to {', '.join(files)}"
+            )
+
+    def _files_asked_for(self) -> list[str]:
+        option = self._config.getoption
+        if option("collectonly") or option("llem_dry_run"):
+            return []
+        return [*filter(None, [option("llem_html")]), *option("llem_export")]

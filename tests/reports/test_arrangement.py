@@ -116,7 +116,7 @@ def test_what_fails_a_strict_run_is_ahead_of_what_does_not_fail_it(make: Make) -
 
 def test_columns_are_those_asked_for_from_the_left(rows: list[SummaryRow]) -> None:
     head = shown(rows, asked("power_w,verdict,ttft_s"))
-    assert head[0].split() == ["power", "ttft"]
+    assert head[0].split() == ["power", "TTFT"]
     assert head[1].split() == ["experiment", "W", "verdict", "ms"]
     assert head[-1].split() == ["b8", "211", "pass", "30.0"]
     assert head[-2].split() == ["b1", UNKNOWN, "inconclusive", UNKNOWN]
@@ -129,12 +129,12 @@ def test_columns_are_added_and_left_out(rows: list[SummaryRow]) -> None:
         asked("energy,+ttft_s")
     energy, change = shown(rows, asked("+ttft_s"))[0], shown(rows, asked("-change,+ttft_s"))[0]
     assert "change from baseline" in energy
-    assert change.split() == ["energy", "ttft"]
+    assert change.split() == ["energy", "TTFT"]
 
 
 def test_the_rightmost_column_leaves_first(rows: list[SummaryRow]) -> None:
     columns = asked("energy,ttft_s,power_w,duration_s")
-    assert shown(rows, columns, 44)[0].split() == ["energy", "ttft", "power"]
+    assert shown(rows, columns, 44)[0].split() == ["energy", "TTFT", "power"]
     assert all(display_width(line) <= 30 for line in shown(rows, columns, 30))
 
 

@@ -84,6 +84,7 @@ regressed     bench/test_chat.py::test_chat[float32-8]:
     energy_per_output_token_j: it is regressed
 inconclusive  bench/test_chat.py::test_chat[bfloat16-1]:
     energy_per_output_token_j: it is inconclusive
+
 left out at 80 columns: prefill, decode (a wider terminal shows them)
 3 experiments: 1 regressed, 1 inconclusive, 1 pass
 """  # noqa: RUF001 -- the signs themselves
@@ -99,6 +100,7 @@ bench/test_chat.py::test_chat
 
 regressed     bench/test_chat.py::test_chat[float32-8]: energy_per_output_token_j (~ estimated): it is regressed
 inconclusive  bench/test_chat.py::test_chat[bfloat16-1]: energy_per_output_token_j (~ estimated): it is inconclusive
+
 ~ ESTIMATED, not measured: the energy of 3 experiments, by the estimate meter, scope process, 10 W per busy core.
   Compare it only with estimates made the same way.
 3 experiments (~ energy estimated): 1 regressed, 1 inconclusive, 1 pass
@@ -372,10 +374,18 @@ def test_many_notes_of_a_kind_are_cut_unless_asked_for(make: Make) -> None:
         make.token_row(str(i), 0.02, 0.001, [make.judgement("inconclusive", explanation=f"<{i}>")])
         for i in range(30)
     ]
-    assert "<9>" in notes(rows)
-    assert "<10>" not in notes(rows)
-    assert "and 20 more of these (-v shows all)" in notes(rows)
+    assert "<2>" in notes(rows)
+    assert "<3>" not in notes(rows)
+    assert "and 27 more of these (-v shows all)" in notes(rows)
     assert "<29>" in notes(rows, verbosity=1)
+
+
+def test_that_what_broke_was_not_compared_goes_without_saying(make: Make) -> None:
+    judged = [make.judgement("incomparable", explanation="unpaired")]
+    row = make.token_row("a", 0.02, 0.001, judged, result={"outcome": "failed", "message": "why"})
+    assert "failed        bench/test_chat.py::test_chat[a]: why" in notes([row])
+    assert "unpaired" not in notes([row])
+    assert "unpaired" in notes([row], verbosity=1)
 
 
 def test_regressions_are_never_cut(make: Make) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.recorded import Recorded
 
+_ACRONYMS = frozenset({"ttft", "itl", "tpot"})
 _UNIT = re.compile(r"_(j|w|s)$")
 
 
@@ -44,8 +45,9 @@ def uncertainty_of(
 
 
 def words_of(name: str) -> str:
-    """*name* without its unit, as words: ``latencies.ttft.p99_s`` is ``ttft p99``."""
+    """*name* without its unit, as words: ``latencies.ttft.p99_s`` is ``TTFT p99``."""
     if name.startswith(QUALITY):
         return name.removeprefix(QUALITY)
     short = name.removeprefix("latencies.").removeprefix("traffic.").removeprefix(BESIDE)
-    return _UNIT.sub("", short.removesuffix("_per_s")).replace("_", " ").replace(".", " ")
+    words = _UNIT.sub("", short.removesuffix("_per_s")).replace("_", " ").replace(".", " ").split()
+    return " ".join(word.upper() if word in _ACRONYMS else word for word in words)

@@ -96,9 +96,10 @@ def _in_full(rows: Sequence[SummaryRow], failures: list[Line], view: View) -> li
     others = [*notes.verdicts(rows, view), *notes.invalid(rows, view), *notes.warnings(rows, view)]
     said = [*failures, *notes.note_lines(others, view)]
     hints = hint_lines(rows, left_out, view)
+    between = [line("")] if said and hints else []
     windows = _windows(rows, view) if view.verbosity > 1 else ()
     recorded = recorded_lines(rows, view)
-    return [*table, *windows, *recorded, line(""), *said, *hints]
+    return [*table, *windows, *recorded, line(""), *said, *between, *hints]
 
 
 def _table(rows: Sequence[SummaryRow], view: View) -> tuple[list[Line], list[str]]:
