@@ -348,6 +348,22 @@ def test_a_verdict_on_another_measurement_names_it(make: Make) -> None:
     assert table([row], 120).endswith("regressed tokenize: energy_per_output_token_j")
 
 
+def test_without_room_a_verdict_on_another_figure_has_a_star_and_the_figure_below(
+    make: Make,
+) -> None:
+    judged = make.judgement("inconclusive", metric="quality.accuracy", change=-0.1)
+    rows = [
+        make.token_row("a", 0.02, 0.001, [judged], output_tokens_per_s=10.0),
+        make.token_row("b", 0.02, 0.001, [make.judgement("inconclusive", change=0.2)]),
+    ]
+    wide, narrow = shown(rows, 120), shown(rows, 76)
+    assert "inconclusive quality.accuracy\n" in wide
+    assert "*" not in wide
+    assert re.search(r"  a .* inconclusive\*$", narrow, re.MULTILINE)
+    assert re.search(r"  b .* inconclusive$", narrow, re.MULTILINE)
+    assert "\n* verdict and change are of another figure: quality.accuracy\n" in narrow
+
+
 def test_what_is_not_gated_is_compared_and_judged_by_nobody(make: Make) -> None:
     judgement = make.judgement("regressed", gated=False, change=0.5, interval=(0.4, 0.6))
     row = make.token_row("a", 0.02, 0.001, [judgement])

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.reports.table import Table
 
 
 __all__ = ["SummaryRow", "summary_lines"]
@@ -92,24 +93,24 @@ def _lines(rows: Sequence[SummaryRow], disturbances: Sequence[str], view: View) 
 
 
 def _in_full(rows: Sequence[SummaryRow], failures: list[Line], view: View) -> list[Line]:
-    table, left_out = _table(rows, view)
+    table, laid = _table(rows, view)
     others = [*notes.verdicts(rows, view), *notes.invalid(rows, view), *notes.warnings(rows, view)]
     said = [*failures, *notes.note_lines(others, view)]
-    hints = hint_lines(rows, left_out, view)
+    hints = hint_lines(rows, laid, view)
     between = [line("")] if said and hints else []
     windows = _windows(rows, view) if view.verbosity > 1 else ()
     recorded = recorded_lines(rows, view)
     return [*table, *windows, *recorded, line(""), *said, *between, *hints]
 
 
-def _table(rows: Sequence[SummaryRow], view: View) -> tuple[list[Line], list[str]]:
+def _table(rows: Sequence[SummaryRow], view: View) -> tuple[list[Line], Table]:
     groups = grouped(rows, view)
     columns = summary_columns([entry for group in groups for entry in group.entries], view)
     labels = Labels(
         "experiment", natural_width(groups), lambda room: labels_at(groups, room, view.signs)
     )
     table = laid_out(labels, columns, width=view.width, signs=view.signs)
-    return [*table.head, *with_headings(groups, table.rows, view)], table.left_out
+    return [*table.head, *with_headings(groups, table.rows, view)], table
 
 
 def _windows(rows: Sequence[SummaryRow], view: View) -> Iterator[Line]:
