@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 VIEWS: dict[str, dict[str, str]] = {
     "experiments": {},
     "filtered": {"q": "chat", "words": "pass", "sort": "energy", "dir": "down"},
-    "picking": {"columns": "energy_j"},
+    "picking": {"columns": "energy_per_request_j"},
     "experiment": {"open": "test_serving-0000000000000005"},
     "estimate": {"open": "test_serving-0000000000000002"},
     "failed": {"open": "test_serving-0000000000000028"},

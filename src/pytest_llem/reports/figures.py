@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.estimates import beside_of
@@ -41,7 +42,14 @@ def uncertainty_of(
     """Half-width of its interval; ``None`` where none is stated."""
     if name.startswith(QUALITY):
         return next((one.uncertainty for one in recorded if one.metric == name), None)
-    return figure(measured, _UNIT.sub(r"_uncertainty_\1", name)) if _UNIT.search(name) else None
+    spread = _uncertainty_name(name)
+    return figure(measured, spread) if spread else None
+
+
+@cache
+def _uncertainty_name(name: str) -> str:
+    """The field that states it; empty where nothing has a unit to state it in."""
+    return _UNIT.sub(r"_uncertainty_\1", name) if _UNIT.search(name) else ""
 
 
 def words_of(name: str) -> str:

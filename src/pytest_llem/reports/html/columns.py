@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llem.reports.chosen import figure_column
 from pytest_llem.reports.columns import summary_columns
+from pytest_llem.reports.figures import figure
 from pytest_llem.reports.html.packing import finite
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ CHOOSABLE = (
     "latencies.e2e.p99_s",
     "duration_s",
     "energy_per_request_j",
-    "energy_j",
-    "net_energy_j",
 )
 """Figures that are there for who picks them."""
 MOST_RECORDED = 4
@@ -49,9 +48,8 @@ def _turn(column: Column) -> int:
 
 def _known(names: Sequence[str], entries: Sequence[Entry], view: View) -> Iterator[Column]:
     for name in names:
-        column = figure_column(name, entries, view)
-        if any(value is not None for value in column.values):
-            yield column
+        if any(figure(entry.measured, name, entry.recorded) is not None for entry in entries):
+            yield figure_column(name, entries, view)
 
 
 def _plain(column: Column, *, is_shown: bool) -> dict[str, Any]:
