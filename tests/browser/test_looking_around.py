@@ -80,6 +80,40 @@ def test_verdicts_pick_what_is_shown(looking: Any, data: dict[str, Any]) -> None
     assert len(looking.order()) > len(picked)
 
 
+def heads(page: Any) -> list[str]:
+    found: list[str] = page.eval_on_selector_all(
+        ".experiments thead button", "all => all.map(b => b.dataset.sort)"
+    )
+    return found
+
+
+def test_columns_are_picked_by_keyboard_and_a_link_keeps_them(looking: Any) -> None:
+    page = looking.open(sort="energy")
+    before, order = heads(page), looking.order()
+    assert "power_w" in before
+    assert "energy_per_request_j" not in before
+    page.focus(".choice summary")
+    page.keyboard.press("Enter")
+    for name in ("power_w", "energy_per_request_j"):
+        page.focus(f"[data-column={name}]")
+        page.keyboard.press("Space")
+    looking.complete()
+    picked = heads(page)
+    assert set(picked) ^ set(before) == {"power_w", "energy_per_request_j"}
+    assert looking.order() == order
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.textContent") == "Columns"
+    assert not page.locator("[data-column=power_w]").is_visible()
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    looking.complete()
+    assert heads(page) == picked
+    assert not page.is_checked("[data-column=power_w]")
+    page = looking.open(columns="nothing,power_w")
+    assert heads(page) == [name for name in before if name != "power_w"]
+
+
 def test_a_link_shows_the_same_again(looking: Any) -> None:
     page = looking.open()
     page.fill(SEARCH, "chat")

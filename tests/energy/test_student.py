@@ -42,3 +42,7 @@ def test_a_shift_moves_the_mean_alone(values: list[float], shift: float) -> None
     moved, same = mean_and_half_width_95([value + shift for value in values])
     assert moved == pytest.approx(mean + shift, abs=1e-6)
     assert same == pytest.approx(half, rel=1e-6, abs=1e-6)
+
+
+def test_values_that_are_equal_differ_by_nothing() -> None:
+    assert mean_and_half_width_95([123.4] * 3) == (123.4, 0.0)

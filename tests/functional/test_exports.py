@@ -158,7 +158,7 @@ def test_what_the_run_took_is_said_if_asked(run: Run) -> None:
     Path("pyproject.toml").write_text("[tool.llem.cost]\ngrid_gco2e_per_kwh = 380\n")
     finished = run(EXPERIMENTS, *QUICK, "-k", "naps", "--llem-cost")
     finished.stdout.fnmatch_lines(
-        ["cost: time * s, energy ~*J, tokens out *, power *, gCO2e ~*", "cost: llem cost 2*"]
+        ["cost: time * s, energy ~*J, tokens out *, gCO2e ~*", "cost: llem cost 2*"]
     )
     Path("pyproject.toml").write_text("[tool.llem.cost]\npue = 0.5\n")
     refused = run(EXPERIMENTS, *QUICK, "-k", "naps", "--llem-cost")

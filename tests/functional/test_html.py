@@ -97,6 +97,55 @@ def test_a_report_that_cannot_be_written_costs_no_result(run: Run) -> None:
     finished.stdout.fnmatch_lines(["*cannot write the report*Results are kept*"])
 
 
-def test_workers_of_xdist_come_together_in_one_report(run: Run) -> None:
-    run(EXPERIMENTS, *QUICK, "-n2", "--llem-html=report.html")
-    assert len(data(Path("report.html"))["experiments"]) == 3
+def test_that_no_report_was_written_is_said(run: Run) -> None:
+    source = "def test_plain():\n    pass\n"
+    ran = run(source, "--llem-html=report.html", "--llem-export=csv:it.csv")
+    ran.assert_outcomes(passed=1)
+    ran.stdout.fnmatch_lines(["llem: no experiment ran*written to report.html, csv:it.csv"])
+    assert not Path("report.html").exists()
+    run(source).stdout.no_fnmatch_line("llem:*")
+
+
+LATE = """
+import time
+import pytest
+
+@pytest.mark.parametrize("name", list("abcd"))
+def test_late(energy, name):
+    energy.measure(lambda: sum(range(1000)))
+    time.sleep(2 if name == "a" else 0)
+"""
+
+
+def test_workers_of_xdist_come_together_in_one_report_in_the_order_of_the_plan(run: Run) -> None:
+    ran = run(LATE, *QUICK, "--llem-isolation=none", "-n2", "--llem-html=report.html")
+    written = data(Path("report.html"))
+    assert [one["label"] for one in written["experiments"]] == list("abcd")
+    for text in (ran.stdout.str(), llem("runs", "show").stdout):
+        assert re.findall(r"^  ([abcd]) .*~", text, re.MULTILINE) == list("abcd")
+
+
+KILLED = """
+import os
+import signal
+import pytest
+
+@pytest.mark.parametrize("name", list("abc"))
+def test_killed(energy, name):
+    if name == "b":
+        os.kill(os.getpid(), signal.SIGKILL)
+    energy.measure(lambda: sum(range(1000)))
+"""
+
+
+def test_what_a_killed_run_had_finished_is_reported_with_what_is_missing(run: Run) -> None:
+    run(KILLED, *QUICK, "--llem-isolation=none", "--llem-html=report.html")
+    assert not Path("report.html").exists()
+    told = llem("runs", "html")
+    assert (told.returncode, told.stdout.strip()) == (0, "report: report.html")
+    written = data(Path("report.html"))
+    assert [one["label"] for one in written["experiments"]] == ["a"]
+    names = "test_it.py::test_killed[b], test_it.py::test_killed[c]"
+    missing = f"INCOMPLETE: 2 of 3 experiments did not finish: {names}."
+    assert any(text.startswith(missing) for text in written["caveats"])
+    assert missing in llem("runs", "show").stdout

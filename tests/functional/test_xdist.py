@@ -205,6 +205,7 @@ def dies():
             os.kill(int(os.environ["LLEM_TEST_WORKER"]), signal.SIGKILL)
     return dies
 """
+FILES = ("--junitxml=junit.xml", "--llem-html=report.html")
 DYING = """
 import pytest
 
@@ -222,12 +223,14 @@ def test_what_a_dying_worker_had_finished_is_judged_and_the_rest_runs_elsewhere(
 ) -> None:
     pytester.makeconftest(DIES)
     source = DYING.replace("TIMES", "1")
-    result = run(source, *HERE, "-n2", GATE, "--llem-strict", "--junitxml=junit.xml")
+    result = run(source, *HERE, "-n2", GATE, "--llem-strict", *FILES)
     result.assert_outcomes(failed=4)  # b, which was lost, and three that have no baseline
     text = said(result)
     assert re.search(r"worker 'gw\d' crashed while running 'test_it.py::test_it\[b\]'", text)
     assert re.search(r"llem: worker 'gw\d' died while it ran 'test_it.py::test_it\[b\]' \(", text)
-    assert "llem: 1 of 4 experiments have no result" in text
+    missing = "INCOMPLETE: 1 of 4 experiments did not finish: test_it.py::test_it[b]. --llem-resume"
+    assert f"llem: {missing}" in text
+    assert missing in Path("report.html").read_text(encoding="utf-8")
     assert text.count("ESTIMATED by meter estimate") == 1
     cases = list(ET.parse("junit.xml").getroot().iter("testcase"))  # noqa: S314 - our own
     assert len(cases) == 4
@@ -245,7 +248,7 @@ def test_no_restart_leaves_what_was_not_begun_and_tells_what_was(
     result.assert_outcomes(passed=1, failed=1)
     text = said(result)
     assert "worker gw0 crashed and worker restarting disabled" in text
-    assert "llem: 3 of 4 experiments have no result" in text
+    assert "llem: INCOMPLETE: 3 of 4 experiments did not finish: test_it.py::test_it[b], " in text
     assert manifest()["state"] == "interrupted"
 
 
@@ -261,7 +264,7 @@ def test_a_worker_that_dies_in_a_later_round_fails_what_it_ran(
     lost = r"process 2 of 2 of 'test_it.py::test_it\[b\]'"
     assert re.search(rf"worker 'gw\d' crashed while running {lost}", text)
     assert re.search(rf"llem: worker 'gw\d' died while it ran {lost}", text)
-    assert "experiments have no result" not in text
+    assert "INCOMPLETE: 1 of 2 experiments did not finish: test_it.py::test_it[b]." in text
     assert Counter(one.label for one in the_run().results()) == {"a": 2, "b": 1}
 
 

@@ -23,6 +23,7 @@ from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.measured import Measured, Phase, WindowSample
+from pytest_llem.energy.recorded import Recorded
 from pytest_llem.energy.sampling.trace import Trace
 from pytest_llem.results.environment import Environment
 from pytest_llem.results.manifest import PlannedExperiment
@@ -203,7 +204,18 @@ def _result(  # noqa: PLR0913, PLR0917 - what a result is made of
             "effective": {"dtype": "float32" if place % 17 == 16 else config.dtype},
         },
         wall_s=31.0,
+        recorded=_recorded(place),
     )
+
+
+def _recorded(place: int) -> tuple[Recorded, ...]:
+    """What every second experiment says of its answers."""
+    if place % 2:
+        return ()
+    share = Recorded(
+        name="accuracy", value=0.8, standard_error=0.05, items=64, share=True, higher_is_better=True
+    )
+    return share, Recorded(name="longest", value=17.0 + place, unit="words")
 
 
 def _measured(

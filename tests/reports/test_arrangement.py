@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_llem.baselines.metrics import METRICS
 from pytest_llem.config.experiment import ExperimentConfig
+from pytest_llem.energy.measured import Figures, TotalFigures
 from pytest_llem.errors import ConfigError
 from pytest_llem.reports.arrangement import COLUMNS, Arrangement, arrangement_of
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from conftest import Make
 
+NOTHING = dict.fromkeys(Figures.model_fields)
 UNKNOWN = "\N{EN DASH}"
 
 
@@ -100,9 +102,21 @@ def test_the_order_is_the_one_asked_for_and_unknown_figures_are_last(
         assert names(rows, sort) == order
 
 
+def test_what_fails_a_strict_run_is_ahead_of_what_does_not_fail_it(make: Make) -> None:
+    judged = [make.judgement("inconclusive")]
+    rows = [
+        make.token_row("spoilt", 0.02, 0.001, valid=False),
+        make.token_row("unsure", 0.02, 0.001, judged),
+    ]
+    usual = summary_lines(rows, width=100, colour=False, unicode=True, verbosity=0)
+    strict = summary_lines(rows, width=100, colour=False, unicode=True, verbosity=0, strict=True)
+    assert [line.split()[0] for line in usual[4:6]] == ["spoilt", "unsure"]
+    assert [line.split()[0] for line in strict[4:6]] == ["unsure", "spoilt"]
+
+
 def test_columns_are_those_asked_for_from_the_left(rows: list[SummaryRow]) -> None:
     head = shown(rows, asked("power_w,verdict,ttft_s"))
-    assert head[0].split() == ["power", "ttft"]
+    assert head[0].split() == ["power", "TTFT"]
     assert head[1].split() == ["experiment", "W", "verdict", "ms"]
     assert head[-1].split() == ["b8", "211", "pass", "30.0"]
     assert head[-2].split() == ["b1", UNKNOWN, "inconclusive", UNKNOWN]
@@ -115,12 +129,12 @@ def test_columns_are_added_and_left_out(rows: list[SummaryRow]) -> None:
         asked("energy,+ttft_s")
     energy, change = shown(rows, asked("+ttft_s"))[0], shown(rows, asked("-change,+ttft_s"))[0]
     assert "change from baseline" in energy
-    assert change.split() == ["energy", "ttft"]
+    assert change.split() == ["energy", "TTFT"]
 
 
 def test_the_rightmost_column_leaves_first(rows: list[SummaryRow]) -> None:
     columns = asked("energy,ttft_s,power_w,duration_s")
-    assert shown(rows, columns, 44)[0].split() == ["energy", "ttft", "power"]
+    assert shown(rows, columns, 44)[0].split() == ["energy", "TTFT", "power"]
     assert all(display_width(line) <= 30 for line in shown(rows, columns, 30))
 
 
@@ -156,6 +170,14 @@ def test_headings_are_those_asked_for(
     found = [line.partition(" 0")[0].rstrip() for line in table]
     firsts = [line.split("  ")[0] if line[:2] != "  " else line[:5].rstrip() for line in found]
     assert firsts == expected
+
+
+def test_a_sum_over_scopes_is_no_estimate_though_the_first_meter_s_figure_is(make: Make) -> None:
+    known = {"energy_j": 3.0, "energy_per_output_token_j": 0.3, "power_w": 9.0}
+    total = TotalFigures(**{**NOTHING, **known}, scopes=("gpu", "package"), meters=("a", "b"))
+    row = make.row(method="estimated", energy_j=1.0, power_w=2.0, total=total)
+    last = shown([row], asked("energy_j,total.energy_j,power_w,total.power_w"))[-1]
+    assert last.split()[1:] == ["~1.00", "3.00", "~2.00", "9.00"]
 
 
 def test_under_other_headings_experiments_of_several_tests_say_which(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -83,6 +84,7 @@ regressed     bench/test_chat.py::test_chat[float32-8]:
     energy_per_output_token_j: it is regressed
 inconclusive  bench/test_chat.py::test_chat[bfloat16-1]:
     energy_per_output_token_j: it is inconclusive
+
 left out at 80 columns: prefill, decode (a wider terminal shows them)
 3 experiments: 1 regressed, 1 inconclusive, 1 pass
 """  # noqa: RUF001 -- the signs themselves
@@ -98,6 +100,7 @@ bench/test_chat.py::test_chat
 
 regressed     bench/test_chat.py::test_chat[float32-8]: energy_per_output_token_j (~ estimated): it is regressed
 inconclusive  bench/test_chat.py::test_chat[bfloat16-1]: energy_per_output_token_j (~ estimated): it is inconclusive
+
 ~ ESTIMATED, not measured: the energy of 3 experiments, by the estimate meter, scope process, 10 W per busy core.
   Compare it only with estimates made the same way.
 3 experiments (~ energy estimated): 1 regressed, 1 inconclusive, 1 pass
@@ -272,6 +275,25 @@ def test_repeats_are_told_apart(make: Make) -> None:
     assert "a (repeat 1) " in table(rows)
 
 
+def test_how_many_processes_there_are_is_said_once_or_where_they_differ(make: Make) -> None:
+    def rows(*counts: tuple[int, int]) -> list[SummaryRow]:
+        made = [make.token_row(f"n{number}", 0.02, 0.001) for number in range(len(counts))]
+        return [
+            replace(row, processes=(row.result,) * ran, planned=planned)
+            for row, (ran, planned) in zip(made, counts, strict=True)
+        ]
+
+    alike = shown(rows((3, 3), (3, 3)))
+    assert "processes)" not in alike
+    assert alike.splitlines()[-1] == "2 experiments, 3 processes each: 2 measured"
+    assert table(rows((3, 3), (1, 3))).count("processes)") == 1
+    assert "n1 (1 of 3 processes)" in table(rows((3, 3), (1, 3)))
+    differing = shown(rows((3, 3), (2, 2)))
+    assert "n0 (3 processes)" in differing
+    assert "n1 (2 processes)" in differing
+    assert "processes each" not in differing
+
+
 @pytest.mark.parametrize(
     ("outcome", "word"),
     [
@@ -326,6 +348,22 @@ def test_a_verdict_on_another_measurement_names_it(make: Make) -> None:
     assert table([row], 120).endswith("regressed tokenize: energy_per_output_token_j")
 
 
+def test_without_room_a_verdict_on_another_figure_has_a_star_and_the_figure_below(
+    make: Make,
+) -> None:
+    judged = make.judgement("inconclusive", metric="quality.accuracy", change=-0.1)
+    rows = [
+        make.token_row("a", 0.02, 0.001, [judged], output_tokens_per_s=10.0),
+        make.token_row("b", 0.02, 0.001, [make.judgement("inconclusive", change=0.2)]),
+    ]
+    wide, narrow = shown(rows, 120), shown(rows, 76)
+    assert "inconclusive quality.accuracy\n" in wide
+    assert "*" not in wide
+    assert re.search(r"  a .* inconclusive\*$", narrow, re.MULTILINE)
+    assert re.search(r"  b .* inconclusive$", narrow, re.MULTILINE)
+    assert "\n* verdict and change are of another figure: quality.accuracy\n" in narrow
+
+
 def test_what_is_not_gated_is_compared_and_judged_by_nobody(make: Make) -> None:
     judgement = make.judgement("regressed", gated=False, change=0.5, interval=(0.4, 0.6))
     row = make.token_row("a", 0.02, 0.001, [judgement])
@@ -352,10 +390,18 @@ def test_many_notes_of_a_kind_are_cut_unless_asked_for(make: Make) -> None:
         make.token_row(str(i), 0.02, 0.001, [make.judgement("inconclusive", explanation=f"<{i}>")])
         for i in range(30)
     ]
-    assert "<9>" in notes(rows)
-    assert "<10>" not in notes(rows)
-    assert "and 20 more of these (-v shows all)" in notes(rows)
+    assert "<2>" in notes(rows)
+    assert "<3>" not in notes(rows)
+    assert "and 27 more of these (-v shows all)" in notes(rows)
     assert "<29>" in notes(rows, verbosity=1)
+
+
+def test_that_what_broke_was_not_compared_goes_without_saying(make: Make) -> None:
+    judged = [make.judgement("incomparable", explanation="unpaired")]
+    row = make.token_row("a", 0.02, 0.001, judged, result={"outcome": "failed", "message": "why"})
+    assert "failed        bench/test_chat.py::test_chat[a]: why" in notes([row])
+    assert "unpaired" not in notes([row])
+    assert "unpaired" in notes([row], verbosity=1)
 
 
 def test_regressions_are_never_cut(make: Make) -> None:

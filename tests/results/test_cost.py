@@ -48,6 +48,23 @@ def spent(energy_j: float | None = 1000.0, read_s: float = 8.0, **known: Any) ->
     return Spent(energy_j=energy_j, read_s=read_s, **fields)
 
 
+def test_what_has_no_energy_makes_no_total_of_its_own(make_result: Make) -> None:
+    first = make_result(wall_s=10.0)
+    assert first.measurement_methodology is not None
+    how = first.measurement_methodology.model_copy(update={"method": "estimated"})
+    estimated = first.model_copy(update={"measurement_methodology": how})
+    skipped = make_result(
+        wall_s=1.0, measurements=(), measurement_methodology=None, outcome="skipped"
+    )
+    found = report(ALL, [Process(skipped, None)], [Process(estimated, spent(2.0))])
+    told = [
+        (one.of, one.experiments, one.taken.estimated, one.taken.time_s) for one in found.totals
+    ]
+    assert told == [(of, 2, True, 11.0) for of in ("engine", "model", "run", "all")]
+    alone = report(ALL, [Process(skipped, None)])
+    assert {(one.taken.estimated, one.taken.energy_j) for one in alone.totals} == {(False, None)}
+
+
 @given(AMOUNTS, AMOUNTS, TARIFFS)
 def test_money_and_carbon_are_what_was_declared_times_what_was_measured(
     make_result: Make, energy_j: float, wall_s: float, said: dict[str, float]

@@ -37,7 +37,7 @@ class Verdicts(Stored):
     strict: bool = False
     """Whether what could not be told failed, too."""
     experiments: tuple[JudgedExperiment, ...]
-    """In the order in which they were reported."""
+    """In the order of the plan."""
 
 
 def keep_verdicts(store: RunStore, verdicts: Verdicts) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_llem.baselines.samples import measurements_by_name
 from pytest_llem.energy.pooled import pooled
 from pytest_llem.energy.recorded import pooled_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.results.manifest import Manifest
     from pytest_llem.results.schema import ExperimentResult
+
+T = TypeVar("T")
 
 
 def pooled_result(results: Sequence[ExperimentResult]) -> ExperimentResult:
@@ -54,6 +57,14 @@ def by_experiment(
     for result in sorted(results, key=lambda result: result.repeat):
         experiments.setdefault(key_of(result), []).append(result)
     return experiments
+
+
+def as_planned(
+    found: Iterable[T], manifest: Manifest, result_of: Callable[[T], ExperimentResult]
+) -> list[T]:
+    """What was *found* of experiments, in the order of the plan; what is not in it comes last."""
+    places = manifest.places()
+    return sorted(found, key=lambda one: places.get(key_of(result_of(one)), len(places)))
 
 
 def key_of(result: ExperimentResult) -> tuple[str, str | None]:

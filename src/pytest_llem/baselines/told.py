@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.baselines.metrics import (
     BESIDE_QUANTITIES,
     METRICS,
@@ -32,7 +33,6 @@ _STATED = {
     "net_energy_j": "net_energy_uncertainty_j",
 }
 """Figures that state an uncertainty of their own, and where."""
-_ENERGY = ("J", "W")
 
 
 class Told(NamedTuple):
@@ -58,7 +58,7 @@ def told_metrics(processes: Sequence[Measured]) -> Iterator[Told]:
         value = _value(processes, whole, metric)
         if value is not None and math.isfinite(value):
             width = _half_width(processes, whole, metric)
-            yield Told(metric, value, width, is_estimate(whole, metric))
+            yield Told(metric, value, width, is_estimate(whole, metric.name))
     yield from _beside(whole)
 
 
@@ -72,12 +72,6 @@ def _beside(whole: Measured) -> Iterator[Told]:
                 metric = metric_named(beside_name(scope, meter, quantity))
                 stated = getattr(figures, _STATED[quantity]) if quantity in _STATED else None
                 yield Told(metric, value, _finite(stated), figures.method == "estimated")
-
-
-def is_estimate(measured: Measured, metric: Metric) -> bool:
-    """Whether *metric* of *measured* is an estimate; totals have none in them."""
-    is_energy = metric.unit.startswith(_ENERGY)
-    return measured.estimated and is_energy and not metric.quantity.startswith("total.")
 
 
 def window_values(processes: Sequence[Measured], name: str) -> tuple[float, ...]:

@@ -35,8 +35,10 @@ def student_95(degrees: int) -> float:
 
 def mean_and_half_width_95(values: list[float]) -> tuple[float, float | None]:
     """Mean of *values* and the half-width of its 95 % interval; ``None`` from a single one."""
-    mean = math.fsum(values) / len(values)
     if len(values) == 1:
-        return mean, None
+        return values[0], None
+    if min(values) == max(values):  # a mean is rounded, and would be a little off
+        return values[0], 0.0
+    mean = math.fsum(values) / len(values)
     variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
     return mean, student_95(len(values) - 1) * math.sqrt(variance / len(values))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.energy.naming import QUALITY
-from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.figures import figure, uncertainty_of, words_of
 from pytest_llem.reports.quantities import (
     ESTIMATED_MARK,
@@ -37,10 +37,11 @@ def figure_column(name: str, entries: Sequence[Entry], view: View) -> Column:
         _cell(name, entry, value, exponent, view)
         for entry, value in zip(entries, values, strict=True)
     ]
-    symbol = f"{prefix(exponent, view.signs)}{unit.symbol}" if unit.symbol else ""
+    of_a_pass = "/pass" if name.endswith("energy_j") else ""
+    symbol = f"{prefix(exponent, view.signs)}{unit.symbol}{of_a_pass}" if unit.symbol else ""
     if not view.unicode:
         symbol = symbol.replace("°", "")
-    return Column(name, (words_of(name), symbol), cells, _NUMBER)
+    return Column(name, (words_of(name), symbol), cells, _NUMBER, values=values)
 
 
 def _recorded_unit(name: str, entries: Sequence[Entry]) -> Unit:

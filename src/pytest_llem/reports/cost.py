@@ -74,13 +74,17 @@ class _Columns:
         self._unicode, self._signs = unicode, glyphs(unicode=unicode)
         declared = report.declared
         self._currency = declared.currency or ""
+        self._has_power = declared.price_per_kwh is not None
         self._has_gpu = declared.price_per_gpu_hour is not None
+        self._has_grid = declared.grid_gco2e_per_kwh is not None
 
     def head(self) -> tuple[str, ...]:
-        prices = [f"power {self._currency}".strip()]
-        if self._has_gpu:
-            prices.append(f"GPU {self._currency}")
-        return ("", *HEAD, *prices, "gCO2e")
+        said = (
+            (self._has_power, f"power {self._currency}"),
+            (self._has_gpu, f"GPU {self._currency}"),
+            (self._has_grid, "gCO2e"),
+        )
+        return ("", *HEAD, *(name for is_declared, name in said if is_declared))
 
     def row(self, name: str, taken: Taken) -> tuple[str, ...]:
         energy = quantity(
@@ -108,10 +112,12 @@ class _Columns:
 
     def _money(self, money: Money, estimated: bool) -> list[str]:
         mark = ESTIMATED_MARK if estimated else ""
-        cells = [self._number(money.energy_price, mark)]
-        if self._has_gpu:
-            cells.append(self._number(money.gpu_price, ""))
-        return [*cells, self._number(money.carbon_gco2e, mark)]
+        said = (
+            (self._has_power, money.energy_price, mark),
+            (self._has_gpu, money.gpu_price, ""),
+            (self._has_grid, money.carbon_gco2e, mark),
+        )
+        return [self._number(value, mark) for is_declared, value, mark in said if is_declared]
 
     def _number(self, value: float | None, mark: str) -> str:
         text = number(value, signs=self._signs).text(self._signs)
@@ -156,7 +162,7 @@ def _notes(report: CostReport) -> Iterator[str]:
         yield f"Energy is that of: {', '.join(scopes)}. Whatever else the machine used is not in it."
     if any(taken.estimated for taken in takens):
         yield f"{ESTIMATED_MARK} is estimated rather than measured; the two are not added up."
-    yield from _missing(takens)
+    yield from _missing(report)
 
 
 def _declared(report: CostReport) -> Iterator[str]:
@@ -186,8 +192,11 @@ def _declared(report: CostReport) -> Iterator[str]:
         yield DECLARE
 
 
-def _missing(takens: Sequence[Taken]) -> Iterator[str]:
+def _missing(report: CostReport) -> Iterator[str]:
     """What could not be counted."""
+    takens = [one.taken for one in report.experiments]
+    by_gpu = report.declared.price_per_gpu_hour is not None
+    unknown_gpus = sum(taken.gpu_unknown for taken in takens) if by_gpu else 0
     unread_s = sum(taken.unread_s or 0.0 for taken in takens)
     if round(unread_s, 1):
         yield f"Not in the energy: {unread_s:.1f} s of processes in which no device was read."
@@ -195,7 +204,7 @@ def _missing(takens: Sequence[Taken]) -> Iterator[str]:
         (sum(taken.energy_windows_only for taken in takens), "only windows are known"),
         (sum(taken.energy_unknown for taken in takens), "no energy is known"),
         (sum(taken.time_unknown for taken in takens), "no time is known"),
-        (sum(taken.gpu_unknown for taken in takens), "it is not known which GPUs they had"),
+        (unknown_gpus, "it is not known which GPUs they had"),
     ):
         if count:
             yield f"Of {count} process{'' if count == 1 else 'es'} {what}."

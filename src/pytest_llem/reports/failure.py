@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from pytest_llem.reports.estimates import is_estimate
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.reports.quantities import percent, quantity
 from pytest_llem.reports.rows import SummaryRow, name_of
 from pytest_llem.reports.text import clean, glyphs, wrapped

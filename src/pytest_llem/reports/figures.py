@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
+from pytest_llem.baselines.estimates import beside_of
 from pytest_llem.baselines.metrics import BESIDE
 from pytest_llem.energy.naming import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.measured import Measured, ScopeFigures
+    from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.recorded import Recorded
 
+_ACRONYMS = frozenset({"ttft", "itl", "tpot"})
 _UNIT = re.compile(r"_(j|w|s)$")
 
 
@@ -39,23 +42,20 @@ def uncertainty_of(
     """Half-width of its interval; ``None`` where none is stated."""
     if name.startswith(QUALITY):
         return next((one.uncertainty for one in recorded if one.metric == name), None)
-    return figure(measured, _UNIT.sub(r"_uncertainty_\1", name)) if _UNIT.search(name) else None
+    spread = _uncertainty_name(name)
+    return figure(measured, spread) if spread else None
 
 
-def beside_of(measured: Measured | None, name: str) -> ScopeFigures | None:
-    """The meter that *name* is of; ``None`` if none is, or several are."""
-    which = name.removeprefix(BESIDE).rpartition(".")[0]
-    found = [
-        one
-        for one in (measured.beside if measured else ())
-        if which in {f"{one.scope}.{one.meter}", one.scope, one.meter}
-    ]
-    return found[0] if len(found) == 1 else None
+@cache
+def _uncertainty_name(name: str) -> str:
+    """The field that states it; empty where nothing has a unit to state it in."""
+    return _UNIT.sub(r"_uncertainty_\1", name) if _UNIT.search(name) else ""
 
 
 def words_of(name: str) -> str:
-    """*name* without its unit, as words: ``latencies.ttft.p99_s`` is ``ttft p99``."""
+    """*name* without its unit, as words: ``latencies.ttft.p99_s`` is ``TTFT p99``."""
     if name.startswith(QUALITY):
         return name.removeprefix(QUALITY)
     short = name.removeprefix("latencies.").removeprefix("traffic.").removeprefix(BESIDE)
-    return _UNIT.sub("", short.removesuffix("_per_s")).replace("_", " ").replace(".", " ")
+    words = _UNIT.sub("", short.removesuffix("_per_s")).replace("_", " ").replace(".", " ").split()
+    return " ".join(word.upper() if word in _ACRONYMS else word for word in words)

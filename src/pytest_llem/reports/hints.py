@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.devices.selection import REPLAY
 from pytest_llem.reports.extremes import extremes
 from pytest_llem.reports.ink import Line, Span, Style, line
+from pytest_llem.reports.judged import STAR, VERDICT, of_another
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.recorded import never_recorded
 from pytest_llem.reports.rows import MEASURED, NOT_GATED, NOT_MEASURED, STYLES
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_llem.reports.rows import Entry, SummaryRow
+    from pytest_llem.reports.table import Table
     from pytest_llem.reports.view import View
 
 _IMPROVED = (
@@ -29,11 +31,11 @@ IN_ORDER = (*STYLES, NOT_GATED, MEASURED, NOT_MEASURED)
 """All words that sum an experiment up, the worst first."""
 
 
-def hint_lines(rows: Sequence[SummaryRow], left_out: Sequence[str], view: View) -> list[Line]:
+def hint_lines(rows: Sequence[SummaryRow], table: Table, view: View) -> list[Line]:
     """What the reader should know about the table as a whole, one paragraph each."""
     return [
         line(part, style)
-        for text, style in _hints(rows, left_out, view)
+        for text, style in _hints(rows, table, view)
         for part in wrapped(view.clean(text), view.width, indent="  ")
     ]
 
@@ -46,11 +48,11 @@ def disturbed_lines(disturbances: Sequence[str], view: View) -> list[Line]:
     return [line(part, "yellow") for part in wrapped(view.clean(said), view.width, indent="  ")]
 
 
-def _hints(
-    rows: Sequence[SummaryRow], left_out: Sequence[str], view: View
-) -> Iterator[tuple[str, Style]]:
-    if left_out:
-        names = ", ".join(left_out)
+def _hints(rows: Sequence[SummaryRow], table: Table, view: View) -> Iterator[tuple[str, Style]]:
+    if VERDICT in table.narrowed and (others := _of_others(rows)):
+        yield f"{STAR} verdict and change are of another figure: {', '.join(others)}", ""
+    if table.left_out:
+        names = ", ".join(table.left_out)
         yield f"left out at {view.width} columns: {names} (a wider terminal shows them)", "dim"
     further = sum(len(row.result.measurements[1:]) for row in rows)
     if further and view.verbosity < 1:
@@ -64,6 +66,10 @@ def _hints(
     if view.against == BASELINE:
         yield from _baseline_hints(rows)
     yield from ((text, "yellow") for text in caveats(rows))
+
+
+def _of_others(rows: Sequence[SummaryRow]) -> list[str]:
+    return list(dict.fromkeys(filter(None, (of_another(row.entry) for row in rows))))
 
 
 def caveats(rows: Sequence[SummaryRow]) -> list[str]:
@@ -155,7 +161,8 @@ def summary_line(
     marks = [f"{ESTIMATED_MARK} energy estimated"] if estimated else []
     marks += ["devices SHARED"] if shared and view.verbosity < 0 else []
     about = f" ({', '.join(marks)})" if marks else ""
-    spans = [Span(f"{_counted(words.total(), 'experiment')}{about}:", "bold")]
+    each = f", {view.processes} processes each" if view.processes > 1 else ""
+    spans = [Span(f"{_counted(words.total(), 'experiment')}{each}{about}:", "bold")]
     for word in found:
         comma = "" if word == found[-1] else ","
         spans.append(Span(f"{words[word]} {word}{comma}", STYLES.get(word, "")))

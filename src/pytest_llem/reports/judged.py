@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llem.reports.estimates import is_estimate
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.reports.quantities import ESTIMATED_MARK, percent
 from pytest_llem.reports.room import turn
 from pytest_llem.reports.rows import MEASURED, STYLES
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from pytest_llem.reports.rows import Entry
     from pytest_llem.reports.view import View
+
+VERDICT = "verdict"
+STAR = "*"
+"""Follows a verdict that is of another figure, where there is no room to say of which."""
 
 
 def change(entries: Sequence[Entry], view: View) -> Iterable[Column]:
@@ -44,9 +48,10 @@ def verdict(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     """How each row came out; no column if all were only measured."""
     if all(entry.word == MEASURED for entry in entries):
         return
-    bare = [Cell((_word(entry, view),), STYLES.get(entry.word, "")) for entry in entries]
-    full = [_qualified(entry, cell, view) for entry, cell in zip(entries, bare, strict=True)]
-    narrow = Column("verdict", ("", "verdict"), bare, (False,))
+    words = [Cell((_word(entry, view),), STYLES.get(entry.word, "")) for entry in entries]
+    full = [_qualified(entry, cell, view) for entry, cell in zip(entries, words, strict=True)]
+    starred = [_starred(entry, cell) for entry, cell in zip(entries, words, strict=True)]
+    narrow = Column(VERDICT, ("", VERDICT), starred, (False,))
     yield replace(narrow, cells=full, short=lambda: narrow, narrows=turn("narrow verdict"))
 
 
@@ -55,8 +60,17 @@ def _word(entry: Entry, view: View) -> str:
 
 
 def _qualified(entry: Entry, cell: Cell, view: View) -> Cell:
+    qualifier = view.clean(of_another(entry))
+    return Cell((f"{cell.parts[0]} {qualifier}".rstrip(),), cell.style)
+
+
+def _starred(entry: Entry, cell: Cell) -> Cell:
+    return Cell((cell.parts[0] + STAR * bool(of_another(entry)),), cell.style)
+
+
+def of_another(entry: Entry) -> str:
+    """Which other figure than the one shown the verdict and the change are of; empty if none."""
     judgement = entry.decisive
     if judgement is None or judgement.verdict != entry.word:
-        return cell
-    qualifier = view.clean(entry.qualifier(judgement))
-    return Cell((f"{cell.parts[0]} {qualifier}".rstrip(),), cell.style)
+        return ""
+    return entry.qualifier(judgement)

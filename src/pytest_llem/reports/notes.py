@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.baselines.verdict import WORST_FIRST
-from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.ink import Line, Span, Style
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.rows import NOT_GATED, STYLES, fails, name_of
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_NOTES = 10
 """Notes of one kind that do not fail the run; ``-v`` shows all."""
+MOST_EXPLAINED = 3
+"""The same of explanations of verdicts, which take several lines each."""
 MOST_NAMES = 3
 _WORD_WIDTH = 14
 _QUIET = ("new", "improved", "pass", NOT_GATED)
@@ -104,17 +106,21 @@ def _is_estimated(row: SummaryRow, judgement: Judgement) -> bool:
 
 
 def verdicts(rows: Sequence[SummaryRow], view: View) -> Iterator[Note]:
-    """Explanations of the verdicts that do not fail the run, worst first, equal ones once."""
+    """Explanations of the verdicts that do not fail the run, worst first, equal ones once.
+
+    That what broke was compared with nothing goes without saying, but with ``-v``.
+    """
     quiet = () if view.verbosity > 0 else _QUIET
+    judged = [row for row in rows if view.verbosity > 0 or row.result.outcome == "passed"]
     for word in (*WORST_FIRST, NOT_GATED):
         if word not in quiet:
             told = [
                 (name_of(row), explained(row, judgement))
-                for row in rows
+                for row in judged
                 for judgement in row.judgements
                 if _word(judgement) == word and not judgement.failed(strict=view.strict)
             ]
-            yield from _limited(_merged(word, told, exactly=True), view)
+            yield from _limited(_merged(word, told, exactly=True), view, MOST_EXPLAINED)
 
 
 def _word(judgement: Judgement) -> str:
@@ -173,8 +179,8 @@ def _one(word: str, same: Sequence[tuple[str, str]]) -> Note:
     return Note(word, f"{text} (the first's numbers)" if differs else text, names)
 
 
-def _limited(notes: list[Note], view: View) -> Iterator[Note]:
-    most = len(notes) if view.verbosity > 0 else MOST_NOTES
+def _limited(notes: list[Note], view: View, most: int = MOST_NOTES) -> Iterator[Note]:
+    most = len(notes) if view.verbosity > 0 else most
     yield from notes[:most]
     if len(notes) > most:
         yield Note(notes[0].word, f"and {len(notes) - most} more of these (-v shows all)", ())

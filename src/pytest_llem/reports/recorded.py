@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 
     from pytest_llem.energy.recorded import Recorded
     from pytest_llem.reports.rows import SummaryRow
+    from pytest_llem.reports.text import Glyphs
     from pytest_llem.reports.view import View
 
 
 def recorded_lines(rows: Sequence[SummaryRow], view: View) -> Iterator[Line]:
     """The figures that each experiment recorded, if any did."""
-    told = [
+    recorded = [
         (name, figures)
         for row in rows
         for name, figures in _of_each(row, view)
         if figures and view.verbosity > 0
     ]
-    if told:
+    if recorded:
         yield line("")
         yield line("recorded", "bold")
-    for name, figures in told:
-        text = view.clean(f"{name}: {', '.join(_told(one, view) for one in figures)}")
+    for name, figures in recorded:
+        text = view.clean(f"{name}: {', '.join(told(one, view.signs) for one in figures)}")
         yield from (line(part) for part in wrapped(text, view.width, first="  ", indent="    "))
 
 
@@ -41,11 +42,22 @@ def _of_each(row: SummaryRow, view: View) -> Iterator[tuple[str, Sequence[Record
             yield f"{name_of(row)}, process {one.repeat + 1}", one.recorded
 
 
-def _told(one: Recorded, view: View) -> str:
+def told(one: Recorded, signs: Glyphs) -> str:
+    """A figure with its name, and how many items it is of."""
+    counted = "" if one.items is None else f" ({items_of(one.items)})"
+    return f"{one.name} {figure_text(one, signs)}{counted}"
+
+
+def figure_text(one: Recorded, signs: Glyphs) -> str:
+    """A figure with its uncertainty, if it has one, and its unit."""
     sure = one.uncertainty is not None
-    written = number(one.value, one.uncertainty, signs=view.signs, with_uncertainty=sure)
-    counted = "" if one.items is None else f" ({one.items} item{'' if one.items == 1 else 's'})"
-    return f"{one.name} {written.text(view.signs)}{one.unit and ' '}{one.unit}{counted}"
+    written = number(one.value, one.uncertainty, signs=signs, with_uncertainty=sure)
+    return f"{written.text(signs)}{one.unit and ' '}{one.unit}"
+
+
+def items_of(count: int) -> str:
+    """So many items in words."""
+    return f"{count} item{'' if count == 1 else 's'}"
 
 
 def never_recorded(rows: Sequence[SummaryRow]) -> Iterator[str]:

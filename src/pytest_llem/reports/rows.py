@@ -155,14 +155,25 @@ def word_of(result: ExperimentResult, judgements: Sequence[Judgement]) -> str:
 def entry_of(row: SummaryRow, view: View, called: str | None = None) -> Entry:
     """The line of an experiment as a whole: its headline, with all its judgements.
 
-    It is *called* by its label where its heading says to which test it belongs.
+    It is *called* by its label where its heading says to which test it belongs. How many processes
+    it has is said where others have more or fewer.
     """
     label = view.clean(row.result.label if called is None else called)
     if row.result.repeat:
         label = f"{label} (repeat {row.result.repeat})".lstrip()
-    if row.planned > 1:
+    if row.planned > 1 and (row.planned != view.processes or _is_short(row)):
         label = f"{label} ({processes_of(row)})".lstrip()
     return row.entry.called(label)
+
+
+def shared_processes(rows: Sequence[SummaryRow]) -> int:
+    """How many processes every experiment was to have; 1 if they differ."""
+    planned = {row.planned for row in rows}
+    return planned.pop() if len(planned) == 1 else 1
+
+
+def _is_short(row: SummaryRow) -> bool:
+    return len(row.processes) < row.planned and row.result.outcome != "skipped"
 
 
 def processes_of(row: SummaryRow) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _STEP = 1000
 _TO_THE_MINUTE = 16
+_MOST_NAMES = 3
 
 
 def list_lines(runs: Sequence[StoredRun], width: int | None = None) -> list[str]:
@@ -60,8 +61,9 @@ def list_json(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
 
 def head_lines(run: StoredRun, manifest: Manifest, environment: Environment | None) -> list[str]:
     """What a stored run was, above its table."""
+    each = f", {manifest.repeats} processes each" if manifest.repeats > 1 else ""
     lines = [
-        f"run {run.run_id}: {state_of(run)}, {size(run.size_bytes)}",
+        f"run {run.run_id}: {state_of(run)}{each}, {size(run.size_bytes)}",
         f"begun {manifest.started_at} with: {command_line(manifest.command)}",
     ]
     if environment is not None and (machine := ", ".join(_machine(environment))):
@@ -83,6 +85,16 @@ def state_of(run: StoredRun) -> str:
     if run.condition == "finished":
         return f"finished, {run.planned} experiment{'' if run.planned == 1 else 's'}"
     return f"{run.condition} at {run.done} of {run.planned}"
+
+
+def unfinished_text(done: int, planned: int, unfinished: Sequence[str]) -> str:
+    """What of a run that has ended is not there; empty if all is."""
+    if done >= planned:
+        return ""
+    of = f"{planned} experiment{'' if planned == 1 else 's'}"
+    names = [*unfinished[:_MOST_NAMES], *(["…"] if len(unfinished) > _MOST_NAMES else [])]
+    which = f": {', '.join(names)}" if names else ""
+    return f"INCOMPLETE: {planned - done} of {of} did not finish{which}. --llem-resume goes on with it."
 
 
 def counted(verdicts: Mapping[str, int]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.reports.figures import figure
-from pytest_llem.reports.rows import name_of
+from pytest_llem.reports.rows import fails, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_llem.reports.arrangement import SortKey
     from pytest_llem.reports.rows import SummaryRow
@@ -20,19 +21,31 @@ _CLASSES = (
     {"invalid"},
     {"inconclusive", "incomparable"},
 )
-"""Words that call for somebody, the most urgent first; all others come as they ran."""
+"""Words that call for somebody, the most urgent first; all others stay in their order."""
 _DIGITS = re.compile(r"(\d+)")
 
 
-def in_order(rows: Sequence[SummaryRow], keys: Sequence[SortKey]) -> list[SummaryRow]:
-    """*rows* as *keys* ask for; equal ones as they ran, unknown figures last."""
+def in_order(
+    rows: Sequence[SummaryRow], keys: Sequence[SortKey], *, strict: bool = False
+) -> list[SummaryRow]:
+    """*rows* as *keys* ask for; equal ones in their order, unknown figures last."""
     found = list(rows)
     for key in reversed(keys):
-        if key.name == "run":
-            found = list(rows)[:: -1 if key.descending else 1]
-            continue
-        found = _sorted(found, key)
+        if key.name == "worst":
+            found.sort(key=partial(_severity, strict=strict), reverse=key.descending)
+        elif key.name == "run":
+            found = sorted(rows, key=_began)[:: -1 if key.descending else 1]
+        else:
+            found = _sorted(found, key)
     return found
+
+
+def worst_first(rows: Iterable[SummaryRow], *, strict: bool) -> list[SummaryRow]:
+    """Regressions by their size, then what broke, what is invalid, and what cannot be told.
+
+    What fails the run for being *strict* only is ahead of what does not fail it.
+    """
+    return sorted(rows, key=partial(_severity, strict=strict))
 
 
 def wall_s(row: SummaryRow) -> float | None:
@@ -63,17 +76,20 @@ def _figure(name: str) -> Callable[[SummaryRow], float | None]:
     return lambda row: figure(row.measured, name, row.result.recorded)
 
 
-def _urgency(row: SummaryRow) -> tuple[int, float]:
-    """Regressions by their size, then what broke, then what cannot be told."""
+def _severity(row: SummaryRow, *, strict: bool) -> tuple[bool, int, float]:
     entry = row.entry
     place = next((n for n, words in enumerate(_CLASSES) if entry.word in words), len(_CLASSES))
     change = _change(row) if place == 0 else None
-    return place, -abs(change or 0.0)
+    return not fails(row, strict=strict), place, -abs(change or 0.0)
 
 
 def _change(row: SummaryRow) -> float | None:
     decisive = row.entry.decisive
     return None if decisive is None else decisive.change
+
+
+def _began(row: SummaryRow) -> str:
+    return (row.processes or (row.result,))[0].started_at
 
 
 def _energy(row: SummaryRow) -> float | None:
@@ -90,7 +106,6 @@ def _name(row: SummaryRow) -> tuple[Any, ...]:
 
 
 _VALUES: dict[str, Callable[[SummaryRow], Any]] = {
-    "worst": _urgency,
     "name": _name,
     "energy": _energy,
     "tokens/s": _figure("output_tokens_per_s"),

@@ -72,6 +72,8 @@ class Table(NamedTuple):
     rows: list[Line]
     left_out: list[str]
     """Names of the columns that had no room, in the order they were left out."""
+    narrowed: list[str]
+    """Names of those that had room in their narrower form only."""
 
 
 class _Block(NamedTuple):
@@ -89,25 +91,25 @@ def laid_out(labels: Labels, columns: Sequence[Column], *, width: int, signs: Gl
     of ``narrows`` and ``leaves``. What still does not fit is for the caller to cut.
     """
     least = min(labels.natural, max(width // 5, 16))
-    blocks, left_out = _fitted([_block(column) for column in columns], width - least)
+    blocks, left_out, narrowed = _fitted([_block(column) for column in columns], width - least)
     room = max(width - _taken(blocks), 1)
     first = [cut_middle(label, room, signs.ellipsis) for label in labels.at(room)]
     title = cut_end(labels.title, room, signs.ellipsis)
     first_width = max(map(display_width, [title, *first]))
     head = _head(title, first_width, blocks, signs)
     rows = [_row(pad(label, first_width), blocks, index) for index, label in enumerate(first)]
-    return Table(head, rows, left_out)
+    return Table(head, rows, left_out, narrowed)
 
 
-def _fitted(blocks: list[_Block], width: int) -> tuple[list[_Block], list[str]]:
-    left_out = []
+def _fitted(blocks: list[_Block], width: int) -> tuple[list[_Block], list[str], list[str]]:
+    left_out: list[str] = []
+    narrowed: list[str] = []
     for _, wide, narrow in sorted(_steps(blocks), key=lambda step: step[0]):
         if _taken(blocks) <= width:
             break
         blocks = _instead(blocks, wide, narrow)
-        if narrow is None:
-            left_out.append(wide.name)
-    return blocks, left_out
+        (left_out if narrow is None else narrowed).append(wide.name)
+    return blocks, left_out, narrowed
 
 
 def _steps(blocks: list[_Block]) -> Iterator[tuple[int, Column, _Maker | None]]:

@@ -22,7 +22,7 @@ from pytest_llem.reports.hints import (
 from pytest_llem.reports.ink import Line, line, painted
 from pytest_llem.reports.quantities import ESTIMATED_MARK
 from pytest_llem.reports.recorded import recorded_lines
-from pytest_llem.reports.rows import SummaryRow, name_of
+from pytest_llem.reports.rows import SummaryRow, name_of, shared_processes
 from pytest_llem.reports.sorting import in_order
 from pytest_llem.reports.table import Labels, laid_out
 from pytest_llem.reports.text import cut_middle
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.reports.table import Table
 
 
 __all__ = ["SummaryRow", "summary_lines"]
@@ -71,9 +72,10 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
     """
     if not rows:
         return []
-    view = View(max(width, 1), colour, unicode, verbosity, strict, against, arrangement)
+    processes = shared_processes(rows)
+    view = View(max(width, 1), colour, unicode, verbosity, strict, against, arrangement, processes)
     with uncollected():
-        return _lines(in_order(rows, arrangement.sort), disturbances, view)
+        return _lines(in_order(rows, arrangement.sort, strict=strict), disturbances, view)
 
 
 def _lines(rows: Sequence[SummaryRow], disturbances: Sequence[str], view: View) -> list[str]:
@@ -91,23 +93,24 @@ def _lines(rows: Sequence[SummaryRow], disturbances: Sequence[str], view: View) 
 
 
 def _in_full(rows: Sequence[SummaryRow], failures: list[Line], view: View) -> list[Line]:
-    table, left_out = _table(rows, view)
+    table, laid = _table(rows, view)
     others = [*notes.verdicts(rows, view), *notes.invalid(rows, view), *notes.warnings(rows, view)]
     said = [*failures, *notes.note_lines(others, view)]
-    hints = hint_lines(rows, left_out, view)
+    hints = hint_lines(rows, laid, view)
+    between = [line("")] if said and hints else []
     windows = _windows(rows, view) if view.verbosity > 1 else ()
     recorded = recorded_lines(rows, view)
-    return [*table, *windows, *recorded, line(""), *said, *hints]
+    return [*table, *windows, *recorded, line(""), *said, *between, *hints]
 
 
-def _table(rows: Sequence[SummaryRow], view: View) -> tuple[list[Line], list[str]]:
+def _table(rows: Sequence[SummaryRow], view: View) -> tuple[list[Line], Table]:
     groups = grouped(rows, view)
     columns = summary_columns([entry for group in groups for entry in group.entries], view)
     labels = Labels(
         "experiment", natural_width(groups), lambda room: labels_at(groups, room, view.signs)
     )
     table = laid_out(labels, columns, width=view.width, signs=view.signs)
-    return [*table.head, *with_headings(groups, table.rows, view)], table.left_out
+    return [*table.head, *with_headings(groups, table.rows, view)], table
 
 
 def _windows(rows: Sequence[SummaryRow], view: View) -> Iterator[Line]:

@@ -29,6 +29,8 @@ class View:
     """What changes are changes from."""
     arrangement: Arrangement = USUAL
     """Columns, order and headings."""
+    processes: int = 1
+    """How many processes an experiment was to have, unless its row says otherwise."""
 
     @property
     def signs(self) -> Glyphs:

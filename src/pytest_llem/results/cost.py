@@ -10,7 +10,7 @@ from pytest_llem.devices.meter import Scope
 from pytest_llem.results.schema import Outcome, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_llem.energy.measured import Measured, WindowSample
     from pytest_llem.energy.spent import Spent
@@ -153,13 +153,29 @@ def _totals(rows: Sequence[Row], tariff: Tariff) -> Iterable[Total]:
         "all": lambda _: "",
     }
     for kind, name_of in of.items():
-        groups: dict[tuple[str, bool], list[Row]] = {}
-        for row in rows:
-            groups.setdefault((name_of(row[1]), row[1].taken.estimated), []).append(row)
-        for (name, _), group in groups.items():
+        for name, group in _apart(rows, name_of):
             processes = [one for each, _ in group for one in each]
             taken = _taken(processes, tariff)
             yield Total(of=kind, name=name, experiments=len(group), taken=taken)
+
+
+def _apart(
+    rows: Sequence[Row], name_of: Callable[[ExperimentCost], str]
+) -> Iterator[tuple[str, list[Row]]]:
+    """The rows of each name, estimates apart from measurements.
+
+    Those without energy are with whatever their name has, else with measurements.
+    """
+    kinds: dict[str, set[bool]] = {}
+    for _, one in rows:
+        if one.taken.energy_j is not None:
+            kinds.setdefault(name_of(one), set()).add(one.taken.estimated)
+    groups: dict[tuple[str, bool], list[Row]] = {}
+    for row in rows:
+        name, taken = name_of(row[1]), row[1].taken
+        estimated = kinds.get(name) == {True} if taken.energy_j is None else taken.estimated
+        groups.setdefault((name, estimated), []).append(row)
+    yield from ((name, group) for (name, _), group in groups.items())
 
 
 def _experiment(processes: Sequence[Process], tariff: Tariff) -> ExperimentCost:

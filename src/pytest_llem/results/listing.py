@@ -36,6 +36,8 @@ class StoredRun:
     done: int | None = None
     """Experiments of which every process has ended; ``None`` is unknown."""
     planned: int | None = None
+    unfinished: tuple[str, ...] = ()
+    """Names of those that are not done, where they are known."""
     verdicts: Mapping[str, int] = field(default_factory=dict)
     """Experiments by verdict; results by outcome where no verdicts were kept."""
     problem: str | None = None
@@ -74,6 +76,7 @@ def stored_run(path: Path) -> StoredRun:
         manifest.started_at,
         progress.done,
         progress.planned,
+        progress.unfinished,
         manifest.verdicts or {str(word): count for word, count in (manifest.counts or {}).items()},
     )
 

@@ -94,6 +94,10 @@ class Manifest(Stored):
     verdicts: dict[str, int] | None = None
     """Experiments by verdict, or by outcome where there is none; ``None`` before the end."""
 
+    def places(self) -> dict[tuple[str, str | None], int]:
+        """Where each experiment stands in the plan, by its id and its item."""
+        return {(one.experiment_id, one.node_id): n for n, one in enumerate(self.planned)}
+
     def processes(self) -> dict[str, int]:
         """How many processes each experiment was to have, by its id."""
         return {one.experiment_id: one.repeats or self.repeats for one in self.planned}

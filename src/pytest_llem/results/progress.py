@@ -25,6 +25,8 @@ class Progress:
     done: int
     """Of which every process has ended."""
     planned: int
+    unfinished: tuple[str, ...] = ()
+    """Names of the others, in the order of the plan; none where there is no journal to tell them."""
 
     @property
     def complete(self) -> bool:
@@ -46,12 +48,14 @@ def progress_of(store: RunStore, manifest: Manifest) -> Progress:
         return Progress(min(len(names), len(manifest.planned)), len(manifest.planned))
     ended = _ended(transitions, manifest)
     ids = {experiment_id for experiment_id, _ in ended}
-    done = sum(
-        (one.experiment_id, one.node_id) in ended
-        or (one.fingerprint is None and one.experiment_id in ids)  # of a run of before
+    unfinished = [
+        one.node_id or one.experiment_id
         for one in manifest.planned
-    )
-    return Progress(done, len(manifest.planned))
+        if (one.experiment_id, one.node_id) not in ended
+        and not (one.fingerprint is None and one.experiment_id in ids)  # of a run of before
+    ]
+    planned = len(manifest.planned)
+    return Progress(planned - len(unfinished), planned, tuple(unfinished))
 
 
 def _ended(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_llem.baselines.store import By
     from pytest_llem.results.environment import Environment
     from pytest_llem.results.manifest import Manifest, PlannedExperiment, State
+    from pytest_llem.results.progress import Progress
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.runs.settings import RunSettings
 
@@ -91,6 +92,8 @@ class Closing:
     refused: dict[str, str] = field(default_factory=dict)
     """Why others were not, by experiment."""
     problems: list[str] = field(default_factory=list)
+    progress: Progress | None = None
+    """How far the run has come; ``None`` if that cannot be read."""
 
 
 def close_books(
@@ -107,7 +110,8 @@ def close_books(
     closing = Closing()
 
     def end() -> None:
-        complete = progress_of(store, store.manifest()).complete
+        closing.progress = progress_of(store, store.manifest())
+        complete = closing.progress.complete
         store.finish(state if complete else "interrupted", verdicts=verdicts)
 
     for step in (store.compact, end):

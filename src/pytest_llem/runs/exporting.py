@@ -105,8 +105,7 @@ def exported_run(
     """
     run = _run(store, project)
     found = [Exported(result, tuple(judgements), run) for result, judgements in reported]
-    planned = () if run is None else run.manifest.planned
-    places = {(one.experiment_id, one.node_id): place for place, one in enumerate(planned)}
+    places = {} if run is None else run.manifest.places()
 
     def place_of(one: Exported) -> tuple[int, str, str, int]:
         result = one.result

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.reports.uncollected import uncollected
 from pytest_llem.results.files import reason_and_remedy, replacing
-from pytest_llem.runs.showing import kept_environment, stored_rows
+from pytest_llem.runs.showing import kept_environment, stored_rows, unfinished_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +53,8 @@ def report_of(store: RunStore) -> Report:
     manifest, environment = store.manifest(), kept_environment(store, problems)
     rows = stored_rows(store, manifest, problems)
     compared = _compared(store, problems)
+    run = stored_run(store.path)
+    problems += unfinished_of(run)
     return Report(
         run_id=store.run_id,
         experiments=[
@@ -65,7 +67,7 @@ def report_of(store: RunStore) -> Report:
         ],
         manifest=manifest,
         environment=environment,
-        head=head_lines(stored_run(store.path), manifest, environment),
+        head=head_lines(run, manifest, environment),
         strict=rows.strict,
         problems=problems,
     )

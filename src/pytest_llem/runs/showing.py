@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.kept import kept_verdicts
-from pytest_llem.baselines.pooling import by_experiment, key_of, pooled_result
+from pytest_llem.baselines.pooling import as_planned, by_experiment, key_of, pooled_result
 from pytest_llem.errors import StoreError
 from pytest_llem.reports.arrangement import USUAL, Arrangement
 from pytest_llem.reports.rows import SummaryRow
-from pytest_llem.reports.runs import head_lines
+from pytest_llem.reports.runs import head_lines, unfinished_text
 from pytest_llem.reports.terminal import summary_lines
 from pytest_llem.results.listing import stored_run
 from pytest_llem.runs.doctor.kept import disturbances
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.kept import Verdicts
     from pytest_llem.results.environment import Environment
+    from pytest_llem.results.listing import StoredRun
     from pytest_llem.results.manifest import Manifest
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.results.store import RunStore
@@ -55,10 +56,10 @@ class StoredRows:
 
 
 def stored_rows(store: RunStore, manifest: Manifest, problems: list[str]) -> StoredRows:
-    """The experiments of a run, in the order in which they were reported.
+    """The experiments of a run, in the order of its plan.
 
-    What never was reported is behind, without a verdict. What is wrong with verdicts and results
-    is added to *problems*.
+    What never was reported has no verdict. What is wrong with verdicts and results is added to
+    *problems*.
 
     Raises:
         StoreError: its results cannot be read.
@@ -68,7 +69,8 @@ def stored_rows(store: RunStore, manifest: Manifest, problems: list[str]) -> Sto
     problems += map(str, unreadable)
     entries = {entry.name: entry.result for entry in read}
     names = {id(result): name for name, result in entries.items()}
-    rows = _rows(entries, by_experiment(entries.values()), verdicts, manifest.repeats)
+    found = _rows(entries, by_experiment(entries.values()), verdicts, manifest.repeats)
+    rows = as_planned(found, manifest, lambda row: row.result)
     return StoredRows(
         tuple(ShownExperiment(row, tuple(names[id(one)] for one in row.processes)) for row in rows),
         strict=verdicts is not None and verdicts.strict,
@@ -82,11 +84,12 @@ def shown_run(store: RunStore, look: Look) -> list[str]:
         StoreError: its manifest or its results cannot be read.
     """
     problems: list[str] = []
-    manifest = store.manifest()
+    manifest, run = store.manifest(), stored_run(store.path)
     environment = kept_environment(store, problems)
     rows = stored_rows(store, manifest, problems)
+    problems += unfinished_of(run)
     return [
-        *head_lines(stored_run(store.path), manifest, environment),
+        *head_lines(run, manifest, environment),
         "",
         *summary_lines(
             [one.row for one in rows.shown],
@@ -103,13 +106,20 @@ def shown_run(store: RunStore, look: Look) -> list[str]:
     ]
 
 
+def unfinished_of(run: StoredRun) -> list[str]:
+    """What a run that was cut short planned and has not got."""
+    if run.condition != "interrupted" or run.done is None or run.planned is None:
+        return []
+    return list(filter(None, [unfinished_text(run.done, run.planned, run.unfinished)]))
+
+
 def _rows(
     entries: dict[str, ExperimentResult],
     processes: dict[tuple[str, str | None], list[ExperimentResult]],
     verdicts: Verdicts | None,
     repeats: int,
 ) -> Iterator[SummaryRow]:
-    """In the order in which they were reported; what never was is behind, without a verdict."""
+    """Those that were reported, then all else, without a verdict."""
     left = dict(processes)
     for one in verdicts.experiments if verdicts is not None else ():
         result = entries.get(one.result)

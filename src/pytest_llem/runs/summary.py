@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.kept import JudgedExperiment, Verdicts, keep_verdicts
-from pytest_llem.baselines.pooling import by_experiment, key_of, pooled_result
+from pytest_llem.baselines.pooling import as_planned, by_experiment, key_of, pooled_result
 from pytest_llem.baselines.verdict import Judgement
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.reports.rows import word_of
+from pytest_llem.reports.runs import unfinished_text
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
+from pytest_llem.reports.text import clean
 from pytest_llem.results.load import load_named
 from pytest_llem.results.progress import progress_of
 from pytest_llem.results.store import RunStore
@@ -182,8 +184,17 @@ class Summary:
 
     def _read(self) -> list[tuple[Told, list[ExperimentResult]]]:
         if self._experiments is None:
-            self._experiments = list(self._readable())
+            self._experiments = self._as_planned(list(self._readable()))
         return self._experiments
+
+    def _as_planned(
+        self, found: list[tuple[Told, list[ExperimentResult]]]
+    ) -> list[tuple[Told, list[ExperimentResult]]]:
+        assert self.store is not None  # noqa: S101 - checked by the callers
+        try:
+            return as_planned(found, self.store.manifest(), lambda one: one[1][0])
+        except StoreError:  # told where the books are closed
+            return found
 
     def _readable(self) -> Iterator[tuple[Told, list[ExperimentResult]]]:
         assert self.store is not None  # noqa: S101 - checked by the callers
@@ -230,6 +241,13 @@ class Summary:
         yield from total_lines(report, unicode=unicode)
         yield f"cost: llem cost {self.store.run_id} says what is in it, and what is not"
 
+    def _unfinished(self, *, unicode: bool) -> Iterator[str]:
+        """Which experiments the run planned and has not got."""
+        progress = self.closing.progress
+        if progress is not None and not progress.complete:
+            said = unfinished_text(progress.done, progress.planned, progress.unfinished)
+            yield clean(f"llem: {said}", unicode=unicode)
+
     def _disturbances(self) -> list[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller
         try:
@@ -246,6 +264,7 @@ class Summary:
         yield from self._spent()
         yield from self._cost(unicode=unicode)
         yield from (f"llem: {problem}" for problem in self.closing.problems)
+        yield from self._unfinished(unicode=unicode)
         if self.settings.html is not None and self.settings.html.is_file():
             yield f"report: {self.settings.html}"
         yield from self._left_over()

@@ -58,7 +58,7 @@ def write_summary(summary: Summary, reporter: pytest.TerminalReporter) -> None:
     """Write what the run came to, below pytest's own sections."""
     writer = Terminal(reporter)
     if reporter.verbosity >= 0:
-        reporter.section("energy")
+        reporter.write_sep("=", "energy")  # section() does not end the line of dots
     lines = summary.lines(
         width=writer.fullwidth,
         colour=writer.hasmarkup,

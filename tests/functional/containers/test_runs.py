@@ -48,7 +48,7 @@ def test_each_repeat_has_a_container_of_its_own(
     result.assert_outcomes(passed=2)
     assert [line[0] for line in order()] == ["a", "b"] * 3
     assert len({line[1] for line in order()}) == 6
-    assert "(3 processes)" in text_of(result)
+    assert "2 experiments, 3 processes each" in text_of(result)
     assert {(one["isolation"], one["isolation_reason"]) for one in stored()} == {
         ("container", None)
     }

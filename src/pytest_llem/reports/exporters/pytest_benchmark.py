@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pytest_llem._version import __version__
-from pytest_llem.baselines.metrics import METRICS
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.baselines.pooling import pooled_result
 from pytest_llem.baselines.rounds import statistics_of_rounds
 from pytest_llem.baselines.run_summary import experiments_of, run_facts
 from pytest_llem.baselines.samples import measurements_by_name, unusable
-from pytest_llem.baselines.told import SECONDS_PER_TOKEN, is_estimate, window_values
+from pytest_llem.baselines.told import SECONDS_PER_TOKEN, window_values
 from pytest_llem.reports.exporters.summarised import ESTIMATED
 from pytest_llem.results.files import replacing
 
@@ -130,7 +130,7 @@ def _benchmark(  # noqa: PLR0913 - what one benchmark says
     values: Sequence[float],
     judgements: Sequence[Judgement],
 ) -> dict[str, Any]:
-    estimated = entry.metric in METRICS and is_estimate(measured, METRICS[entry.metric])
+    estimated = is_estimate(measured, entry.metric)
     mark = ESTIMATED if estimated else ""
     title = f"{further} {entry.unit}{mark}"
     whole = result.full_name

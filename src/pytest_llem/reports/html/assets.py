@@ -18,6 +18,7 @@ SCRIPTS = (
     "summary.js",
     "order.js",
     "filter.js",
+    "choosing.js",
     "table.js",
     "timeline.js",
     "samples.js",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem._version import __version__
@@ -14,13 +15,15 @@ from pytest_llem.reports.html.packing import finite, packed
 from pytest_llem.reports.html.points import Points
 from pytest_llem.reports.html.report import VIEW
 from pytest_llem.reports.notes import failures
-from pytest_llem.reports.rows import STYLES, entry_of, fails, name_of
+from pytest_llem.reports.rows import STYLES, entry_of, fails, name_of, shared_processes
+from pytest_llem.reports.sorting import worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llem.reports.html.report import Report, ReportedExperiment
     from pytest_llem.reports.rows import Entry, SummaryRow
+    from pytest_llem.reports.view import View
 
 FORMAT = 1
 """Of the data in a page, for those who read it from there."""
@@ -29,11 +32,13 @@ FORMAT = 1
 def content_of(report: Report) -> dict[str, Any]:
     """What the page's scripts are given."""
     rows = [one.row for one in report.experiments]
-    entries = [entry_of(row, VIEW) for row in rows]
+    view = replace(VIEW, strict=report.strict, processes=shared_processes(rows))
+    entries = [entry_of(row, view, _called(row)) for row in rows]
+    ranks = {id(row): rank for rank, row in enumerate(worst_first(rows, strict=report.strict))}
     words = Counter(entry.word for entry in entries)
     points = Points(report.environment)
     experiments = [
-        _experiment(one, entry, key, points, strict=report.strict)
+        _experiment(one, entry, key, points, view) | {"rank": ranks[id(one.row)]}
         for one, entry, key in zip(report.experiments, entries, _keys(rows), strict=True)
     ]
     return {
@@ -44,12 +49,17 @@ def content_of(report: Report) -> dict[str, Any]:
         "strict": report.strict,
         "words": [[word, words[word], STYLES.get(word, "")] for word in IN_ORDER if words[word]],
         "caveats": [VIEW.clean(text) for text in [*caveats(rows), *report.problems]],
-        "columns": page_columns(entries, VIEW) if entries else [],
+        "columns": page_columns(entries, view) if entries else [],
         "experiments": experiments,
         "series": points.series,
         "energy": points.energy,
         "about": packed(about(report)),
     }
+
+
+def _called(row: SummaryRow) -> str:
+    """Its label, which stands above its test; the test's own name if it has none."""
+    return row.result.label or row.result.group.rpartition("::")[2]
 
 
 def _keys(rows: Sequence[SummaryRow]) -> list[str]:
@@ -64,7 +74,7 @@ def _keys(rows: Sequence[SummaryRow]) -> list[str]:
 
 
 def _experiment(
-    one: ReportedExperiment, entry: Entry, key: str, points: Points, *, strict: bool
+    one: ReportedExperiment, entry: Entry, key: str, points: Points, view: View
 ) -> dict[str, Any]:
     row, decisive = one.row, entry.decisive
     low, high = (decisive.interval if decisive else None) or (None, None)
@@ -81,15 +91,14 @@ def _experiment(
         if decisive is None
         else [finite(decisive.change), finite(low), finite(high)],
         "estimated": entry.estimated,
-        "why": _why(row, strict=strict),
+        "why": _why(row, view),
         "point": points.of(row),
         "detail": packed(detail_of(one), previews=previews_of(one)),
     }
 
 
-def _why(row: SummaryRow, *, strict: bool) -> str:
+def _why(row: SummaryRow, view: View) -> str:
     """Why an experiment fails the run; empty if it does not."""
-    if not fails(row, strict=strict):
+    if not fails(row, strict=view.strict):
         return ""
-    view = VIEW if not strict else VIEW.__class__(VIEW.width, False, True, 0, strict=True)
-    return next((VIEW.clean(note.text) for note in failures([row], view)), "")
+    return next((view.clean(note.text) for note in failures([row], view)), "")

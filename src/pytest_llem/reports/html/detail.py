@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.baselines.metrics import METRICS
-from pytest_llem.reports.estimates import is_estimate
+from pytest_llem.energy.naming import QUALITY
 from pytest_llem.reports.html.asked import asked_of, elsewhere_of, engine_of
 from pytest_llem.reports.html.packing import finite
 from pytest_llem.reports.html.report import VIEW
@@ -22,6 +23,7 @@ from pytest_llem.reports.quantities import (
     quantity,
     unit_of,
 )
+from pytest_llem.reports.recorded import figure_text, items_of, told
 from pytest_llem.reports.rows import NOT_GATED, STYLES
 from pytest_llem.reports.windows import facts_of, window_name
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.verdict import Judgement
     from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.recorded import Recorded
     from pytest_llem.reports.html.report import ReportedExperiment
     from pytest_llem.reports.rows import SummaryRow
     from pytest_llem.results.schema import ExperimentResult
@@ -51,12 +54,22 @@ _FIGURES = (
 )
 
 
+class Figure(NamedTuple):
+    """A figure of an experiment as a whole."""
+
+    name: str
+    text: str
+    """With its unit."""
+    remark: str
+    is_estimate: bool
+
+
 def detail_of(one: ReportedExperiment) -> dict[str, Any]:
     """Everything about an experiment, as JSON values."""
     row, result = one.row, one.row.result
     return {
         "message": _lines(result.message),
-        "figures": [] if row.measured is None else list(_figures(row.measured)),
+        "figures": [*_figures(row.measured), *map(_recorded, result.recorded)],
         "judgements": [_judgement(row, each) for each in row.judgements],
         "samples": samples_of(one),
         "processes": [_process(each) for each in row.processes or (result,)],
@@ -73,8 +86,10 @@ def _lines(text: str | None) -> list[str]:
     return [VIEW.clean(line) for line in (text or "").splitlines()]
 
 
-def _figures(measured: Measured) -> Iterator[tuple[str, str, bool]]:
-    """What it is called, the figure with its unit, and whether it is an estimate."""
+def _figures(measured: Measured | None) -> Iterator[Figure]:
+    """What was measured, of which an estimate says so."""
+    if measured is None:
+        return
     for name, field, uncertainty in _FIGURES:
         value = getattr(measured, field)
         if value is not None:
@@ -87,16 +102,21 @@ def _figures(measured: Measured) -> Iterator[tuple[str, str, bool]]:
             yield _marked(told, text, estimated=measured.estimated)
 
 
-def _figure(
-    name: str, field: str, value: float, measured: Measured, uncertainty: str
-) -> tuple[str, str, bool]:
+def _figure(name: str, field: str, value: float, measured: Measured, uncertainty: str) -> Figure:
     spread = getattr(measured, uncertainty) if uncertainty else None
     text = _written(field, value, spread, has_spread=bool(uncertainty))
     return _marked(name, text, estimated=is_estimate(measured, field))
 
 
-def _marked(name: str, text: str, *, estimated: bool) -> tuple[str, str, bool]:
-    return name, (ESTIMATED_MARK if estimated else "") + text, estimated
+def _marked(name: str, text: str, *, estimated: bool) -> Figure:
+    mark, remark = (ESTIMATED_MARK, "estimated, not measured") if estimated else ("", "")
+    return Figure(name, mark + text, remark, estimated)
+
+
+def _recorded(one: Recorded) -> Figure:
+    counted = "" if one.items is None else items_of(one.items)
+    remark = f"recorded by the test, {counted}" if counted else "recorded by the test"
+    return Figure(VIEW.clean(one.name), VIEW.clean(figure_text(one, VIEW.signs)), remark, False)
 
 
 def _written(field: str, value: float, spread: float | None, *, has_spread: bool) -> str:
@@ -123,15 +143,19 @@ def _judgement(row: SummaryRow, one: Judgement) -> dict[str, Any]:
     low, high = one.interval or (None, None)
     least = one.minimum_detectable_change
     word = one.verdict if one.gated else NOT_GATED
+    is_shown = measured is row.measured or one.metric.startswith(QUALITY)
+    mark = ESTIMATED_MARK if estimated else ""
     return {
         "metric": VIEW.clean(name),
-        "measurement": VIEW.clean(one.measurement),
+        "measurement": "" if is_shown else VIEW.clean(one.measurement),
         "word": word,
         "style": STYLES.get(word, ""),
         "now": now,
         "before": before,
         "limit": one.is_limit,
-        "change": change.number.text(VIEW.signs) + (" %" if one.change is not None else ""),
+        "change": VIEW.signs.unknown
+        if one.change is None
+        else f"{mark}{change.number.text(VIEW.signs)} %",
         "interval": f"{change.interval} %" if change.interval else "",
         "bar": [finite(one.change), finite(low), finite(high)],
         "better": "higher" if metric is not None and metric.higher_is_better else "lower",
@@ -154,6 +178,7 @@ def _process(result: ExperimentResult) -> dict[str, Any]:
         "outcome": result.outcome.replace("_", " "),
         "message": _lines(result.message),
         "measurements": [_measurement(one) for one in result.measurements],
+        "recorded": [VIEW.clean(told(one, VIEW.signs)) for one in result.recorded],
     }
 
 

@@ -37,7 +37,7 @@ class Report:
 
     run_id: str
     experiments: Sequence[ReportedExperiment]
-    """In the order in which they were reported."""
+    """In the order of its plan."""
     manifest: Manifest | None = None
     environment: Environment | None = None
     head: Sequence[str] = ()

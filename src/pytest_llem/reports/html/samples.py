@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.baselines.metrics import INFORMING, METRICS
 from pytest_llem.baselines.samples import measurements_by_name
 from pytest_llem.baselines.values import metric_values
-from pytest_llem.reports.estimates import is_estimate
 from pytest_llem.reports.html.report import VIEW
 from pytest_llem.reports.quantities import common_exponent, prefix
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.reports import notes
 from pytest_llem.reports.hints import IN_ORDER, caveats, estimated_text
-from pytest_llem.reports.markdown.order import is_good
+from pytest_llem.reports.markdown.good import is_good
 from pytest_llem.reports.markdown.pages import Block
 from pytest_llem.reports.markdown.table import linked, table_head, table_lines
 from pytest_llem.reports.markdown.words import code, fenced, prose

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.reports.estimates import is_estimate
+from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.reports.markdown.words import code, prose
 from pytest_llem.reports.quantities import (
     ESTIMATED_MARK,

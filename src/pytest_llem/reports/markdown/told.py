@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.pooling import by_experiment, key_of, pooled_result
-from pytest_llem.reports.markdown.order import worst_first
 from pytest_llem.reports.markdown.sources import Sources, Written
 from pytest_llem.reports.rows import SummaryRow, name_of
+from pytest_llem.reports.sorting import worst_first
 from pytest_llem.reports.view import View
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _told(
     sources: Sources,
     run: ExportedRun | None,
 ) -> ToldRun:
-    ordered = worst_first(rows, view)
+    ordered = worst_first(rows, strict=view.strict)
     named = {name_of(row): row for row in ordered}
     return ToldRun(ordered, view, place, sources, run, named)
 

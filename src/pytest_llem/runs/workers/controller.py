@@ -31,7 +31,6 @@ class Controller:
     def __init__(self, config: pytest.Config, workers: Workers) -> None:
         self._config, self._workers = config, workers
         self._family: Family | None = None
-        self._experiments = 0
         self._each = config.getoption("dist") == "each"
         self._parts: dict[str, list[pytest.TestReport]] = {}
         """Reports of processes of which the last is still to come, by worker."""
@@ -80,9 +79,8 @@ class Controller:
             self._family.forget(crashitem)
 
     def pytest_llem_report(self) -> list[str]:
-        """Say which workers died, and what that cost."""
-        measured = 0 if self._family is None else self._family.measured
-        return self._deaths.lines(self._experiments - measured, self._experiments)
+        """Say which workers died."""
+        return self._deaths.lines()
 
     def _taken(self, node: Any, report: pytest.TestReport) -> bool:
         """Whether *report* is about an experiment, and logged once that is judged."""
@@ -111,7 +109,6 @@ class Controller:
         elif self._family is None:
             from pytest_llem.runs.workers.family import Family
 
-            self._experiments = said["experiments"]
             self._family = Family(self._config, said["gated"], self._log)
             self._show(said["header"])
 

@@ -18,17 +18,9 @@ class Deaths:
         """It ran *what* when it died."""
         self._ran[worker] = what
 
-    def lines(self, missing: int, experiments: int) -> list[str]:
-        """What there is to tell; *missing* of the *experiments* have no result."""
-        if not self._why:
-            return []
-        lines = [self._line(worker, why) for worker, why in self._why.items()]
-        if missing > 0:
-            lines.append(
-                f"llem: {missing} of {experiments} experiments have no result; --llem-resume goes on "
-                "with the run"
-            )
-        return lines
+    def lines(self) -> list[str]:
+        """What there is to tell."""
+        return [self._line(worker, why) for worker, why in self._why.items()]
 
     def _line(self, worker: str, why: str) -> str:
         while_ = f" while it ran {self._ran[worker]}" if worker in self._ran else ""

@@ -57,11 +57,6 @@ class Family:
         self._latest = self._round = self._looked = 0
         self._store: RunStore | None = None
 
-    @property
-    def measured(self) -> int:
-        """How many experiments have a result."""
-        return sum(bool(one.kept.results) for one in self._experiments.values())
-
     def run(self) -> str:
         """The directory of the run that workers began, also if none lived to say so; empty if there is none."""
         resume = self._settings.resume

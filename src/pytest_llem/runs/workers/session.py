@@ -49,7 +49,6 @@ class WorkerSession(ItemSession):
         self._link.say(
             "collected",
             header=[*header(self.conductor, self._config, self._points), *resumed],
-            experiments=sum(point.config is not None for point in self._points),
             gated=len(self._gatekeeper.rules),
         )
 

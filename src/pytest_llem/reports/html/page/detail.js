@@ -2,12 +2,12 @@
 
 function figures(detail) {
   if (!detail.figures.length) return make("p", { class: "muted", text: "Nothing was measured." });
-  return make("dl", { class: "tiles panel" }, detail.figures.map(([name, text, isEstimate]) =>
-    make("div", {}, make("dt", { text: name }), make("dd", { text }, isEstimate ? make("small", { text: "estimated, not measured" }) : null))));
+  return make("dl", { class: "tiles panel" }, detail.figures.map(([name, text, remark, isEstimate]) =>
+    make("div", {}, make("dt", { text: name }), make("dd", { text }, remark ? make("small", { class: isEstimate ? "estimated" : null, text: remark }) : null))));
 }
 
 function judgedRows(one) {
-  const of = one.measurement === "workload" ? "" : `${one.measurement}: `;
+  const of = one.measurement ? `${one.measurement}: ` : "";
   return [
     make("tr", {},
       make("th", { scope: "row", text: of + one.metric }),
@@ -57,10 +57,11 @@ function said(texts, name = "said") {
 }
 
 function measurementsOf(process, isOne) {
-  return process.measurements.flatMap((measurement) => {
+  const recorded = isOne ? [] : process.recorded.map((text) => `recorded by ${process.title}: ${text}`);
+  return [...process.measurements.flatMap((measurement) => {
     const title = isOne ? measurement.name : `${process.title}, ${measurement.name}`;
     return [measurement.rows.length ? windowsTable(measurement, title) : null, said(measurement.said)];
-  });
+  }), said(recorded)];
 }
 
 function warnings(detail) {

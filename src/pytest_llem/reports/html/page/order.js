@@ -2,15 +2,16 @@
 
 const RANK = new Map(DATA.words.map(([word], place) => [word, place]));
 
+const NAMED = new Map(DATA.columns.map((column) => [column.name, column]));
+
 function columnNamed(name) {
-  return DATA.columns.find((column) => column.name === name);
+  return NAMED.get(name);
 }
 
-// How bad: by verdict, and among those of one verdict by how much worse.
+// How bad: by verdict, and among those of one verdict as the terminal has them.
 function severity(place) {
   const one = DATA.experiments[place];
-  const change = one.change && one.change[0] !== null ? Math.max(-0.999, Math.min(9, one.change[0])) : 0;
-  return RANK.get(one.word) * 10 - change;
+  return RANK.get(one.word) * DATA.experiments.length + one.rank;
 }
 
 function keysOf(name) {

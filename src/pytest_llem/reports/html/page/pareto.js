@@ -62,7 +62,7 @@ function figureText(name, place) {
 
 function described(place) {
   const one = DATA.experiments[place];
-  const speeds = [figureText("tokens/s", place), figureText("TTFT", place) && `${figureText("TTFT", place)} to the first token`];
+  const speeds = [figureText("tokens/s", place), figureText("ttft_s", place) && `${figureText("ttft_s", place)} to the first token`];
   return [one.name, `${one.estimated ? "estimated " : ""}${figureText("energy", place)}`, ...speeds].filter(Boolean).join(", ");
 }
 
@@ -180,7 +180,7 @@ class Speed {
 
   list(front) {
     const found = [...front].sort((a, b) => a.series - b.series || a.x - b.x);
-    const names = [["energy", "energy"], ["tokens/s", "output tokens/s"], ["TTFT", "TTFT"]].filter(([name]) => columnNamed(name));
+    const names = [["energy", "energy"], ["tokens/s", "output tokens/s"], ["ttft_s", "TTFT"]].filter(([name]) => columnNamed(name));
     const heads = ["experiment", "hardware", ...names.map(([name, title]) => { const unit = columnNamed(name).unit; return unit && unit !== "tokens/s" ? `${title}, ${unit}` : title; })];
     const table = make("table", {}, make("caption", { text: "Not beaten by any other point of the same hardware" }),
       make("thead", {}, make("tr", {}, heads.map((text, place) => make("th", { scope: "col", class: place > 1 ? "number" : null, text })))),

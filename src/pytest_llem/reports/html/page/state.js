@@ -1,7 +1,7 @@
 // What is looked at, kept in the address: a link shows somebody else the same.
 
 const VIEWS = ["experiments", "speed", "about"];
-const DEFAULTS = { view: "experiments", open: "", sort: "", dir: "", q: "", words: "", x: "tokens", log: "" };
+const DEFAULTS = { view: "experiments", open: "", sort: "", dir: "", q: "", words: "", columns: "", x: "tokens", log: "" };
 const state = { ...DEFAULTS };
 const listeners = [];
 let own = null;

@@ -40,12 +40,12 @@ function sortBy(name) {
   go({ sort: name === "verdict" && !dir ? "" : name, dir });
 }
 
-function rowOf(place, texts) {
+function rowOf(place, columns, texts) {
   const one = DATA.experiments[place];
-  const link = make("a", { href: addressOf({ open: one.key }), text: one.label || one.group });
-  const cells = DATA.columns.map((column, index) => cellOf(column, place, texts[index][place], one));
+  const link = make("a", { href: addressOf({ open: one.key }), text: one.label });
+  const cells = columns.map((column) => cellOf(column, place, texts(column)[place], one));
   return make("tr", { "data-key": one.key, onclick: (event) => openBy(event, one.key) },
-    make("th", { scope: "row", title: one.name }, link, one.label ? make("span", { text: one.group }) : null), cells);
+    make("th", { scope: "row", title: one.name }, link, make("span", { text: one.group })), cells);
 }
 
 function cellOf(column, place, text, one) {
@@ -77,22 +77,39 @@ function moveFocus(event, body) {
 
 class Table {
   constructor() {
-    this.texts = DATA.columns.map(aligned);
+    this.aligned = new Map();
     this.rows = new Map();
     this.work = 0;
     this.done = Promise.resolve();
     this.body = make("tbody", { onkeydown: (event) => moveFocus(event, this.body) });
-    this.heads = [headOf("experiment", "experiment", "", false),
-      ...DATA.columns.map((column) => headOf(column.name, column.title, column.unit, column.number && !column.kind))];
+    this.head = make("tr");
+    this.heads = [];
     const caption = make("caption", { class: "unseen", text:
       "Experiments of this run. Buttons in the head sort by a column; the name of an experiment opens it." });
     const table = make("table", { class: "experiments", "aria-rowcount": DATA.experiments.length + 1 },
-      caption, make("thead", {}, make("tr", {}, this.heads)), this.body);
+      caption, make("thead", {}, this.head), this.body);
     this.element = make("div", { class: "scroll panel", role: "region", tabindex: "0", "aria-label": "Experiments" }, table);
     this.status = make("output", { "aria-live": "polite" });
   }
 
+  texts(column) {
+    if (!this.aligned.has(column)) this.aligned.set(column, aligned(column));
+    return this.aligned.get(column);
+  }
+
+  // Heads, and rows to come, are of the columns that are shown.
+  choose() {
+    const columns = shownColumns();
+    if (this.columns && columns.length === this.columns.length && columns.every((one, place) => one === this.columns[place])) return;
+    this.columns = columns;
+    this.rows.clear();
+    this.heads = [headOf("experiment", "experiment", "", false),
+      ...columns.map((column) => headOf(column.name, column.title, column.unit, column.number && !column.kind))];
+    this.head.replaceChildren(...this.heads);
+  }
+
   render() {
+    this.choose();
     const places = ordered(shown());
     const all = DATA.experiments.length;
     this.status.textContent = places.length === all ? count(all, "experiment") : `${places.length} of ${count(all, "experiment")}`;
@@ -119,7 +136,7 @@ class Table {
   }
 
   row(place) {
-    if (!this.rows.has(place)) this.rows.set(place, rowOf(place, this.texts));
+    if (!this.rows.has(place)) this.rows.set(place, rowOf(place, this.columns, (column) => this.texts(column)));
     const row = this.rows.get(place);
     find("th a", row).href = addressOf({ open: DATA.experiments[place].key });
     return row;
@@ -127,6 +144,6 @@ class Table {
 
   empty() {
     const text = DATA.experiments.length ? "No experiment fits this filter." : "No experiment was reported.";
-    return make("tr", { class: "empty" }, make("td", { colspan: DATA.columns.length + 1, text }));
+    return make("tr", { class: "empty" }, make("td", { colspan: this.columns.length + 1, text }));
   }
 }

@@ -11,8 +11,9 @@ class Views {
     this.chips = chips();
     const field = filterField();
     this.input = field.input;
+    this.choice = columnChoice();
     this.sections.experiments.append(...summary().filter(Boolean), this.chips,
-      make("div", { class: "tools" }, field.label, this.table.status), this.table.element);
+      make("div", { class: "tools" }, field.label, this.choice.choice, this.table.status), this.table.element);
     this.before = null;
   }
 
@@ -33,6 +34,7 @@ class Views {
   renderTable() {
     if (document.activeElement !== this.input) this.input.value = state.q;
     showPicked(this.chips);
+    this.choice.show();
     this.table.render();
   }
 
