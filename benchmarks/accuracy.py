@@ -2,7 +2,7 @@
 
 Simulated instrument (virtual time, seeds fixed): an energy counter that refreshes
 every 100 ms at an unknown phase, and power that shows 25 ms of every 100 ms, read as
-the sampler reads them. The truth is an exact integral by code of its own
+the sampler reads them, with values of an unknown instant in the middle half of a call. The truth is an exact integral by code of its own
 (tests/instruments/curves.py).
 
 Real time: the sampler's thread against a compiled driver double with a steady load.
@@ -50,6 +50,8 @@ LENGTHS_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 RECORDED_S = 60
 MARGIN_S = 5
 STEADY_W = 400.0
+ANSWERED = 0.25, 0.75
+"""After which share of a call its value is taken, drawn for each recording: nobody knows."""
 
 
 class Error(NamedTuple):
@@ -169,7 +171,8 @@ def _recorded(
 
 def _record(curve: Curve, phase_ns: int, power_phase_ns: int, seed: int) -> Trace:
     clock = VirtualClock(random=random.Random(seed))
-    sensor = Sensor(phase_ns=phase_ns, power_phase_ns=power_phase_ns)
+    answered = random.Random(f"answered {seed}").uniform(*ANSWERED)
+    sensor = Sensor(phase_ns=phase_ns, power_phase_ns=power_phase_ns, answered=answered)
     meter = SimulatedMeter(clock, [curve], [sensor], seed)
     sampler = Sampler(meter, meter.discover(), clock=clock)
     sampler.attend(on=True)

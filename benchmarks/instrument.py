@@ -86,6 +86,8 @@ class Sensor:
     """Step of the power reading."""
     latency_ns: float = 200_000.0
     """Median duration of a reading."""
+    answered: float = 0.5
+    """After which share of a call its value is taken. Nobody has published where drivers do."""
     slow_share: float = 0.0
     """Share of readings that take ``slow_ns`` instead."""
     slow_ns: int = 50 * MS
@@ -212,16 +214,18 @@ class SimulatedMeter:
         card = self._cards[device.uuid]
         half_ns = self._latency_ns(card.sensor) / 2
         before_ns = self._clock()
-        energy_j = self._called(half_ns, card.energy_j)
+        energy_j = self._called(half_ns, card.sensor.answered, card.energy_j)
         between_ns = self._clock()
-        power_w = self._called(half_ns, card.power_w)
+        power_w = self._called(half_ns, card.sensor.answered, card.power_w)
         return Reading(before_ns, self._clock(), energy_j, power_w, between_ns)
 
-    def _called(self, took_ns: float, answer: Callable[[int], float | None]) -> float | None:
-        """What a call that takes so long answers, half-way."""
-        self._clock.advance(took_ns / 2)
+    def _called(
+        self, took_ns: float, share: float, answer: Callable[[int], float | None]
+    ) -> float | None:
+        """What a call that takes so long answers, after a share of it."""
+        self._clock.advance(took_ns * share)
         value = answer(self._clock())
-        self._clock.advance(took_ns / 2)
+        self._clock.advance(took_ns * (1 - share))
         return value
 
     def facts(self, device: Device) -> Facts:  # noqa: ARG002 - all cards are alike

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import random
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.estimator.refresh import Refresh, Refreshes, observed_period_ns
+from pytest_llem.energy.estimator.placing import Refreshes
+from pytest_llem.energy.estimator.refresh import Refresh, observed_period_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,3 +56,23 @@ def test_a_value_that_may_be_of_either_of_two_refreshes_is_given_to_neither_for_
     placed = Refreshes([*wide, own])[len(wide)]
     assert placed.half_ns > 15 * MS
     assert abs(placed.time_ns - 61 * 35 * MS) <= placed.half_ns
+
+
+@pytest.mark.parametrize("jitter_ms", [1.0, 4.0])
+def test_refreshes_that_jitter_are_as_far_off_as_they_say(jitter_ms: float) -> None:
+    """The root mean square of errors in stated deviations is 1 where these are right."""
+    rng = random.Random(11)  # noqa: S311 - a simulation
+    squares = []
+    for _ in range(10):
+        instants_ms = [100.0 * number + rng.gauss(0, jitter_ms) for number in range(60)]
+        found = []
+        for number, instant_ms in enumerate(instants_ms):
+            width_ms = rng.uniform(1.0, 3.0)
+            earliest_ns = round((instant_ms - rng.random() * width_ms) * MS)
+            found.append(Refresh(earliest_ns, earliest_ns + round(width_ms * MS), float(number)))
+        refreshes = Refreshes(found)
+        for i in range(10, len(refreshes) - 10):
+            one = refreshes[i]
+            off_ns = one.time_ns - instants_ms[i] * MS
+            squares.append(off_ns**2 / (one.half_ns**2 / 3 + one.jitter_ns**2))
+    assert math.sqrt(fmean(squares)) == pytest.approx(1.0, abs=0.2)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_llem.energy.estimator.sample import Sample
 
@@ -17,7 +18,7 @@ LOWER_QUARTILE = 0.319
 BENDS = ((1, -1 / 2), (1, -4 / 6, 1 / 6))
 """A mean less what its neighbours predict, by a line and by a cubic through them: weights of
 itself, of the nearest two, and so on."""
-NODES = (1, 2)
+NODES = (1, 2, 4)
 """Nodes on either side of an instant through which the energy is interpolated."""
 SMOOTH = 0.1
 """A load is smooth if more neighbours predict it so much better, in variance."""
@@ -36,7 +37,8 @@ def hidden_variance_j2(
     about what their neighbours predict, and power readings about what the nodes do, each
     gives V; the larger is taken, since a fluctuation in step with either hides from it. A
     load that bends smoothly is predicted far better by more neighbours; one that fluctuates
-    is not.
+    is not. Where the nodes tell what power readings between them show, the nodes' own
+    scatter is the load's course.
 
     Args:
         nodes: instants at which the counter is known.
@@ -44,19 +46,21 @@ def hidden_variance_j2(
         origin_ns: the instant that nodes count from.
         averaging_s: what a power reading averages over; 0 leaves them out.
     """
-    found = _smoothed(*(_by_counter(nodes, bend) for bend in BENDS))
+    by_counter_j2 = _smoothed(_by_counter(nodes, bend) for bend in BENDS)
     if not averaging_s:
-        return found
+        return by_counter_j2
     ends_s = [(sample.time_ns - origin_ns) / 1e9 for sample in samples]
     spans = [
         (end_s - averaging_s, end_s, sample.power_w)
         for end_s, sample in zip(ends_s, samples, strict=True)
     ]
-    return max(found, _smoothed(*(_by_power(nodes, spans, reach) for reach in NODES)))
+    by_power_j2 = _smoothed(_by_power(nodes, spans, reach) for reach in NODES)
+    return _smoothed((max(by_counter_j2, by_power_j2), by_power_j2))
 
 
-def _smoothed(by_few: float, by_many: float) -> float:
-    return by_many if by_many < SMOOTH * by_few else by_few
+def _smoothed(variances: Iterable[float]) -> float:
+    """The first, but for later ones that are far smaller."""
+    return reduce(lambda one, other: other if other < SMOOTH * one else one, variances)
 
 
 def share_at(position: float) -> float:

@@ -32,10 +32,13 @@ faster than all readings."""
 TRUST = {"wavers": 1.7}
 """Factors on standard deviations, found by simulation over many loads; 1 for the others. What
 alternates from refresh to refresh is explained by wrong ways of averaging almost as well."""
-HIDDEN = {"wavers": 2.0}
+HIDDEN = {"wavers": 0.5}
 """Factors on the variance of what fluctuates unseen; 0 for the others. What goes back and forth
 within a refresh is the one course that such a fluctuation, seen at the same share of it every
 time, cannot be told from."""
+RIPPLED = 0.5
+"""The same for steps, in units of the integral of the ripple that plateaus show: two values of
+that integral differ by twice its variance."""
 STEPS = "steps"
 """It stands still and jumps."""
 BELIEF = {STEPS: -4.0, "buzzes": 1.0}
@@ -47,6 +50,10 @@ SAMPLED, WHOLE, LONG = 0.25, 1.0, 10.0
 (A10, H100's average); Yang, Adamek and Armour, arXiv 2312.02741."""
 AVERAGING = {SAMPLED: 0.0, WHOLE: -0.3, LONG: -5.0}
 """Log of what each is believed beforehand; the shortest claims the least."""
+REFUTED, CONFIRMED = 2.5, 5.0
+"""So many times better at least is the counter's mean over many refreshes found in readings
+that do average over them. Simulated cards that do not stay below the first, over many loads;
+those that do are above the second, but for loads that hardly differ from one mean to the next."""
 HERE, AROUND = 8.0, 1.0
 """Weights of the mean log evidence of a reading, near an edge and near both."""
 UNSEEN = 1.5
@@ -122,7 +129,20 @@ class Inside:
         if not self._around.has_power:
             return [Shape(course, 0.0) for course in courses]
         found = [Shape(course, averaging) for averaging in (SAMPLED, WHOLE) for course in courses]
-        return [*found, *(Shape(course, LONG) for course in COURSES)]
+        long = [Shape(course, LONG) for course in COURSES]
+        times = self._times_longer()
+        if times is None:
+            return [*found, *long]
+        return long if times > CONFIRMED else found if times < REFUTED else [*found, *long]
+
+    def _times_longer(self) -> float | None:
+        """How much better the counter's mean over many refreshes is found in power readings.
+
+        Compared with its mean over one; ``None`` where that cannot be told.
+        """
+        period_s = self._around.power_period_s
+        whole, long = (self._around.unexplained_share(n * period_s) for n in (WHOLE, LONG))
+        return None if whole is None or long is None else whole / max(long, 1e-9)
 
     def _tell_all(self) -> list[list[Told]]:
         """What each shape says at each edge.
@@ -156,8 +176,7 @@ class Inside:
         energy_j, unit_variance = fit.energy_until(at_s)
         variance_j2 = unit_variance * fit.local_scale2_w2(at_s, period_s / 2)
         variance_j2 *= TRUST.get(name, 1.0) ** 2
-        share = share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
-        hidden_j2 = share * self._around.hidden_j2(averaging_s)
+        hidden_j2 = self._share(at_ns) * self._around.hidden_j2(averaging_s)
         variance_j2 += HIDDEN.get(name, 0.0) * hidden_j2
         belief = 0.0
         if course.buzz:
@@ -175,7 +194,14 @@ class Inside:
         widths = [b[0] - a[0] for a, b in pairwise(nodes)]
         widths += [window.end_s - window.start_s for window in windows]
         evidence = told.log_evidence + math.fsum(map(math.log, widths))
-        return Told(evidence / len(widths), told.energy)
+        shown_s = averaging_s or self._around.period_s
+        hidden_j2 = RIPPLED * (self._around.levels.plateau_ripple_w * shown_s) ** 2
+        return Told(evidence / len(widths), told.energy.widened(self._share(at_ns) * hidden_j2))
+
+    def _share(self, at_ns: int) -> float:
+        """How much of what hides counts at an instant, by where in its refresh it lies."""
+        _, a, b = self._around.interval(at_ns)
+        return share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
 
     def _weigh(self, told: Sequence[Told]) -> list[float]:
         logs = [
@@ -237,7 +263,14 @@ class Inside:
             return 0.0
         number, _, _ = self._around.interval(self._edges_ns[0])
         unsure_s = self._around.node(number).half_ns / math.sqrt(3) / 1e9
-        return unsure_s**2 * fmean((b - a) ** 2 for a, b in zip(first, second, strict=True))
+        unlike_w2 = fmean((b - a) ** 2 for a, b in zip(first, second, strict=True))
+        return unsure_s**2 * (unlike_w2 + sum(self._unseen_w2(t_ns) for t_ns in self._edges_ns))
+
+    def _unseen_w2(self, at_ns: int) -> float:
+        """Variance of power at an instant about what is shown, where something hides."""
+        (here,) = self._around.means_w(at_ns, 0)
+        hidden_j2 = self._around.hidden_j2(SAMPLED * self._around.power_period_s)
+        return min(hidden_j2 / FAST_S**2, (here.power_w / 2) ** 2)
 
     def _unlike_w(self, at_ns: int) -> list[float]:
         """How far powers that were read next to an instant are from that of its refresh."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.estimator.steps import Level
@@ -26,7 +26,7 @@ CLEAR = 0.6
 """Share of the readings in crowds from which readings are taken to show plateaus."""
 LEAST_W = 0.01
 """No power reading is taken to be steadier."""
-LOWER_QUARTILE = 0.319
+LOWER_QUARTILE, MEDIAN = 0.319, 0.674
 """Of the absolute value of a standard normal variable."""
 
 
@@ -37,7 +37,9 @@ class Levels(NamedTuple):
     mean_ripple_w: float
     """Standard deviation of the means over refreshes of the counter."""
     power_ripple_w: float
-    """Standard deviation of power readings."""
+    """Standard deviation of power readings, at least what makes them of one crowd."""
+    plateau_ripple_w: float
+    """Standard deviation of power readings, or of means without them, about their plateau."""
 
     @property
     def spread_w(self) -> float:
@@ -60,9 +62,12 @@ def levels_of(means_w: Sequence[float], powers_w: Sequence[float]) -> Levels:
     crowded = sum(map(len, crowds))
     mean_ripple_w = _ripple_w(means_w, spread_w)
     power_ripple_w = _ripple_w(powers_w, spread_w) if powers_w else mean_ripple_w
+    plateau_ripple_w = power_ripple_w
     if powers_w and crowded >= CLEAR * len(seen):
         inner = math.fsum(_about(crowd, fmean(crowd)) * len(crowd) for crowd in crowds) / crowded
         power_ripple_w = math.sqrt(inner) + 0.002 * spread_w
+        each = math.fsum(_typical(crowd) ** 2 * len(crowd) for crowd in crowds) / crowded
+        plateau_ripple_w = math.sqrt(each)
     fresh = Level(FRESH if crowds else 1.0, middle_w, 1.5 * variance_w2)
     known = [
         Level(
@@ -72,7 +77,7 @@ def levels_of(means_w: Sequence[float], powers_w: Sequence[float]) -> Levels:
         )
         for crowd in crowds
     ]
-    return Levels((fresh, *known), mean_ripple_w, power_ripple_w)
+    return Levels((fresh, *known), mean_ripple_w, power_ripple_w, plateau_ripple_w)
 
 
 def _crowds(ordered_w: Sequence[float], spread_w: float) -> Iterator[list[float]]:
@@ -94,6 +99,12 @@ def _ripple_w(values_w: Sequence[float], most_w: float) -> float:
         return LEAST_W
     ripple_w = changes[len(changes) // 4] / LOWER_QUARTILE / math.sqrt(2)
     return min(max(ripple_w, LEAST_W), most_w)
+
+
+def _typical(values: Sequence[float]) -> float:
+    """Standard deviation by the median, which stragglers at jumps do not move."""
+    middle = median(values)
+    return median(abs(value - middle) for value in values) / MEDIAN
 
 
 def _about(values: Sequence[float], middle: float) -> float:

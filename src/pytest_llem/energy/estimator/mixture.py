@@ -31,6 +31,11 @@ class Mixture(NamedTuple):
 
     parts: tuple[Normal, ...]
 
+    def widened(self, variance_j2: float) -> Mixture:
+        """The same, each explanation less sure by a variance."""
+        parts = (part._replace(variance_j2=part.variance_j2 + variance_j2) for part in self.parts)
+        return Mixture(tuple(parts))
+
     @property
     def mean_j(self) -> float:
         """Mean over all explanations."""

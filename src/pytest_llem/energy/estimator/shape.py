@@ -12,6 +12,7 @@ all readings lies on it, is for whoever compares the evidence.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from operator import mul
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,8 +25,10 @@ WEAK_TREND = 100.0
 """The same of an unknown slope, for smooth power, per period squared."""
 LEAST_SCALE_W = 0.05
 """Variation below this is noise to every model alike, in watts."""
-
-
+FITS = 3
+"""How often power's own variance is told anew, beside what misplaced instants explain."""
+SLIGHT = 1e-3
+"""What they explain is left out where it is less than this share."""
 ROUNDING = 1e-10
 """Share of each variance that rounding may spoil."""
 FASTEST_S = 0.0005
@@ -70,6 +73,11 @@ class Box(NamedTuple):
     energy_j: float
     noise: float
     """Variance of its own, beside that of power itself, in units of the latter."""
+    begins_j2: float = 0.0
+    """Variance of what lies on the wrong side of its start, as that instant is not known
+    exactly; what it lacks, the box that ends there has."""
+    ends_j2: float = 0.0
+    """The same of its end."""
 
 
 class Kriging:
@@ -82,19 +90,45 @@ class Kriging:
         widths = [box.end_s - box.start_s for box in boxes]
         exact = [i for i, box in enumerate(boxes) if box.noise < 0.01] or range(len(boxes))  # noqa: PLR2004
         self._mean_w = sum(boxes[i].energy_j for i in exact) / sum(widths[i] for i in exact)
-        lower, log_determinant = _inverse_factor(self._covariances(widths))
         residuals = [b.energy_j - self._mean_w * w for b, w in zip(boxes, widths, strict=True)]
-        self._lower = lower
-        self._white = [sum(map(mul, row, residuals)) for row in lower]
-        square = sum(white * white for white in self._white)
-        self.scale2_w2: float = square / len(boxes)
-        """Variance of power that the readings suggest, in W²."""
+        rows, misplaced = self._covariances(widths), self._misplaced()
+        log_determinant = self._fit(rows, residuals)
+        for _ in range(FITS):
+            least_w2 = self.scale2_w2 + LEAST_SCALE_W**2
+            told_j2 = (least_w2 * width * width for width in widths)
+            if all(
+                misplaced.get((i, i), 0.0) < SLIGHT * one_j2 for i, one_j2 in enumerate(told_j2)
+            ):
+                break
+            unit = [
+                [value + misplaced.get((i, j), 0.0) / least_w2 for j, value in enumerate(row)]
+                for i, row in enumerate(rows)
+            ]
+            log_determinant = self._fit(unit, residuals)
         self.log_evidence = -0.5 * (
             len(boxes) * (math.log(math.tau * (self.scale2_w2 + LEAST_SCALE_W**2)) + 1)
             + log_determinant
             - 2 * sum(map(math.log, widths))
         )
         """Log of the density of the readings, in powers, at the likeliest scale."""
+
+    def _fit(self, rows: list[list[float]], residuals: Sequence[float]) -> float:
+        """Take covariances for a variance of 1, and give the logarithm of their determinant."""
+        self._lower, log_determinant = _inverse_factor(rows)
+        self._white = [sum(map(mul, row, residuals)) for row in self._lower]
+        square = sum(white * white for white in self._white)
+        self.scale2_w2: float = square / len(residuals)
+        """Variance of power that the readings suggest, in W²."""
+        return log_determinant
+
+    def _misplaced(self) -> dict[tuple[int, int], float]:
+        """Covariances in J², by rows, of what instants that are not known exactly misplace."""
+        boxes = self._boxes
+        found = {(i, i): b.begins_j2 + b.ends_j2 for i, b in enumerate(boxes) if b.ends_j2}
+        for i, (a, b) in enumerate(pairwise(boxes), start=1):
+            if b.begins_j2:
+                found[i, i - 1] = -math.sqrt(a.ends_j2 * b.begins_j2)
+        return found
 
     @property
     def buzz_j2(self) -> float:

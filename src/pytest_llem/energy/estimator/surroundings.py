@@ -9,6 +9,7 @@ from operator import mul
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_llem.energy.estimator.averaging import unexplained_share
 from pytest_llem.energy.estimator.hidden import hidden_variance_j2
 from pytest_llem.energy.estimator.levels import levels_of
 from pytest_llem.energy.estimator.sample import Sample
@@ -50,6 +51,10 @@ LEAST_WINDOW = 0.2
 """A power reading whose window is cut to less is left out."""
 AT_NODE = 1e-4
 """Instants so near to a node, in refreshes, are taken to be at it."""
+WELL_PLACED = 0.005
+"""Nodes that are known to so much of a period are in their place."""
+MISPLACED = 5 / 3
+"""How much a misplaced node adds to what scatters about neighbours, in units of its variance."""
 STRICT = 5.0
 """How strictly readings must be alike for errors to be."""
 
@@ -111,12 +116,21 @@ class Surroundings:
             a, b = self._nodes[number], self._nodes[number + 1]
             start_s = (a.time_ns - origin.time_ns) / SECOND_NS
             end_s = (b.time_ns - origin.time_ns) / SECOND_NS
-            boxes.append(Box(start_s, end_s, b.value - a.value, COUNTER_NOISE))
+            energy_j = b.value - a.value
+            power_w = energy_j / (end_s - start_s)
+            begins_j2, ends_j2 = (self._misplaced_j2(node, power_w) for node in (a, b))
+            boxes.append(Box(start_s, end_s, energy_j, COUNTER_NOISE, begins_j2, ends_j2))
         if averaging_s:
             power = self._power_boxes(at_ns, origin.time_ns, averaging_s)
             near_s = SAME * self.period_s
             boxes += [box for box in power if not any(_same(box, own, near_s) for own in boxes)]
         return boxes
+
+    def _misplaced_j2(self, node: Placed, power_w: float) -> float:
+        """Variance of the energy on the wrong side of a node that lies on no grid."""
+        if node.misplaced_ns is not None or node.half_ns < WELL_PLACED * self.period_s * SECOND_NS:
+            return 0.0
+        return (power_w * node.half_ns / SECOND_NS) ** 2 / 3
 
     def stretch(
         self, at_ns: float, averaging_s: float
@@ -164,15 +178,26 @@ class Surroundings:
         powers = [sample.power_w for sample in self._samples] if self.has_power else []
         return max(*powers, *(mean.power_w for mean in self._means))
 
+    def unexplained_share(self, averaging_s: float) -> float | None:
+        """How far power readings are from the counter's mean over so long, beside their spread."""
+        nodes, origin_ns = self._wide
+        return unexplained_share(nodes, self._samples, origin_ns, averaging_s)
+
     def hidden_j2(self, averaging_s: float) -> float:
         """Variance of the integral of what fluctuates faster than it is shown."""
         if averaging_s not in self._hidden_j2:
             samples = self._samples if self.has_power else []
             nodes, origin_ns = self._wide
-            self._hidden_j2[averaging_s] = hidden_variance_j2(
-                nodes, samples, origin_ns, averaging_s
-            )
+            found_j2 = hidden_variance_j2(nodes, samples, origin_ns, averaging_s)
+            self._hidden_j2[averaging_s] = max(found_j2 - self._mostly_misplaced_j2, 0.0)
         return self._hidden_j2[averaging_s]
+
+    @cached_property
+    def _mostly_misplaced_j2(self) -> float:
+        """What usual nodes put on their wrong sides looks like something hidden of this variance."""
+        numbers = self._around(sum(self._edges_ns) / 2, self._far)
+        found = [self._nodes[number] for number in numbers]
+        return MISPLACED * median(self._misplaced_j2(n, self.levels.middle_w) for n in found)
 
     def likeness(self, start_ns: float, end_ns: float, variance_j2: float) -> float:
         """How far errors at two instants go together, from -1 to 1.
