@@ -106,15 +106,16 @@ def _is_estimated(row: SummaryRow, judgement: Judgement) -> bool:
 def verdicts(rows: Sequence[SummaryRow], view: View) -> Iterator[Note]:
     """Explanations of the verdicts that do not fail the run, worst first, equal ones once."""
     quiet = () if view.verbosity > 0 else _QUIET
-    for word in (*WORST_FIRST, NOT_GATED):
-        if word not in quiet:
-            told = [
-                (name_of(row), explained(row, judgement))
-                for row in rows
-                for judgement in row.judgements
-                if _word(judgement) == word and not judgement.failed(strict=view.strict)
-            ]
-            yield from _limited(_merged(word, told, exactly=True), view)
+    told: dict[str, list[tuple[str, str]]] = {
+        word: [] for word in (*WORST_FIRST, NOT_GATED) if word not in quiet
+    }
+    for row in rows:
+        for judgement in row.judgements:
+            of_word = told.get(_word(judgement))
+            if of_word is not None and not judgement.failed(strict=view.strict):
+                of_word.append((name_of(row), explained(row, judgement)))
+    for word, same in told.items():
+        yield from _limited(_merged(word, same, exactly=True), view)
 
 
 def _word(judgement: Judgement) -> str:
