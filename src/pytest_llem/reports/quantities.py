@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.reports.rounding import place_within, rounded, rounded_at
@@ -57,6 +58,7 @@ class Number(NamedTuple):
         return f"{value} {signs.plus_minus} {self.uncertainty_whole}{self.uncertainty_fraction}"
 
 
+@cache
 def unit_of(metric: str) -> Unit:
     """The unit that the metric's name ends with; empty for a plain number."""
     for suffix, symbol, scaled in _UNITS:
@@ -128,7 +130,12 @@ def _no_spread(uncertainty: float | None, signs: Glyphs) -> str:
 
 def plain_numbers(values: Sequence[float | None], *, signs: Glyphs, exponent: int = 0) -> list[str]:
     """Each of *values* as :func:`number` writes it without an uncertainty; for long tables."""
-    return [number(value, signs=signs, exponent=exponent).text(signs) for value in values]
+    return [
+        number(value, signs=signs, exponent=exponent).text(signs)
+        if value is None or not math.isfinite(value)
+        else rounded(value, None, exponent)[0].replace("-", signs.minus)
+        for value in values
+    ]
 
 
 def quantity(metric: str, *values: float | None, estimated: bool, unicode: bool) -> list[str]:
