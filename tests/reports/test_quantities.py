@@ -87,6 +87,24 @@ def test_the_value_lies_within_the_rounding_that_is_shown(
         assert abs(Decimal(text) - scaled) <= half_step * Decimal("1.000001")
 
 
+@given(st.floats(0.01, 1e6), st.floats(1e-4, 90), st.sampled_from(range(-12, 13, 3)))
+@example(2.5, 31.0, 0)
+@example(2.5, 31.0, -3)
+@example(0.15, 3.1, -3)
+@example(9.995, 0.31, -6)
+def test_ties_and_their_neighbours_are_rounded_as_decimals_are(
+    value: float, uncertainty: float, exponent: int
+) -> None:
+    value, uncertainty = value * 10.0**exponent, uncertainty * 10.0**exponent
+    made = number(value, uncertainty, signs=ASCII, exponent=exponent, with_uncertainty=True)
+    with localcontext() as context:
+        context.prec = 1200
+        scaled, spread = (Decimal(found).scaleb(-exponent) for found in (value, uncertainty))
+        place = max(Decimal(f"{spread:.1e}").adjusted() - 1, scaled.adjusted() - 6)
+        rounded = scaled.quantize(Decimal(1).scaleb(place))
+    assert Decimal(made.whole + made.fraction) == rounded
+
+
 @given(finite, spreads)
 def test_the_uncertainty_is_shown_with_two_significant_digits(
     value: float, uncertainty: float

@@ -158,7 +158,8 @@ def _beside(entries: Sequence[Entry], view: View) -> Iterable[Column]:
     kinds = dict.fromkeys(
         (one.meter, one.scope) for each in measured if each for one in each.beside
     )
-    scopes = [scope for _, scope in kinds] + [*{each.scope for each in measured if each}]
+    scopes = [scope for _, scope in kinds]
+    scopes += {each.scope for each in measured if each} if kinds else ()
     for meter, scope in kinds:
         found = [_of_kind(each, meter, scope) for each in measured]
         title = scope if scopes.count(scope) == 1 else f"{scope} ({meter})"
@@ -208,13 +209,10 @@ def _beside_cell(
 
 
 def _number_cell(written: Number, entry: Entry, view: View) -> Cell:
-    between = f" {view.signs.plus_minus} "
-    parts = (_mark(entry) + written.whole, written.fraction, between, *written[2:])
+    whole, fraction, *uncertainty = written
+    mark = ESTIMATED_MARK if entry.estimated else ""
+    parts = (mark + whole, fraction, f" {view.signs.plus_minus} ", *uncertainty)
     return Cell(parts, _faded(entry))
-
-
-def _mark(entry: Entry) -> str:
-    return ESTIMATED_MARK if entry.estimated else ""
 
 
 def _faded(entry: Entry) -> Style:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.devices.selection import REPLAY
 from pytest_llem.reports.extremes import extremes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llem.reports.rows import Entry, SummaryRow
     from pytest_llem.reports.table import Table
     from pytest_llem.reports.view import View
+    from pytest_llem.results.schema import Methodology
 
 _IMPROVED = (
     "improved: a baseline that is too easy to beat hides the next regression; "
@@ -31,11 +32,23 @@ IN_ORDER = (*STYLES, NOT_GATED, MEASURED, NOT_MEASURED)
 """All words that sum an experiment up, the worst first."""
 
 
-def hint_lines(rows: Sequence[SummaryRow], table: Table, view: View) -> list[Line]:
+class Caveats(NamedTuple):
+    """What has to be known before any figure is believed, each a sentence; empty if not so."""
+
+    estimated: str
+    replayed: str
+    shared: str
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for text in self if text]
+
+
+def hint_lines(rows: Sequence[SummaryRow], table: Table, found: Caveats, view: View) -> list[Line]:
     """What the reader should know about the table as a whole, one paragraph each."""
     return [
         line(part, style)
-        for text, style in _hints(rows, table, view)
+        for text, style in _hints(rows, table, found, view)
         for part in wrapped(view.clean(text), view.width, indent="  ")
     ]
 
@@ -48,35 +61,37 @@ def disturbed_lines(disturbances: Sequence[str], view: View) -> list[Line]:
     return [line(part, "yellow") for part in wrapped(view.clean(said), view.width, indent="  ")]
 
 
-def _hints(rows: Sequence[SummaryRow], table: Table, view: View) -> Iterator[tuple[str, Style]]:
+def _hints(
+    rows: Sequence[SummaryRow], table: Table, found: Caveats, view: View
+) -> Iterator[tuple[str, Style]]:
     if VERDICT in table.narrowed and (others := _of_others(rows)):
         yield f"{STAR} verdict and change are of another figure: {', '.join(others)}", ""
     if table.left_out:
         names = ", ".join(table.left_out)
         yield f"left out at {view.width} columns: {names} (a wider terminal shows them)", "dim"
-    further = sum(len(row.result.measurements[1:]) for row in rows)
-    if further and view.verbosity < 1:
-        yield f"{_counted(further, 'further measurement')} shown with -v", "dim"
-    figures = sum(len(row.result.recorded) for row in rows)
-    if figures and view.verbosity < 1:
-        yield f"{_counted(figures, 'recorded figure')} shown with -v", "dim"
+    if view.verbosity < 1:
+        further = sum(len(row.result.measurements[1:]) for row in rows)
+        figures = sum(len(row.result.recorded) for row in rows)
+        if further:
+            yield f"{_counted(further, 'further measurement')} shown with -v", "dim"
+        if figures:
+            yield f"{_counted(figures, 'recorded figure')} shown with -v", "dim"
     yield from ((text, "yellow") for text in never_recorded(rows))
     for said in extremes(rows, view):
         yield said, "dim"
     if view.against == BASELINE:
         yield from _baseline_hints(rows)
-    yield from ((text, "yellow") for text in caveats(rows))
+    yield from ((text, "yellow") for text in found.texts)
 
 
 def _of_others(rows: Sequence[SummaryRow]) -> list[str]:
     return list(dict.fromkeys(filter(None, (of_another(row.entry) for row in rows))))
 
 
-def caveats(rows: Sequence[SummaryRow]) -> list[str]:
-    """What has to be known before any figure is believed: estimates, replays, shared devices."""
-    return [
-        text for text in (estimated_text(rows), _replayed_text(rows), _shared_text(rows)) if text
-    ]
+def caveats(rows: Sequence[SummaryRow]) -> Caveats:
+    """Whether there are estimates, replays, shared devices."""
+    known = [how for row in rows if (how := row.result.measurement_methodology) is not None]
+    return Caveats(_estimated_text(rows), _replayed_text(known), _shared_text(known))
 
 
 def _baseline_hints(rows: Sequence[SummaryRow]) -> Iterator[tuple[str, Style]]:
@@ -89,7 +104,7 @@ def _baseline_hints(rows: Sequence[SummaryRow]) -> Iterator[tuple[str, Style]]:
         yield _NEW, "cyan"
 
 
-def estimated_text(rows: Sequence[SummaryRow]) -> str:
+def _estimated_text(rows: Sequence[SummaryRow]) -> str:
     """One sentence that says which figures are estimates, and of what; empty if none is."""
     of_estimates = [
         row for row in rows if any(measured.estimated for measured in row.result.measurements)
@@ -104,10 +119,9 @@ def estimated_text(rows: Sequence[SummaryRow]) -> str:
     )
 
 
-def _replayed_text(rows: Sequence[SummaryRow]) -> str:
+def _replayed_text(methods: Sequence[Methodology]) -> str:
     """One sentence that says which figures come from a recording; empty if none does."""
-    methods = [row.result.measurement_methodology for row in rows]
-    replayed = [how for how in methods if how is not None and how.meter == REPLAY]
+    replayed = [how for how in methods if how.meter == REPLAY]
     if not replayed:
         return ""
     names = dict.fromkeys(device.name for how in replayed for device in how.devices)
@@ -117,15 +131,9 @@ def _replayed_text(rows: Sequence[SummaryRow]) -> str:
     )
 
 
-def count_shared(rows: Sequence[SummaryRow]) -> int:
-    """How many experiments were measured on devices that others could use meanwhile."""
-    methods = [row.result.measurement_methodology for row in rows]
-    return sum(how is not None and how.shared for how in methods)
-
-
-def _shared_text(rows: Sequence[SummaryRow]) -> str:
+def _shared_text(methods: Sequence[Methodology]) -> str:
     """One sentence that says which figures may hold others' energy; empty if none does."""
-    count = count_shared(rows)
+    count = sum(how.shared for how in methods)
     if not count:
         return ""
     return (
@@ -148,18 +156,16 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def summary_line(
-    entries: Iterable[Entry], view: View, *, estimated: bool, shared: bool = False
-) -> list[Line]:
+def summary_line(entries: Iterable[Entry], known: Caveats, view: View) -> list[Line]:
     """How many experiments there were and how they came out, the worst first.
 
-    Where little else is shown it also says that devices were *shared*. One line, or as many
+    Where little else is shown it also says that devices were shared. One line, or as many
     as a narrow terminal needs.
     """
     words = Counter(entry.word for entry in entries)
     found = [word for word in IN_ORDER if words[word]]
-    marks = [f"{ESTIMATED_MARK} energy estimated"] if estimated else []
-    marks += ["devices SHARED"] if shared and view.verbosity < 0 else []
+    marks = [f"{ESTIMATED_MARK} energy estimated"] if known.estimated else []
+    marks += ["devices SHARED"] if known.shared and view.verbosity < 0 else []
     about = f" ({', '.join(marks)})" if marks else ""
     each = f", {view.processes} processes each" if view.processes > 1 else ""
     spans = [Span(f"{_counted(words.total(), 'experiment')}{each}{about}:", "bold")]

@@ -45,12 +45,12 @@ def _coloured(spans: Sequence[Span], shown: str) -> str:
     for text, style in spans:
         piece = shown[start : start + len(text)]
         start += len(text)
-        pieces.append(_styled(piece, style))
+        pieces.append(_styled(piece, style) if style else piece)
     return "".join([*pieces, shown[start:]])
 
 
 def _styled(piece: str, style: Style) -> str:
     blank = len(piece) - len(piece.lstrip(" "))
-    if not style or blank == len(piece):
+    if blank == len(piece):
         return piece
     return f"{piece[:blank]}\x1b[{_CODES[style]}m{piece[blank:]}{_RESET}"

@@ -112,15 +112,16 @@ def verdicts(rows: Sequence[SummaryRow], view: View) -> Iterator[Note]:
     """
     quiet = () if view.verbosity > 0 else _QUIET
     judged = [row for row in rows if view.verbosity > 0 or row.result.outcome == "passed"]
-    for word in (*WORST_FIRST, NOT_GATED):
-        if word not in quiet:
-            told = [
-                (name_of(row), explained(row, judgement))
-                for row in judged
-                for judgement in row.judgements
-                if _word(judgement) == word and not judgement.failed(strict=view.strict)
-            ]
-            yield from _limited(_merged(word, told, exactly=True), view, MOST_EXPLAINED)
+    told: dict[str, list[tuple[str, str]]] = {
+        word: [] for word in (*WORST_FIRST, NOT_GATED) if word not in quiet
+    }
+    for row in judged:
+        for judgement in row.judgements:
+            of_word = told.get(_word(judgement))
+            if of_word is not None and not judgement.failed(strict=view.strict):
+                of_word.append((name_of(row), explained(row, judgement)))
+    for word, same in told.items():
+        yield from _limited(_merged(word, same, exactly=True), view, MOST_EXPLAINED)
 
 
 def _word(judgement: Judgement) -> str:

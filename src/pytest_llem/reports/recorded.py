@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
 def recorded_lines(rows: Sequence[SummaryRow], view: View) -> Iterator[Line]:
     """The figures that each experiment recorded, if any did."""
-    recorded = [
-        (name, figures)
-        for row in rows
-        for name, figures in _of_each(row, view)
-        if figures and view.verbosity > 0
-    ]
+    if view.verbosity < 1:
+        return
+    recorded = [(name, figures) for row in rows for name, figures in _of_each(row, view) if figures]
     if recorded:
         yield line("")
         yield line("recorded", "bold")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -97,8 +96,8 @@ class Entry:
 
     def called(self, label: str) -> Entry:
         """The same line with a label."""
-        found = copy(self)  # with all that is known of it by now
-        object.__setattr__(found, "label", label)
+        found = object.__new__(Entry)
+        found.__dict__.update(self.__dict__, label=label)  # with all that is known of it by now
         return found
 
     @cached_property

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from pytest_llem.reports.arrangement import SortKey
     from pytest_llem.reports.rows import SummaryRow
 
-_CLASSES = (
-    {"regressed"},
-    {"failed", "error", "crashed", "timed out"},
-    {"invalid"},
-    {"inconclusive", "incomparable"},
-)
+_REGRESSED = "regressed"
+_CLASSES = {
+    _REGRESSED: 0,
+    **dict.fromkeys(("failed", "error", "crashed", "timed out"), 1),
+    "invalid": 2,
+    **dict.fromkeys(("inconclusive", "incomparable"), 3),
+}
 """Words that call for somebody, the most urgent first; all others stay in their order."""
 _DIGITS = re.compile(r"(\d+)")
 
@@ -59,8 +60,8 @@ def relative_uncertainty(row: SummaryRow) -> float | None:
     entry = row.entry
     if entry.denominator is None:
         return None
-    spread = figure(entry.measured, entry.denominator.uncertainty)
-    energy_j = figure(entry.measured, entry.denominator.metric)
+    spread = getattr(entry.measured, entry.denominator.uncertainty)
+    energy_j = getattr(entry.measured, entry.denominator.metric)
     return abs(spread / energy_j) if spread is not None and energy_j else None
 
 
@@ -78,8 +79,8 @@ def _figure(name: str) -> Callable[[SummaryRow], float | None]:
 
 def _severity(row: SummaryRow, *, strict: bool) -> tuple[bool, int, float]:
     entry = row.entry
-    place = next((n for n, words in enumerate(_CLASSES) if entry.word in words), len(_CLASSES))
-    change = _change(row) if place == 0 else None
+    place = _CLASSES.get(entry.word, len(_CLASSES))
+    change = _change(row) if entry.word == _REGRESSED else None
     return not fails(row, strict=strict), place, -abs(change or 0.0)
 
 

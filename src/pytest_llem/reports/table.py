@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.reports.ink import Line, Span, Style
 from pytest_llem.reports.text import Glyphs, cut_end, cut_middle, display_width, is_narrow, pad
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     _Maker = Callable[[], "Column"]
-    _Measure = Callable[[str], int]
-    _Justify = Callable[[str, int, bool], str]
 
 GAP = "  "
 MOST_ALIGNMENT = 4
@@ -77,10 +76,11 @@ class Table(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """A column written out, every text with the gap before it."""
+    """A column as wide as it will be."""
 
     column: Column
-    texts: list[str]
+    written: Callable[[], Iterable[str]]
+    """Its texts, each with the gap before it: made only for a column that stays."""
     width: int
 
 
@@ -97,7 +97,8 @@ def laid_out(labels: Labels, columns: Sequence[Column], *, width: int, signs: Gl
     title = cut_end(labels.title, room, signs.ellipsis)
     first_width = max(map(display_width, [title, *first]))
     head = _head(title, first_width, blocks, signs)
-    rows = [_row(pad(label, first_width), blocks, index) for index, label in enumerate(first)]
+    cells = [Span(pad(label, first_width)) for label in first]
+    rows = list(zip(cells, *map(_spans, blocks), strict=True))
     return Table(head, rows, left_out, narrowed)
 
 
@@ -137,51 +138,69 @@ def _taken(blocks: list[_Block]) -> int:
 
 def _block(column: Column) -> _Block:
     plain = [cell.text for cell in column.cells]
-    measure, justify = _measures("".join([*column.title, *plain]))
-    texts = _aligned(column, plain, measure, justify)
-    width = max(map(measure, [*column.title, *texts]))
-    right = column.right[0]
-    padded = [GAP + justify(text, width, right) for text in texts]
-    return _Block(column, padded, len(GAP) + width)
+    kind = _NARROW if is_narrow("".join([*column.title, *plain])) else _ANY
+    parts = _parts(column)
+    widths = [max(map(kind.width, part)) for part in parts]
+    is_aligned = sum(widths) <= max(map(kind.width, plain), default=0) + MOST_ALIGNMENT
+    alone = _alone(column, plain) if is_aligned else plain
+    width = max([sum(widths) * is_aligned, *map(kind.width, [*column.title, *alone])])
+
+    def written() -> Iterable[str]:
+        texts = _below_each_other(column, plain, parts, widths, kind) if is_aligned else plain
+        return [GAP + text for text in kind.justified(texts, width, column.right[0])]
+
+    return _Block(column, written, len(GAP) + width)
 
 
-def _measures(text: str) -> tuple[_Measure, _Justify]:
-    """How to measure and justify what *text* is made of: faster where all of it is narrow."""
-    return (len, _justified) if is_narrow(text) else (display_width, _padded)
+class _Kind(NamedTuple):
+    """How to measure and justify some texts."""
+
+    width: Callable[[str], int]
+    justified: Callable[[Iterable[str], int, bool], list[str]]
 
 
-def _justified(text: str, width: int, right: bool) -> str:
-    return text.rjust(width) if right else text.ljust(width)
+def _justified(texts: Iterable[str], width: int, right: bool) -> list[str]:
+    if right:
+        return [text.rjust(width) for text in texts]
+    return [text.ljust(width) for text in texts]
 
 
-def _padded(text: str, width: int, right: bool) -> str:
-    return pad(text, width, right=right)
+def _padded(texts: Iterable[str], width: int, right: bool) -> list[str]:
+    return [pad(text, width, right=right) for text in texts]
 
 
-def _aligned(column: Column, plain: list[str], measure: _Measure, justify: _Justify) -> list[str]:
-    """The texts of its cells, which are *plain*, with their parts below each other."""
-    widths = [_part_width(column, index, measure) for index in range(len(column.right))]
-    if sum(widths) > max(map(measure, plain), default=0) + MOST_ALIGNMENT:
-        return plain
-    places = list(zip(widths, column.right, strict=True))
+_NARROW = _Kind(len, _justified)
+"""Much faster, for texts of which every character takes one column."""
+_ANY = _Kind(display_width, _padded)
+
+
+def _parts(column: Column) -> list[tuple[str, ...]]:
+    """The first parts of all cells that line up, then their second ones, and so on."""
+    return list(
+        zip_longest(*(cell.parts for cell in column.cells if cell.is_aligned), fillvalue="")
+    )
+
+
+def _alone(column: Column, plain: Iterable[str]) -> list[str]:
+    """Those of the *plain* texts that line up with no other."""
+    pairs = zip(column.cells, plain, strict=True)
+    return [text for cell, text in pairs if not cell.is_aligned]
+
+
+def _below_each_other(
+    column: Column,
+    plain: Sequence[str],
+    parts: list[tuple[str, ...]],
+    widths: list[int],
+    kind: _Kind,
+) -> list[str]:
+    """The texts of all cells, with the parts of those that line up below each other."""
+    justified = map(kind.justified, parts, widths, column.right)
+    lines = map("".join, zip(*justified, strict=True))
     return [
-        _in_parts(cell, places, justify) if cell.is_aligned else text
+        next(lines) if cell.is_aligned else text
         for cell, text in zip(column.cells, plain, strict=True)
     ]
-
-
-def _part_width(column: Column, index: int, measure: _Measure) -> int:
-    parts = {
-        cell.parts[index] for cell in column.cells if cell.is_aligned and index < len(cell.parts)
-    }
-    return max(map(measure, parts), default=0)
-
-
-def _in_parts(cell: Cell, places: list[tuple[int, bool]], justify: _Justify) -> str:
-    parts = cell.parts + ("",) * (len(places) - len(cell.parts))
-    return "".join(
-        [justify(part, width, right) for part, (width, right) in zip(parts, places, strict=True)]
-    )
 
 
 def _head(title: str, first_width: int, blocks: list[_Block], signs: Glyphs) -> list[Line]:
@@ -199,6 +218,5 @@ def _head(title: str, first_width: int, blocks: list[_Block], signs: Glyphs) -> 
     return [*lines, (Span(rule, "dim"),)]
 
 
-def _row(label: str, blocks: list[_Block], index: int) -> Line:
-    cells = [Span(block.texts[index], block.column.cells[index].style) for block in blocks]
-    return (Span(label), *cells)
+def _spans(block: _Block) -> Iterable[Span]:
+    return map(Span, block.written(), [cell.style for cell in block.column.cells])

@@ -13,9 +13,9 @@ from pytest_llem.reports.arrangement import USUAL, Arrangement
 from pytest_llem.reports.columns import summary_columns
 from pytest_llem.reports.groups import grouped, labels_at, natural_width, with_headings
 from pytest_llem.reports.hints import (
-    count_shared,
+    Caveats,
+    caveats,
     disturbed_lines,
-    estimated_text,
     hint_lines,
     summary_line,
 )
@@ -80,23 +80,24 @@ def summary_lines(  # noqa: PLR0913 -- a terminal has that many sides
 
 def _lines(rows: Sequence[SummaryRow], disturbances: Sequence[str], view: View) -> list[str]:
     failures = notes.note_lines(notes.failures(rows, view), view)
-    body = failures if view.verbosity < 0 else _in_full(rows, failures, view)
+    found = caveats(rows)
+    body = failures if view.verbosity < 0 else _in_full(rows, failures, found, view)
     if view.verbosity >= 0:
         body = [*body, *disturbed_lines(disturbances, view)]
-    entries = [row.entry for row in rows]
-    estimated, shared = bool(estimated_text(rows)), bool(count_shared(rows))
-    last = summary_line(entries, view, estimated=estimated, shared=shared)
+    last = summary_line([row.entry for row in rows], found, view)
     return [
         painted(spans, width=view.width, signs=view.signs, colour=view.colour)
         for spans in [*body, *last]
     ]
 
 
-def _in_full(rows: Sequence[SummaryRow], failures: list[Line], view: View) -> list[Line]:
+def _in_full(
+    rows: Sequence[SummaryRow], failures: list[Line], found: Caveats, view: View
+) -> list[Line]:
     table, laid = _table(rows, view)
     others = [*notes.verdicts(rows, view), *notes.invalid(rows, view), *notes.warnings(rows, view)]
     said = [*failures, *notes.note_lines(others, view)]
-    hints = hint_lines(rows, laid, view)
+    hints = hint_lines(rows, laid, found, view)
     between = [line("")] if said and hints else []
     windows = _windows(rows, view) if view.verbosity > 1 else ()
     recorded = recorded_lines(rows, view)

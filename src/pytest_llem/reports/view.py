@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_llem.reports import text
 from pytest_llem.reports.arrangement import USUAL, Arrangement
@@ -32,10 +32,11 @@ class View:
     processes: int = 1
     """How many processes an experiment was to have, unless its row says otherwise."""
 
-    @property
-    def signs(self) -> Glyphs:
-        """The signs it shows."""
-        return glyphs(unicode=self.unicode)
+    signs: Glyphs = field(init=False)
+    """The signs it shows."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signs", glyphs(unicode=self.unicode))
 
     def clean(self, words: str) -> str:
         """*words* in one line that it can show."""

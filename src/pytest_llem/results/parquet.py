@@ -135,15 +135,26 @@ def read_parquet(directory: Path, name: str) -> RawData:
     Raises:
         StoreError: a file is missing, damaged, or was written by a newer version.
     """
+    traces = read_parquet_traces(directory, name)
+    paths = parquet_paths(directory, name)
+    marks = _interpreted(paths, "marks", lambda table, _: marks_of(table.to_pylist()))
+    return RawData(traces, tuple(marks))
+
+
+def read_parquet_traces(directory: Path, name: str) -> tuple[Trace, ...]:
+    """The traces of the same.
+
+    Raises:
+        StoreError: a file is missing, damaged, or was written by a newer version.
+    """
     paths = parquet_paths(directory, name)
     traces = _interpreted(paths, "trace", _read_traces)
     facts = _interpreted(paths, "facts", _read_facts)
-    marks = _interpreted(paths, "marks", lambda table, _: marks_of(table.to_pylist()))
     if len(facts) != len(traces):
         raise damaged(paths["facts"], f"it belongs to another file than {paths['trace']}")
     for trace, its_facts in zip(traces, facts, strict=True):
         trace.facts.extend(its_facts)
-    return RawData(tuple(traces), tuple(marks))
+    return tuple(traces)
 
 
 def _interpreted(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from pytest_llem.energy.sampling.trace import Trace
     from pytest_llem.results.manifest import State
     from pytest_llem.results.preview.document import Preview
     from pytest_llem.results.raw import RawData
@@ -327,6 +328,14 @@ class RunStore:
             StoreError: there is none, or it cannot be read.
         """
         return self._raw.read(name)
+
+    def traces_of(self, name: str) -> Sequence[Trace]:
+        """The traces of the raw data of the entry called *name*, which are read sooner than all.
+
+        Raises:
+            StoreError: there are none, or they cannot be read.
+        """
+        return self._raw.read_traces(name)
 
     def preview(self, name: str) -> Preview | None:
         """What the raw data of the entry called *name* looks like in few points.

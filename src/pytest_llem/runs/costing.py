@@ -67,6 +67,6 @@ def _experiments(store: RunStore) -> Iterator[list[Process]]:
 
 def _spent(store: RunStore, name: str) -> Spent | None:
     try:
-        return spent_of(store.raw_of(name).traces)
+        return spent_of(store.traces_of(name))
     except (LlemError, *DAMAGE):
         return None

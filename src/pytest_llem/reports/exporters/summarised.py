@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.run_summary import RunSummary, run_summary
+from pytest_llem.reports.exporters.exporter import Exported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
         MeasurementSummary,
         MetricSummary,
     )
-    from pytest_llem.reports.exporters.exporter import Exported
 
 MAIN = (
     "energy_per_output_token_j",
@@ -39,8 +40,25 @@ ESTIMATED = " (estimated)"
 """Ends the name of an estimate, so that no tool takes it for the same as a measurement."""
 
 
+class _Same(tuple[Exported, ...]):
+    """Experiments that equal others only where each is the very same object."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and [*map(id, self)] == [*map(id, other)]
+
+    def __hash__(self) -> int:
+        return hash((*map(id, self),))
+
+
 def summary_of(experiments: Sequence[Exported]) -> RunSummary:
-    """The run that *experiments* are of, in brief."""
+    """The run that *experiments* are of, in brief; several formats of one run share it."""
+    return _summary_of(_Same(experiments))
+
+
+@lru_cache(maxsize=1)
+def _summary_of(experiments: _Same) -> RunSummary:
     run = next((one.run for one in experiments if one.run is not None), None)
     reported = ((one.result, one.judgements) for one in experiments)
     if run is None:

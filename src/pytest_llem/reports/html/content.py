@@ -48,7 +48,7 @@ def content_of(report: Report) -> dict[str, Any]:
         "head": [VIEW.clean(line) for line in report.head],
         "strict": report.strict,
         "words": [[word, words[word], STYLES.get(word, "")] for word in IN_ORDER if words[word]],
-        "caveats": [VIEW.clean(text) for text in [*caveats(rows), *report.problems]],
+        "caveats": [VIEW.clean(text) for text in [*caveats(rows).texts, *report.problems]],
         "columns": page_columns(entries, view) if entries else [],
         "experiments": experiments,
         "series": points.series,

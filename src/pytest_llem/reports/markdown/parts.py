@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_llem.reports import notes
-from pytest_llem.reports.hints import IN_ORDER, caveats, estimated_text
+from pytest_llem.reports.hints import IN_ORDER, caveats
 from pytest_llem.reports.markdown.good import is_good
 from pytest_llem.reports.markdown.pages import Block
 from pytest_llem.reports.markdown.table import linked, table_head, table_lines
@@ -33,7 +33,7 @@ def title(told: ToldRun, level: int) -> Block:
     words = Counter(row.entry.word for row in told.rows)
     came = ", ".join(f"{words[word]} {prose(word)}" for word in IN_ORDER if words[word])
     count = f"{len(told.rows)} experiment{'' if len(told.rows) == 1 else 's'}"
-    mark = " (energy **estimated**)" if estimated_text(told.rows) else ""
+    mark = " (energy **estimated**)" if caveats(told.rows).estimated else ""
     lines = [f"{'#' * level} {_headline(told, words)}", "", f"{count}{mark}: {came}"]
     if told.run is not None and told.run.manifest.state == "interrupted":
         planned = len(told.run.manifest.planned)
@@ -64,7 +64,7 @@ def link_to_job(told: ToldRun) -> Iterator[Block]:
 
 def remarks(told: ToldRun) -> Iterator[Block]:
     """What has to be known before any figure is believed, of the method and of the machine."""
-    for text in caveats(told.rows):
+    for text in caveats(told.rows).texts:
         yield Block(f"> {prose(text)}")
     found = told.run.disturbances if told.run is not None else ()
     if found:

@@ -95,7 +95,7 @@ def _power(
     trace: Trace, ticks: Sequence[int], origin_ns: int, most: int
 ) -> tuple[Course | None, PowerFrom]:
     if not all(map(math.isnan, trace.power_w)):
-        points = thinned(trace.power_w[: len(trace)], most)
+        points = thinned(trace.power_w[: len(trace)].tolist(), most)
         times = [_tenth(trace.after_ns[place], origin_ns) for place, _ in points]
         return _course(times, [value for _, value in points]), "readings"
     return _power_between(trace, ticks, origin_ns, most), "counter"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 import operator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from array import array
-    from collections.abc import Iterator, Sequence
-
-    Column = Sequence[float] | array[float]
+    from collections.abc import Sequence
 
 Point = tuple[int, float]
 """Position in the column, and the value there; NaN is a gap."""
@@ -20,7 +17,7 @@ SMALLEST, LARGEST = 1e-12, 1e15
 """Beyond these there are no four digits to keep: no device draws so little, or so much."""
 
 
-def thinned(values: Column, most: int) -> list[Point]:
+def thinned(values: Sequence[float], most: int) -> list[Point]:
     """At most *most* points of *values*, in order, the first and the last among them.
 
     The column is cut into stretches as even as can be, and of each its lowest and its highest
@@ -32,24 +29,29 @@ def thinned(values: Column, most: int) -> list[Point]:
         return list(enumerate(values))
     stretches = max((most - 2) // 2, 1)
     edges = [1 + (count - 2) * number // stretches for number in range(stretches + 1)]
-    inner = (point for start, end in pairwise(edges) for point in _extremes(values, start, end))
-    return [(0, values[0]), *inner, (count - 1, values[-1])]
+    inner = [_extremes(values[start:end], start) for start, end in pairwise(edges) if start < end]
+    return [(0, values[0]), *chain.from_iterable(inner), (count - 1, values[-1])]
 
 
-def _extremes(values: Column, start: int, end: int) -> Iterator[Point]:
-    part = values[start:end]
-    if not len(part):
-        return
+def _extremes(part: Sequence[float], start: int) -> Sequence[Point]:
     if math.isnan(sum(part)):  # finite values never add up to NaN
-        known = [value for value in part if not math.isnan(value)]
-        if not known:
-            yield start, math.nan
-            return
-        low, high = min(known), max(known)
-    else:
-        low, high = min(part), max(part)
-    places = sorted({(start + part.index(low), low), (start + part.index(high), high)})
-    yield from places
+        return _among_gaps(part, start)
+    low, high = min(part), max(part)
+    first, second = part.index(low), part.index(high)
+    if first == second:
+        return ((start + first, low),)
+    lowest, highest = (start + first, low), (start + second, high)
+    return (lowest, highest) if first < second else (highest, lowest)
+
+
+def _among_gaps(part: Sequence[float], start: int) -> Sequence[Point]:
+    known = [(value, place) for place, value in enumerate(part, start) if not math.isnan(value)]
+    if not known:
+        return ((start, math.nan),)
+    lowest, highest = min(known), max(known, key=operator.itemgetter(0))
+    return [
+        (place, value) for value, place in sorted({lowest, highest}, key=operator.itemgetter(1))
+    ]
 
 
 def evenly(count: int, most: int) -> range | list[int]:
