@@ -97,15 +97,6 @@ def test_a_report_that_cannot_be_written_costs_no_result(run: Run) -> None:
     finished.stdout.fnmatch_lines(["*cannot write the report*Results are kept*"])
 
 
-def test_that_no_report_was_written_is_said(run: Run) -> None:
-    source = "def test_plain():\n    pass\n"
-    ran = run(source, "--llem-html=report.html", "--llem-export=csv:it.csv")
-    ran.assert_outcomes(passed=1)
-    ran.stdout.fnmatch_lines(["llem: no experiment ran*written to report.html, csv:it.csv"])
-    assert not Path("report.html").exists()
-    run(source).stdout.no_fnmatch_line("llem:*")
-
-
 LATE = """
 import time
 import pytest
