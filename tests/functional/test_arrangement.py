@@ -20,7 +20,7 @@ def test_the_summary_is_arranged_as_asked_for(run: Run) -> None:
         def test_sizes(energy, batch_size): pass
         """
     result = run(source, "--llem-columns=+ttft_s", "--llem-group-by=batch_size", "--llem-sort=-run")
-    result.stdout.fnmatch_lines(["*ttft*", "batch_size=2", "*", "batch_size=1"])
+    result.stdout.fnmatch_lines(["*TTFT*", "batch_size=2", "*", "batch_size=1"])
     for option in ("columns", "sort", "group-by"):
         refused = run(source, f"--llem-{option}=nothing_like_it")
         assert refused.ret == pytest.ExitCode.USAGE_ERROR

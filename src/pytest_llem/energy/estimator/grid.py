@@ -23,6 +23,9 @@ STEEPEST = 0.02
 """The period is known beforehand to this share."""
 USABLE = 0.8
 """A bracket may be so wide, in periods, to say something about the grid."""
+UNSHOWN = 6.0
+"""How much refreshes may be off a grid that all brackets allow, in widths of a bracket over their
+number: simulated refreshes that jitter by so much are taken for regular once in five times."""
 SEARCH = 40
 """Steps of the searches for a period; each narrows it by a third or a half."""
 CUTS = 16
@@ -53,6 +56,9 @@ class Grid(NamedTuple):
     """Standard deviation of the period."""
     jitter_ns: float = FINEST_NS
     """Standard deviation of a refresh about the grid."""
+    unshown_ns: float = 0.0
+    """The most of that which the brackets may have hidden: among so many of their width, some
+    end as near to a regular refresh by chance."""
 
     def last_before(self, t_ns: float) -> int:
         """Number of the last refresh at or before an instant."""
@@ -123,7 +129,9 @@ def regular_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
     low_ns, high_ns = (
         _limit_ns(widened, best_ns, period_ns * (1 + sign * STEEPEST)) for sign in (-1, 1)
     )
-    return _mean_grid(widened, low_ns, high_ns, origin_ns)._replace(jitter_ns=slack_ns)
+    unshown_ns = UNSHOWN * fmean(b.latest_ns - b.earliest_ns for b in near) / len(near)
+    found = _mean_grid(widened, low_ns, high_ns, origin_ns)
+    return found._replace(jitter_ns=slack_ns, unshown_ns=unshown_ns)
 
 
 def phase_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:

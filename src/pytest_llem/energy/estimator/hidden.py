@@ -46,7 +46,7 @@ def hidden_variance_j2(
         origin_ns: the instant that nodes count from.
         averaging_s: what a power reading averages over; 0 leaves them out.
     """
-    by_counter_j2 = _smoothed(_by_counter(nodes, bend) for bend in BENDS)
+    by_counter_j2 = scatter_j2(nodes)
     if not averaging_s:
         return by_counter_j2
     ends_s = [(sample.time_ns - origin_ns) / 1e9 for sample in samples]
@@ -56,6 +56,11 @@ def hidden_variance_j2(
     ]
     by_power_j2 = _smoothed(_by_power(nodes, spans, reach) for reach in NODES)
     return _smoothed((max(by_counter_j2, by_power_j2), by_power_j2))
+
+
+def scatter_j2(nodes: Sequence[Node]) -> float:
+    """That variance by how means over refreshes scatter about what their neighbours predict."""
+    return _smoothed(_by_counter(nodes, bend) for bend in BENDS)
 
 
 def _smoothed(variances: Iterable[float]) -> float:

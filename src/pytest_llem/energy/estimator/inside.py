@@ -17,6 +17,7 @@ from pytest_llem.energy.estimator.steps import follow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llem.energy.estimator.refresh import Placed
     from pytest_llem.energy.estimator.surroundings import Surroundings
 
 COURSES = {
@@ -65,6 +66,8 @@ is drawn in so much time at most: a square wave of 25 ms between nothing and twi
 3.6 ms of it, one that does not reach down to nothing by less."""
 LEAST_J2 = 1e-10
 """No energy is known better."""
+FAR_MORE = 3.0
+"""Scatter beyond so many times what brackets can have hidden is the load's."""
 FAR = 2.5
 """A way of averaging is dropped that explains readings worse by so much, in log each."""
 SURE = NormalDist().inv_cdf((1 + LEVEL) / 2)
@@ -250,8 +253,18 @@ class Inside:
             each = ((s * n.half_ns) ** 2 for s, n in zip(values, nodes, strict=True))
             return sum(each) / 3
         together_j = (math.fsum(map(mul, values, column)) for column in zip(*shared, strict=True))
-        own_j2 = sum((s * node.jitter_ns) ** 2 for s, node in zip(values, nodes, strict=True))
+        own_j2 = sum((s * self._own_ns(node)) ** 2 for s, node in zip(values, nodes, strict=True))
         return sum(one**2 for one in together_j) + own_j2 + self._unlike_j2()
+
+    def _own_ns(self, node: Placed) -> float:
+        """Deviation of a node from its grid, with what its brackets may have hidden of it.
+
+        Refreshes that jitter make the counter's steps scatter. Steps that scatter by far
+        more than brackets can have hidden do so by what the load does, and tell nothing.
+        """
+        scatter_ns = self._around.scatter_ns
+        told = scatter_ns < FAR_MORE * node.unshown_ns
+        return math.hypot(node.jitter_ns, scatter_ns if told else 0.0)
 
     def _unlike_j2(self) -> float:
         """What a misplaced grid costs where power at an edge is unlike that of its refresh.

@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import NormalDist, fmean, median
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.estimator.grid import numbered, phase_grid, regular_grid
+from pytest_llem.energy.estimator.grid import UNSHOWN, USABLE, numbered, phase_grid, regular_grid
 from pytest_llem.energy.estimator.refresh import Placed, narrow, observed_period_ns
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ MIDDLE = 0.5
 and to come back."""
 USUAL_CALL = 2.0
 """Polls that took longer than usual by more than this factor were held up somewhere."""
+WILD = 0.1
+"""Refreshes that scatter by more of a period about a line do not tell when one is due."""
 LEAST_HELD = 1e-4
 """A bracket that holds no more of what is expected contradicts it, and stands alone."""
 STANDARD = NormalDist()
@@ -114,7 +116,9 @@ class Refreshes:
             time_ns = grid.instant_ns(number)
             if (taken is None or number > taken) and time_ns >= own.earliest_ns - half_ns:
                 shared_ns = grid.misplaced_ns(number)
-                self._placed[i] = Placed(time_ns, half_ns, own.value, shared_ns, grid.jitter_ns)
+                self._placed[i] = Placed(
+                    time_ns, half_ns, own.value, shared_ns, grid.jitter_ns, grid.unshown_ns
+                )
                 taken = number
 
     @staticmethod
@@ -163,7 +167,7 @@ class Refreshes:
     def _expected(self, number: int) -> NormalDist | None:
         """When the refresh may have been, judged by those around it; ``None`` if they tell nothing."""
         points = self._neighbourhood(number)
-        either = self._refreshes[number].width_ns > (self.period_ns or math.inf)
+        either = self._refreshes[number].width_ns > USABLE * (self.period_ns or math.inf)
         if either or len(points) < 4:  # noqa: PLR2004 - a line and its scatter
             return None
         origin_ns = points[0][1].middle_ns
@@ -176,13 +180,22 @@ class Refreshes:
             spread_ns = math.hypot((high - low) / math.sqrt(12), self._jitter_ns)
             return NormalDist(here_ns + (low + high) / 2, spread_ns)
         misses = [r.middle_ns - e for e, (_, r) in zip(expected, points, strict=True)]
-        return NormalDist(here_ns, math.sqrt(fmean(miss * miss for miss in misses)) or 1.0)
+        scatter_ns = math.sqrt(fmean(miss * miss for miss in misses))
+        if scatter_ns > WILD * (self.period_ns or 0.0):
+            return None
+        return NormalDist(here_ns, max(scatter_ns, 1.0))
 
     @cached_property
     def _jitter_ns(self) -> float:
-        """Standard deviation of refreshes about lines through those around, beside brackets'."""
+        """Standard deviation of refreshes about lines through those around, beside brackets'.
+
+        Those that lie on no grid jitter by no less than what a grid would have hidden.
+        """
+        if not self._refreshes:
+            return 0.0
         squares = [self._scatter_ns2(number) for number in range(len(self))]
-        return math.sqrt(max(fmean(squares), 0.0)) if squares else 0.0
+        usual_ns = median(refresh.width_ns for refresh in self._refreshes)
+        return math.sqrt(max(fmean(squares), (UNSHOWN * usual_ns / len(self)) ** 2))
 
     def _scatter_ns2(self, number: int) -> float:
         """Square of how far one lies from the line, less what the width of its bracket explains."""

@@ -65,6 +65,8 @@ class Placed(NamedTuple):
     each with a sign; ``None`` if it lies on none."""
     jitter_ns: float = 0.0
     """Standard deviation of its own about the grid."""
+    unshown_ns: float = 0.0
+    """As much of that at most there may be beside, as the brackets would not have shown it."""
 
 
 def observe(

@@ -124,7 +124,7 @@ class Kriging:
     def _misplaced(self) -> dict[tuple[int, int], float]:
         """Covariances in J², by rows, of what instants that are not known exactly misplace."""
         boxes = self._boxes
-        found = {(i, i): b.begins_j2 + b.ends_j2 for i, b in enumerate(boxes) if b.ends_j2}
+        found = {(i, i): b.begins_j2 + b.ends_j2 for i, b in enumerate(boxes)}
         for i, (a, b) in enumerate(pairwise(boxes), start=1):
             if b.begins_j2:
                 found[i, i - 1] = -math.sqrt(a.ends_j2 * b.begins_j2)

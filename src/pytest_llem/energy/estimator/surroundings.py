@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_llem.energy.estimator.averaging import unexplained_share
-from pytest_llem.energy.estimator.hidden import hidden_variance_j2
+from pytest_llem.energy.estimator.hidden import hidden_variance_j2, scatter_j2
 from pytest_llem.energy.estimator.levels import levels_of
 from pytest_llem.energy.estimator.sample import Sample
 from pytest_llem.energy.estimator.shape import Box
@@ -191,6 +191,13 @@ class Surroundings:
             found_j2 = hidden_variance_j2(nodes, samples, origin_ns, averaging_s)
             self._hidden_j2[averaging_s] = max(found_j2 - self._mostly_misplaced_j2, 0.0)
         return self._hidden_j2[averaging_s]
+
+    @cached_property
+    def scatter_ns(self) -> float:
+        """The deviation of the counter's refreshes that would explain how its steps scatter."""
+        nodes, _ = self._wide
+        power_w = max(self.levels.middle_w, 1e-3)
+        return math.sqrt(scatter_j2(nodes) / MISPLACED) / power_w * SECOND_NS
 
     @cached_property
     def _mostly_misplaced_j2(self) -> float:
