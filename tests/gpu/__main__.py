@@ -60,7 +60,7 @@ def check(asked: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from gpu.checks import DRY, Plan
-    from gpu.report import identity, slug, table_lines, write
+    from gpu.report import TABLE, identity, slug, write
     from pytest_llem.devices.nvml.meter import NvmlMeter, driver_facts
     from pytest_llem.errors import LlemError
 
@@ -83,7 +83,7 @@ def check(asked: argparse.Namespace) -> int:
     bench.run()
     about["load"] = bench.load_about
     files = write(bench, about, dry=asked.dry)
-    print("\n" + "\n".join(table_lines(bench.findings, about, bench.elapsed_s, dry=asked.dry)))
+    print("\n" + (bench.out / TABLE).read_text(encoding="utf-8"), end="")
     print(f"\nwritten to {bench.out}: {', '.join(path.name for path in files)}")
     meter.close()
     return int(any(finding.fails for finding in bench.findings) and not asked.dry)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT = "pytest-llem gpu-check"
 VERSION = 1
+TABLE = "table.txt"
+"""What is printed, as a file."""
 MOST_FILES = 8
 MOST_BYTES = 16 * 2**20
 WIDTH = 100
@@ -70,7 +72,7 @@ def write(bench: Bench, about: dict[str, Any], *, dry: bool) -> list[Path]:
     text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
     (bench.out / "summary.json").write_text(text, encoding="utf-8")
     table = "\n".join(table_lines(bench.findings, about, bench.elapsed_s, dry=dry)) + "\n"
-    (bench.out / "table.txt").write_text(table, encoding="utf-8")
+    (bench.out / TABLE).write_text(table, encoding="utf-8")
     if bench.traces:
         write_traces(bench.out, bench.traces)
     return sorted(bench.out.iterdir())
