@@ -27,6 +27,8 @@ REPEATS = 0.03
 class Points:
     """Readings of a counter that is new at every look."""
 
+    refreshed = False
+
     def __init__(self, points: Sequence[Placed]) -> None:
         self._points = points
         self._times_ns = [point.time_ns for point in points]

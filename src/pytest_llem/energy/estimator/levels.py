@@ -62,7 +62,7 @@ def levels_of(means_w: Sequence[float], powers_w: Sequence[float]) -> Levels:
     crowded = sum(map(len, crowds))
     mean_ripple_w = _ripple_w(means_w, spread_w)
     power_ripple_w = _ripple_w(powers_w, spread_w) if powers_w else mean_ripple_w
-    plateau_ripple_w = power_ripple_w
+    plateau_ripple_w = math.sqrt(max(power_ripple_w**2 - LEAST_W**2, 0.0))
     if powers_w and crowded >= CLEAR * len(seen):
         inner = math.fsum(_about(crowd, fmean(crowd)) * len(crowd) for crowd in crowds) / crowded
         power_ripple_w = math.sqrt(inner) + 0.002 * spread_w

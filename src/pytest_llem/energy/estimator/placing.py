@@ -51,6 +51,8 @@ class Refreshes:
         exact: whether it is known exactly.
     """
 
+    refreshed = True
+
     def __init__(
         self, refreshes: Sequence[Refresh], period_ns: float | None = None, *, exact: bool = False
     ) -> None:

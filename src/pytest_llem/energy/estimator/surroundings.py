@@ -51,8 +51,6 @@ LEAST_WINDOW = 0.2
 """A power reading whose window is cut to less is left out."""
 AT_NODE = 1e-4
 """Instants so near to a node, in refreshes, are taken to be at it."""
-WELL_PLACED = 0.005
-"""Nodes that are known to so much of a period are in their place."""
 MISPLACED = 5 / 3
 """How much a misplaced node adds to what scatters about neighbours, in units of its variance."""
 STRICT = 5.0
@@ -63,6 +61,8 @@ class Nodes(Protocol):
     """Instants at which the energy is known, in order."""
 
     period_ns: float | None
+    refreshed: bool
+    """Whether they are refreshes, which may jitter, and not looks of our own."""
 
     def __len__(self) -> int: ...
 
@@ -128,7 +128,7 @@ class Surroundings:
 
     def _misplaced_j2(self, node: Placed, power_w: float) -> float:
         """Variance of the energy on the wrong side of a node that lies on no grid."""
-        if node.misplaced_ns is not None or node.half_ns < WELL_PLACED * self.period_s * SECOND_NS:
+        if not self._nodes.refreshed or node.misplaced_ns is not None:
             return 0.0
         return (power_w * node.half_ns / SECOND_NS) ** 2 / 3
 
