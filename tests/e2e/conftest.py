@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from instruments.nvml_double import nvml_double
+from instruments.powercap import Powercap, Zone
 from instruments.programs import finished
 
 if TYPE_CHECKING:
@@ -104,31 +103,14 @@ def _files(root: Path) -> list[Path]:
 
 
 @pytest.fixture
-def powercap(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A package that draws a constant power, its counter renewed every two milliseconds.
+def powercap(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Powercap]:
+    """A package that draws a constant power, which the processes started from here see.
 
     Its power in watts may be the parameter; the counter begins anew every 1000 J.
     """
-    power_w: float = getattr(request, "param", POWER_W)
-    zone = tmp_path / "powercap" / "intel-rapl:0"
-    zone.mkdir(parents=True)
-    (zone / "name").write_text("package-0\n")
-    (zone / "max_energy_range_uj").write_text(f"{RANGE_UJ}\n")
-    ended, started_s = threading.Event(), time.monotonic()
-
-    def renew() -> None:
-        while True:
-            used_uj = int((time.monotonic() - started_s) * power_w * 1e6)
-            shown_uj = used_uj % RANGE_UJ
-            (zone / "new").write_text(f"{shown_uj}\n")
-            os.replace(zone / "new", zone / "energy_uj")  # noqa: PTH105 - as sysfs, never half
-            if ended.wait(0.002):
-                return
-
-    thread = threading.Thread(target=renew)
-    thread.start()
-    while not (zone / "energy_uj").exists():
-        time.sleep(0.001)
-    yield zone.parent
-    ended.set()
-    thread.join()
+    package = Zone("package-0", getattr(request, "param", POWER_W), RANGE_UJ)
+    with Powercap(tmp_path / "powercap", {"intel-rapl:0": package}) as powercap:
+        monkeypatch.setenv("LLEM_POWERCAP", str(powercap.root))
+        yield powercap

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from instruments.curves import Constant
 from instruments.nvml_double import Gpu
+from instruments.powercap import Powercap, Zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,41 +33,21 @@ def test_it(energy):
 
 
 @pytest.fixture
-def powercap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def powercap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Powercap]:
     """A package and its memory, with its cores, which are part of the package."""
-    root = tmp_path / "powercap"
-    powers = {"": ("package-0", PACKAGE_W), ":0": ("core", 40.0), ":1": ("dram", DRAM_W)}
-    zones = {}
-    for suffix, (name, power_w) in powers.items():
-        zone = root / "intel-rapl:0" / (f"intel-rapl:0{suffix}" if suffix else "")
-        zone.mkdir(parents=True)
-        (zone / "name").write_text(f"{name}\n")
-        (zone / "max_energy_range_uj").write_text("262143328850\n")
-        zones[zone] = power_w
-    ended, started_s = threading.Event(), time.monotonic()
-
-    def renew() -> None:
-        while True:
-            for zone, power_w in zones.items():
-                used_uj = int((time.monotonic() - started_s) * power_w * 1e6)
-                (zone / "new").write_text(f"{used_uj}\n")
-                os.replace(zone / "new", zone / "energy_uj")  # noqa: PTH105 - never half
-            if ended.wait(0.002):
-                return
-
-    thread = threading.Thread(target=renew)
-    thread.start()
-    while not all((zone / "energy_uj").exists() for zone in zones):
-        time.sleep(0.001)
-    monkeypatch.setenv("LLEM_POWERCAP", str(root))
-    yield root
-    ended.set()
-    thread.join()
+    package = "intel-rapl:0"
+    zones = {
+        package: Zone("package-0", PACKAGE_W),
+        f"{package}/{package}:0": Zone("core", 40.0),
+        f"{package}/{package}:1": Zone("dram", DRAM_W),
+    }
+    with Powercap(tmp_path / "powercap", zones) as powercap:
+        monkeypatch.setenv("LLEM_POWERCAP", str(powercap.root))
+        yield powercap
 
 
-@pytest.mark.usefixtures("powercap")
 def test_each_scope_has_its_figure_disjoint_ones_are_added_and_recomputed_alike(
-    run: Run, results: Results, gpus: Gpus, pytester: pytest.Pytester
+    run: Run, results: Results, gpus: Gpus, powercap: Powercap, pytester: pytest.Pytester
 ) -> None:
     gpus(Gpu(curve=Constant(GPU_W), uuid="GPU-aaaa"))
     outcome = run(SOURCE, "--llem-meter=nvml,rapl")
@@ -83,9 +61,13 @@ def test_each_scope_has_its_figure_disjoint_ones_are_added_and_recomputed_alike(
     assert found["power_w"] == pytest.approx(GPU_W, rel=0.01)
     package, memory = found["beside"]
     assert (package["meter"], package["scope"], package["method"]) == ("rapl", "package", "counter")
-    assert package["power_w"] == pytest.approx(PACKAGE_W, rel=0.03)
+    assert package["energy_j"] == pytest.approx(
+        PACKAGE_W * found["duration_s"], abs=powercap.late_j(PACKAGE_W), rel=0.03
+    )
     assert (memory["scope"], memory["devices"]) == ("dram", ["rapl:package-0:dram"])
-    assert memory["power_w"] == pytest.approx(DRAM_W, rel=0.03)
+    assert memory["energy_j"] == pytest.approx(
+        DRAM_W * found["duration_s"], abs=powercap.late_j(DRAM_W), rel=0.03
+    )
     total = found["total"]
     assert total["scopes"] == ["gpu", "package", "dram"]
     parts = [found["energy_j"], package["energy_j"], memory["energy_j"]]

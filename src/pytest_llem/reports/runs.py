@@ -31,7 +31,13 @@ def list_lines(runs: Sequence[StoredRun], width: int | None = None) -> list[str]
     rows = [
         ("run", "begun (UTC)", "state", "verdicts", "size"),
         *(
-            (one.run_id, _date(one), state_of(one), counted(one.verdicts) or "-", _size_of(one))
+            (
+                one.run_id,
+                _date(one),
+                state_of(one),
+                counted(one.verdicts) or "-",
+                size(one.size_bytes),
+            )
             for one in runs
         ),
     ]
@@ -94,7 +100,7 @@ def unfinished_text(done: int, planned: int, unfinished: Sequence[str]) -> str:
     of = f"{planned} experiment{'' if planned == 1 else 's'}"
     names = [*unfinished[:_MOST_NAMES], *(["…"] if len(unfinished) > _MOST_NAMES else [])]
     which = f": {', '.join(names)}" if names else ""
-    return f"INCOMPLETE: {planned - done} of {of} did not finish{which}. --llem-resume goes on with it."
+    return f"INCOMPLETE: {planned - done} of {of} did not finish{which}."
 
 
 def counted(verdicts: Mapping[str, int]) -> str:
@@ -110,10 +116,6 @@ def size(size_bytes: int) -> str:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= _STEP
     return f"{value:.1f} {units[-1]}"
-
-
-def _size_of(run: StoredRun) -> str:
-    return size(run.size_bytes)
 
 
 def _date(run: StoredRun) -> str:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pytest_llem.errors import StoreError
 from pytest_llem.results.files import explained
+from pytest_llem.results.root import RESULTS
 from pytest_llem.results.schema import SCHEMA_VERSION, ExperimentResult, Stored
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 Document = TypeVar("Document", bound=Stored)
 
-RESULTS = "results"
-"""Directory of a run's results."""
 UPGRADE = "Upgrade with: pip install --upgrade pytest-llem"
 _SET_ASIDE = "Restore it from a copy, or move it away and run the experiment again."
 _LONGEST_VALUE = 40

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.errors import StoreError
 from pytest_llem.results.files import listed
 from pytest_llem.results.journal import JOURNAL
+from pytest_llem.results.root import RESULTS
 from pytest_llem.results.transitions import read_journal
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def progress_of(store: RunStore, manifest: Manifest) -> Progress:
     except StoreError:
         transitions = ()  # type: ignore[assignment]
     if not transitions:
-        names = {path.stem.partition("@")[0] for path in listed(store.path / "results", ".json")}
+        names = {path.stem.partition("@")[0] for path in listed(store.path / RESULTS, ".json")}
         return Progress(min(len(names), len(manifest.planned)), len(manifest.planned))
     ended = _ended(transitions, manifest)
     ids = {experiment_id for experiment_id, _ in ended}

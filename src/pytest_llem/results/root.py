@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUNS = "runs"
+RESULTS = "results"
+"""Directory of a run's results."""
 _IGNORE = ".gitignore"
 _EVERYTHING = b"# Made by pytest-llem.\n*\n"
 
@@ -42,7 +44,7 @@ def make_run_directory(path: Path) -> bool:
             path.mkdir()
         except FileExistsError:
             return False
-        (path / "results").mkdir()
+        (path / RESULTS).mkdir()
         (path / "raw").mkdir()
         return True
 

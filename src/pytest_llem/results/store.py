@@ -25,7 +25,7 @@ from pytest_llem.results.names import file_names, new_run_id, newest_name, times
 from pytest_llem.results.preview.files import keep_preview, kept_preview, kept_text
 from pytest_llem.results.preview.making import preview_of
 from pytest_llem.results.raw_store import RawStore
-from pytest_llem.results.root import make_run_directory, new_run_directory
+from pytest_llem.results.root import RESULTS, make_run_directory, new_run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -58,7 +58,7 @@ class RunStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._results = path / "results"
+        self._results = path / RESULTS
         self._raw = RawStore(path / "raw")
 
     @classmethod
@@ -120,7 +120,7 @@ class RunStore:
             StoreError: there is no run.
         """
         with explained("read", path):
-            found = (path / "results").is_dir() or (path / _MANIFEST).is_file()
+            found = (path / RESULTS).is_dir() or (path / _MANIFEST).is_file()
         if not found:
             raise StoreError(
                 f"{path} is no run of pytest-llem: it has neither {_MANIFEST} nor results. "

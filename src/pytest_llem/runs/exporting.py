@@ -109,7 +109,7 @@ def exported_run(
 
     def place_of(one: Exported) -> tuple[int, str, str, int]:
         result = one.result
-        place = places.get((result.experiment_id, result.node_id), len(places))
+        place = places.get(key_of(result), len(places))
         return place, result.full_name, result.experiment_id, result.repeat
 
     return sorted(found, key=place_of)

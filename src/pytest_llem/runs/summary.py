@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ from pytest_llem.reports.runs import unfinished_text
 from pytest_llem.reports.terminal import SummaryRow, summary_lines
 from pytest_llem.reports.text import clean
 from pytest_llem.results.load import load_named
-from pytest_llem.results.progress import progress_of
 from pytest_llem.results.store import RunStore
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.books import Closing, close_books
@@ -64,8 +62,6 @@ class Summary:
     """Set once :meth:`lines` has read them."""
     github: GitHub = field(default_factory=GitHub)
     """What was left for GitHub Actions; set by :meth:`close`."""
-    _interrupted: bool = False
-    """Somebody ended the run; set by :meth:`close`."""
     _experiments: list[tuple[Told, list[ExperimentResult]]] | None = None
     """Those that were told of, each with all its processes; ``None`` until they were read."""
 
@@ -85,7 +81,6 @@ class Summary:
         problems = self.closing.problems
         state: State = "interrupted" if interrupted else "finished"
         self.closing = close_books(self.store, self.settings, state, counts)
-        self._interrupted = interrupted
         experiments = self._exported()
         exported = write_all(self.settings.exports, experiments)
         if self.settings.github:
@@ -246,7 +241,7 @@ class Summary:
         progress = self.closing.progress
         if progress is not None and not progress.complete:
             said = unfinished_text(progress.done, progress.planned, progress.unfinished)
-            yield clean(f"llem: {said}", unicode=unicode)
+            yield clean(f"llem: {said} --llem-resume goes on with it.", unicode=unicode)
 
     def _disturbances(self) -> list[str]:
         assert self.store is not None  # noqa: S101 - checked by the caller
@@ -267,21 +262,7 @@ class Summary:
         yield from self._unfinished(unicode=unicode)
         if self.settings.html is not None and self.settings.html.is_file():
             yield f"report: {self.settings.html}"
-        yield from self._left_over()
         yield f"results: {self.store.path}"
-
-    def _left_over(self) -> Iterator[str]:
-        """How to have what an interrupted run has not come to."""
-        assert self.store is not None  # noqa: S101 - checked by the callers
-        if not self._interrupted:
-            return
-        with suppress(StoreError):  # which closing the books has told
-            come = progress_of(self.store, self.store.manifest())
-            if not come.complete:
-                yield (
-                    f"interrupted: {come.done} of {come.planned} experiments have finished; "
-                    "--llem-resume runs the others"
-                )
 
 
 def begin_summary(config: pytest.Config, run: str) -> Summary:

@@ -46,9 +46,9 @@ def unexplained_share(
             used_j = _until(nodes, times, end_s) - _until(nodes, times, end_s - averaging_s)
             misses.append(sample.power_w - used_j / averaging_s)
             powers.append(sample.power_w)
-    if len(powers) < LEAST or pstdev(powers) < LEAST_W:
+    if len(powers) < LEAST or (spread_w := pstdev(powers)) < LEAST_W:
         return None
-    return math.sqrt(fmean(miss * miss for miss in misses)) / pstdev(powers)
+    return math.sqrt(fmean(miss * miss for miss in misses)) / spread_w
 
 
 def _until(nodes: Sequence[Node], times: Sequence[float], at_s: float) -> float:

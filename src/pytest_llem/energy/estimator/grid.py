@@ -120,18 +120,18 @@ def regular_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
         return None
     origin_ns = brackets[0].earliest_ns
     near = [Bracket(n, a - origin_ns, b - origin_ns) for n, a, b in brackets]
+    usual_ns = fmean(b.latest_ns - b.earliest_ns for b in near)
     best_ns = _widest_ns(near, period_ns)
     width_ns = _width_ns(near, best_ns)
-    if width_ns < -TOLERANCE * fmean(b.latest_ns - b.earliest_ns for b in near) / 2:
+    if width_ns < -TOLERANCE * usual_ns / 2:
         return None
     slack_ns = FINEST_NS + max(-width_ns / 2, 0.0)
     widened = [Bracket(n, a - slack_ns, b + slack_ns) for n, a, b in near]
     low_ns, high_ns = (
         _limit_ns(widened, best_ns, period_ns * (1 + sign * STEEPEST)) for sign in (-1, 1)
     )
-    unshown_ns = UNSHOWN * fmean(b.latest_ns - b.earliest_ns for b in near) / len(near)
     found = _mean_grid(widened, low_ns, high_ns, origin_ns)
-    return found._replace(jitter_ns=slack_ns, unshown_ns=unshown_ns)
+    return found._replace(jitter_ns=slack_ns, unshown_ns=UNSHOWN * usual_ns / len(near))
 
 
 def phase_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:

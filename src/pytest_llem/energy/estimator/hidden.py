@@ -28,7 +28,11 @@ Node = tuple[float, float]
 
 
 def hidden_variance_j2(
-    nodes: Sequence[Node], samples: Sequence[Sample], origin_ns: float, averaging_s: float
+    by_counter_j2: float,
+    nodes: Sequence[Node],
+    samples: Sequence[Sample],
+    origin_ns: float,
+    averaging_s: float,
 ) -> float:
     """Variance of the integral of a fast, stationary fluctuation, in J².
 
@@ -41,12 +45,12 @@ def hidden_variance_j2(
     scatter is the load's course.
 
     Args:
+        by_counter_j2: the nodes' own scatter, of :func:`scatter_j2`.
         nodes: instants at which the counter is known.
         samples: power readings, each at its refresh; may be empty.
         origin_ns: the instant that nodes count from.
         averaging_s: what a power reading averages over; 0 leaves them out.
     """
-    by_counter_j2 = scatter_j2(nodes)
     if not averaging_s:
         return by_counter_j2
     ends_s = [(sample.time_ns - origin_ns) / 1e9 for sample in samples]

@@ -134,9 +134,11 @@ class Inside:
         found = [Shape(course, averaging) for averaging in (SAMPLED, WHOLE) for course in courses]
         long = [Shape(course, LONG) for course in COURSES]
         times = self._times_longer()
-        if times is None:
-            return [*found, *long]
-        return long if times > CONFIRMED else found if times < REFUTED else [*found, *long]
+        if times is not None and times > CONFIRMED:
+            return long
+        if times is not None and times < REFUTED:
+            return found
+        return [*found, *long]
 
     def _times_longer(self) -> float | None:
         """How much better the counter's mean over many refreshes is found in power readings.

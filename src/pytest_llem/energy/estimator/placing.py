@@ -31,6 +31,8 @@ USUAL_CALL = 2.0
 """Polls that took longer than usual by more than this factor were held up somewhere."""
 WILD = 0.1
 """Refreshes that scatter by more of a period about a line do not tell when one is due."""
+LEAST_POINTS = 4
+"""Fewer do not show a line and how they scatter about it."""
 LEAST_HELD = 1e-4
 """A bracket that holds no more of what is expected contradicts it, and stands alone."""
 STANDARD = NormalDist()
@@ -170,7 +172,7 @@ class Refreshes:
         """When the refresh may have been, judged by those around it; ``None`` if they tell nothing."""
         points = self._neighbourhood(number)
         either = self._refreshes[number].width_ns > USABLE * (self.period_ns or math.inf)
-        if either or len(points) < 4:  # noqa: PLR2004 - a line and its scatter
+        if either or len(points) < LEAST_POINTS:
             return None
         origin_ns = points[0][1].middle_ns
         offset, slope = _line([(x, r.middle_ns - origin_ns) for x, r in points])
@@ -202,7 +204,7 @@ class Refreshes:
     def _scatter_ns2(self, number: int) -> float:
         """Square of how far one lies from the line, less what the width of its bracket explains."""
         own, points = self._refreshes[number], self._neighbourhood(number)
-        if own.width_ns > self._widest_ns or len(points) < 4:  # noqa: PLR2004 - as below
+        if own.width_ns > self._widest_ns or len(points) < LEAST_POINTS:
             return 0.0
         offset, _ = _line([(x, r.middle_ns - own.middle_ns) for x, r in points])
         return offset * offset - own.width_ns**2 / 12

@@ -17,7 +17,7 @@ from operator import mul
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 WEAK_MEAN = 100.0
 """Variance of the unknown mean power, in units of the variance around it."""
@@ -94,23 +94,25 @@ class Kriging:
         rows, misplaced = self._covariances(widths), self._misplaced()
         log_determinant = self._fit(rows, residuals)
         for _ in range(FITS):
-            least_w2 = self.scale2_w2 + LEAST_SCALE_W**2
-            told_j2 = (least_w2 * width * width for width in widths)
-            if all(
-                misplaced.get((i, i), 0.0) < SLIGHT * one_j2 for i, one_j2 in enumerate(told_j2)
-            ):
+            told_w2 = self._told_w2
+            if _slight(misplaced, [told_w2 * width * width for width in widths]):
                 break
             unit = [
-                [value + misplaced.get((i, j), 0.0) / least_w2 for j, value in enumerate(row)]
+                [value + misplaced.get((i, j), 0.0) / told_w2 for j, value in enumerate(row)]
                 for i, row in enumerate(rows)
             ]
             log_determinant = self._fit(unit, residuals)
         self.log_evidence = -0.5 * (
-            len(boxes) * (math.log(math.tau * (self.scale2_w2 + LEAST_SCALE_W**2)) + 1)
+            len(boxes) * (math.log(math.tau * self._told_w2) + 1)
             + log_determinant
             - 2 * sum(map(math.log, widths))
         )
         """Log of the density of the readings, in powers, at the likeliest scale."""
+
+    @property
+    def _told_w2(self) -> float:
+        """Variance of power, no less than what is noise to every model."""
+        return self.scale2_w2 + LEAST_SCALE_W**2
 
     def _fit(self, rows: list[list[float]], residuals: Sequence[float]) -> float:
         """Take covariances for a variance of 1, and give the logarithm of their determinant."""
@@ -194,6 +196,11 @@ class Kriging:
         if not self._buzz_s2:
             return smoothly
         return smoothly - self._buzz_s2 * math.exp(-abs(lag_s) / FASTEST_S)
+
+
+def _slight(misplaced: Mapping[tuple[int, int], float], told_j2: Sequence[float]) -> bool:
+    """Whether instants that are not known exactly explain next to nothing of any reading."""
+    return all(misplaced[i, i] < SLIGHT * one_j2 for i, one_j2 in enumerate(told_j2))
 
 
 def _inverse_factor(rows: list[list[float]]) -> tuple[list[list[float]], float]:

@@ -188,16 +188,21 @@ class Surroundings:
         if averaging_s not in self._hidden_j2:
             samples = self._samples if self.has_power else []
             nodes, origin_ns = self._wide
-            found_j2 = hidden_variance_j2(nodes, samples, origin_ns, averaging_s)
+            by_counter_j2 = self._scatter_j2
+            found_j2 = hidden_variance_j2(by_counter_j2, nodes, samples, origin_ns, averaging_s)
             self._hidden_j2[averaging_s] = max(found_j2 - self._mostly_misplaced_j2, 0.0)
         return self._hidden_j2[averaging_s]
 
     @cached_property
     def scatter_ns(self) -> float:
         """The deviation of the counter's refreshes that would explain how its steps scatter."""
-        nodes, _ = self._wide
         power_w = max(self.levels.middle_w, 1e-3)
-        return math.sqrt(scatter_j2(nodes) / MISPLACED) / power_w * SECOND_NS
+        return math.sqrt(self._scatter_j2 / MISPLACED) / power_w * SECOND_NS
+
+    @cached_property
+    def _scatter_j2(self) -> float:
+        nodes, _ = self._wide
+        return scatter_j2(nodes)
 
     @cached_property
     def _mostly_misplaced_j2(self) -> float:

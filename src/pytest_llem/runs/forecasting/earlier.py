@@ -14,7 +14,7 @@ from pytest_llem.plan.outlook import Forecast
 from pytest_llem.plan.schedule import Passes, schedule_of
 from pytest_llem.results.names import safe_name
 from pytest_llem.results.raw import DAMAGE
-from pytest_llem.results.root import run_directories
+from pytest_llem.results.root import RESULTS, run_directories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,7 +158,7 @@ def energy_over(
 
 def _results(root: Path) -> list[Path]:
     try:
-        return [run / "results" for run in run_directories(root)[-MOST_RUNS:]]
+        return [run / RESULTS for run in run_directories(root)[-MOST_RUNS:]]
     except StoreError:
         return []
 
