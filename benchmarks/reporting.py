@@ -4,7 +4,8 @@ The same run of small experiments with every report that the documents name, and
 preview is kept either, and of the summary only the last line is shown. Runs with few and with many
 experiments tell what each costs from what a run pays once, such as loading pyarrow. Timed is what
 can report: previews, the log, pytest's handling of each test's reports, and all that follows the
-last test. How long experiments and the inference of their figures took is not in it.
+last test. How long experiments and the inference of their figures took is not in it, nor what
+every run does with or without reports: turning raw data into Parquet files.
 
     python benchmarks/reporting.py [--experiments 60] [--rounds 5]
 """
@@ -61,7 +62,7 @@ CONFTEST = """
 import atexit, json, os, threading, time
 from contextlib import contextmanager
 import pytest
-from pytest_llem.results import event_log, store
+from pytest_llem.results import event_log, raw_store, store
 
 IS_CHILD = "LLEM_EXPERIMENT" in os.environ
 took, depth = [0.0, 0.0], 0
@@ -82,6 +83,17 @@ def timed():
         for place in range(0 if depth else 2):
             took[place] += ended[place] - begun[place]
 
+@contextmanager
+def left_out():
+    begun = time.thread_time(), time.perf_counter()
+    try:
+        yield
+    finally:
+        ended = time.thread_time(), time.perf_counter()
+        for place in range(2):
+            took[place] -= ended[place] - begun[place]
+
+raw_store.RawStore.compact = left_out()(raw_store.RawStore.compact)
 event_log.EventLog.add = timed()(event_log.EventLog.add)
 store.keep_preview = timed()(store.keep_preview)
 store.preview_of = timed()(store.preview_of if os.environ["REPORTS"] == "all" else lambda raw: None)
@@ -197,6 +209,8 @@ def _run(experiments: int, with_reports: bool) -> Took:
                 "pytest",
                 "-p",
                 "no:randomly",
+                "-p",
+                "no:hypothesispytest",
                 "--llem-isolation=fork-server",
                 *QUICK,
                 *options,

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from instruments.examples import RESULT, example_raw
 from pytest_llem import cost_of_runs
 from pytest_llem.cli import app
+from pytest_llem.energy.spent import spent_of
 from pytest_llem.errors import ConfigError
 from pytest_llem.results.environment import Environment
 from pytest_llem.results.store import RunStore
@@ -94,3 +95,16 @@ def test_what_cannot_be_is_refused_in_words(llem: Llem) -> None:
         llem("--price-per-kwh", "1")
     with pytest.raises(ConfigError, match="options: pue"):
         llem("--pue", "0.5")
+
+
+def test_what_a_result_keeps_needs_no_raw_data(tmp_path: Path) -> None:
+    runs = []
+    for raw in (example_raw(), None):
+        store = RunStore.create(tmp_path, command=["pytest"], environment=Environment())
+        spent = None if raw else spent_of(example_raw().traces)
+        store.write_result(RESULT.model_copy(update={"spent": spent}), raw)
+        (one,) = cost_of_runs([str(store.path)]).experiments
+        runs.append(one.taken)
+    derived, kept = runs
+    assert derived.energy_windows_only == kept.energy_windows_only == 0
+    assert kept == derived

@@ -38,11 +38,14 @@ def test_a_package_of_known_power_is_measured_and_says_its_scope(
     assert (found["meter"], found["scope"], found["method"]) == ("rapl", "package", "counter")
     assert found["devices"] == ["rapl:package-0"]
     assert "rapl:package-0: the energy counter wrapped and was carried on" in found["warnings"]
+    spent = result["spent"]
     late_j = powercap.late_j(POWER_W)
     valid = [window for window in found["windows"] if window["valid"]]
     assert valid
     for window in valid:
         truth_j = POWER_W * window["duration_s"]
         assert window["energy_j"] == pytest.approx(truth_j, abs=late_j, rel=0.03)
+    spent_j = POWER_W * spent["read_s"]
+    assert spent["energy_j"] == pytest.approx(spent_j, abs=late_j, rel=0.03)
     truth_j = POWER_W * found["duration_s"]
     assert found["energy_j"] == pytest.approx(truth_j, abs=len(valid) * late_j, rel=0.03)

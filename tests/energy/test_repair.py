@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from instruments.curves import Constant, Square
@@ -42,6 +42,7 @@ def busy() -> Trace:
     count=st.integers(1, 5),
     by_j=st.floats(3000, 1e7) | st.floats(-1e7, -100),
 )
+@example(begin_s=3.828125, count=5, by_j=3000.0)  # the next value may be of either of two refreshes
 @settings(max_examples=30)
 def test_a_spike_of_the_counter_is_left_out_and_named(
     busy: Trace, begin_s: float, count: int, by_j: float
@@ -69,6 +70,21 @@ def test_a_counter_that_wraps_is_carried_on_and_named(busy: Trace, wrap_s: float
     plain = estimate_window(busy, at_ns(4), at_ns(7))
     assert window.energy_j == pytest.approx(plain.energy_j, abs=1e-3)
     assert any("wrapped at 4294.97 J" in text for text in window.warnings) == (wrap_s > 3.5)
+
+
+@pytest.mark.parametrize("bits", [31, 32])
+def test_a_counter_that_is_reset_near_the_end_of_a_range_has_not_wrapped(
+    busy: Trace, bits: int
+) -> None:
+    first_j = busy.energy_j[0]
+    near_j = 0.99 * 2.0**bits / 1e3 - first_j
+    reset_j = next(v for t, v in zip(busy.before_ns, busy.energy_j, strict=True) if t > at_ns(5))
+    reset = edited(
+        busy, energy_j=lambda t, value: value + near_j if t <= at_ns(5) else value - reset_j
+    )
+    window = estimate_window(reset, at_ns(4), at_ns(7))
+    assert not window.valid
+    assert any("the energy counter went backwards" in text for text in window.warnings)
 
 
 def test_a_counter_that_leaps_for_good_makes_the_window_invalid_and_says_by_what(

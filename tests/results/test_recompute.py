@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from instruments.examples import example_raw
+from pytest_llem.energy.spent import spent_of
 from pytest_llem.errors import LlemError, StoreError
 from pytest_llem.results.recompute import recompute
 
@@ -102,6 +103,24 @@ def test_another_estimator_shows_where_figures_differ(
     assert energy.endswith("recomputed 200.0")
     assert windows == "windows[1].energy_j: stored 100.1, recomputed None"
     assert warnings == "warnings: stored ['the example is made up'], recomputed []"
+
+
+def test_what_was_used_in_all_is_derived_again(
+    store: RunStore,
+    derive: Derive,
+    make_result: Callable[..., ExperimentResult],
+    make_raw: Callable[..., RawData],
+) -> None:
+    raw = make_raw()
+    spent, measured = spent_of(raw.traces), derive(raw.marks[0], raw.traces)
+    assert spent.energy_j is not None
+    wrong = spent.model_copy(update={"energy_j": spent.energy_j + 1})
+    for repeat, one in enumerate((spent, wrong)):
+        store.write_result(make_result(repeat=repeat, measurements=(measured,), spent=one), raw)
+    same, other = recompute(store, derive)
+    assert same.equal
+    (told,) = other.differences
+    assert told.startswith("spent.energy_j: stored ")
 
 
 def test_rounding_is_no_difference(measured_store: RunStore, derive: Derive) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pytest_llem.devices.meter import Method, Scope
 from pytest_llem.energy.estimator.readings import readings_between
 from pytest_llem.energy.estimator.repair import implausible_w, plausible, repaired
+from pytest_llem.energy.measured import Inferred
 from pytest_llem.energy.scopes import capability_of, groups_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.devices.meter import Method, Scope
     from pytest_llem.energy.estimator.readings import Readings
     from pytest_llem.energy.sampling.trace import Trace
 
@@ -21,8 +21,7 @@ _ENDLESS_NS = 2**62
 SECOND_NS = 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Inferred):
     """What the devices of a process used from its first reading to its last."""
 
     energy_j: float | None
@@ -32,6 +31,7 @@ class Spent:
     scope: Scope
     method: Method
     devices: int
+    """How many."""
 
 
 def spent_of(traces: Sequence[Trace]) -> Spent:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_llem.energy.spent import spent_of
 from pytest_llem.errors import LlemError
 from pytest_llem.results.differences import differences
 from pytest_llem.results.raw import DAMAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_llem.energy.marks import MeasurementMarks
     from pytest_llem.energy.measured import Measured
@@ -73,10 +74,23 @@ def _experiment(
     if len(raw.marks) != len(result.measurements):
         reason = f"there are marks of {len(raw.marks)} measurements for {len(result.measurements)}"
         return [_failed(result, stored, reason) for stored in result.measurements]
-    return [
+    first, *others = (
         _measurement(result, stored, partial(derive, marks, raw.traces))
         for stored, marks in zip(result.measurements, raw.marks, strict=True)
-    ]
+    )
+    return [replace(first, differences=(*first.differences, *_spent(result, raw))), *others]
+
+
+def _spent(result: ExperimentResult, raw: RawData) -> Iterator[str]:
+    """Where what the devices used in all differs."""
+    if result.spent is None:  # as in results that were stored without it
+        return
+    try:
+        fresh = spent_of(raw.traces)
+    except (LlemError, *DAMAGE) as error:
+        yield f"spent: not derived: {error}"
+    else:
+        yield from (f"spent.{one}" for one in differences(result.spent, fresh))
 
 
 def _measurement(

@@ -9,6 +9,7 @@ from pytest_llem.config.model import Model
 from pytest_llem.devices.meter import Method, Scope
 from pytest_llem.energy.measured import Measured
 from pytest_llem.energy.recorded import Recorded
+from pytest_llem.energy.spent import Spent
 
 SCHEMA_VERSION = 1
 Outcome = Literal["passed", "failed", "skipped", "error", "crashed", "timed_out"]
@@ -137,6 +138,9 @@ class ExperimentResult(Stored):
     wall_s: float | None = None
     """From the start of its process to its end, in seconds; ``None`` if it had none of its own,
     and in results that were stored without it."""
+    spent: Spent | None = None
+    """What its devices used in all; ``None`` if nothing was read, and in results that were stored
+    without it."""
     recorded: tuple[Recorded, ...] = ()
     """Figures of the test's own (``energy.record``), in the order they were recorded."""
 

@@ -317,6 +317,7 @@ class Conductor:
             isolation=conducted.isolation,
             isolation_reason=conducted.isolation_reason,
             wall_s=conducted.wall_s,
+            spent=conducted.observation.spent(),
             recorded=tuple(Recorded.model_validate(one) for one in conducted.recorded),
         )
 

@@ -60,12 +60,13 @@ def _experiments(store: RunStore) -> Iterator[list[Process]]:
     """The processes of each experiment, every try of a test that ran again among them."""
     found: dict[tuple[str, str | None], list[Process]] = {}
     for entry in store.entries():
-        process = Process(entry.result, _spent(store, entry.name))
+        process = Process(entry.result, entry.result.spent or _spent(store, entry.name))
         found.setdefault(key_of(entry.result), []).append(process)
     yield from sorted(found.values(), key=lambda processes: processes[0].result.started_at)
 
 
 def _spent(store: RunStore, name: str) -> Spent | None:
+    """By the raw data of a result that was stored without it."""
     try:
         return spent_of(store.traces_of(name))
     except (LlemError, *DAMAGE):

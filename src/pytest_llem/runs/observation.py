@@ -19,6 +19,7 @@ from pytest_llem.energy.samples import window_sample
 from pytest_llem.energy.sampling.sampler import Sampler
 from pytest_llem.energy.sampling.samplers import Samplers
 from pytest_llem.energy.scopes import groups_of, headline
+from pytest_llem.energy.spent import spent_of
 from pytest_llem.energy.warm_up.watch import SteadyWatch
 from pytest_llem.errors import MeterError
 from pytest_llem.isolation.listening import WithServer, listeners
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_llem.energy.idle import Known
     from pytest_llem.energy.measured import Measured
     from pytest_llem.energy.sampling.trace import Trace
+    from pytest_llem.energy.spent import Spent
     from pytest_llem.isolation.channel import Message
     from pytest_llem.isolation.observer import Awaited
     from pytest_llem.runs.settings import RunSettings
@@ -220,6 +222,13 @@ class Observation:
             return None
         first, *beside = (self._reading(group) for group in groups_of(self._sampler.traces))
         return Methodology(**dict(first), beside=tuple(beside), shared=self._instrument.shared)
+
+    def spent(self) -> Spent | None:
+        """What the devices used from the first reading to the last; ``None`` without readings."""
+        try:
+            return spent_of(self.traces)
+        except MeterError:
+            return None
 
     def _reading(self, group: Sequence[Trace]) -> Reading:
         meter, capability = group[0].meter, group[0].device.capability

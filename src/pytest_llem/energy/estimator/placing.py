@@ -13,7 +13,7 @@ from pytest_llem.energy.estimator.grid import UNSHOWN, USABLE, numbered, phase_g
 from pytest_llem.energy.estimator.refresh import Placed, narrow, observed_period_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_llem.energy.estimator.grid import Grid
     from pytest_llem.energy.estimator.refresh import Refresh
@@ -31,6 +31,8 @@ USUAL_CALL = 2.0
 """Polls that took longer than usual by more than this factor were held up somewhere."""
 WILD = 0.1
 """Refreshes that scatter by more of a period about a line do not tell when one is due."""
+NEAR = 3.2
+"""Values no more periods apart tell enough of what is between them."""
 LEAST_POINTS = 4
 """Fewer do not show a line and how they scatter about it."""
 LEAST_HELD = 1e-4
@@ -106,16 +108,17 @@ class Refreshes:
     def _snap(self, grid: Grid | None) -> None:
         """Place each refresh on the last instant of its grid that its own bracket holds.
 
-        Unless that may lie in the very call that gave the value, or after it, and the bracket
-        holds the instant before it too: the value may be of either.
+        Unless its value may be of either of two instants.
         """
         if grid is None:
             return
+        self._refreshes = list(self._without_either(grid))
+        self._middles = [refresh.middle_ns for refresh in self._refreshes]
         taken: int | None = None
         for i, own in enumerate(self._refreshes):
-            half_ns = grid.half_ns(grid.last_before(own.latest_ns))
-            if self._either(own, grid, half_ns):
+            if self._either(own, grid):
                 continue
+            half_ns = grid.half_ns(grid.last_before(own.latest_ns))
             number = grid.last_before(own.latest_ns + half_ns)
             time_ns = grid.instant_ns(number)
             if (taken is None or number > taken) and time_ns >= own.earliest_ns - half_ns:
@@ -125,12 +128,27 @@ class Refreshes:
                 )
                 taken = number
 
+    def _without_either(self, grid: Grid) -> Iterator[Refresh]:
+        """Without values that may be of either of two instants, where others are near.
+
+        The energy between its neighbours is known all the same.
+        """
+        last_ns = math.inf
+        for own, following in pairwise([*self._refreshes, None]):
+            assert own is not None  # noqa: S101 - only the last is followed by none
+            apart_ns = math.inf if following is None else following.middle_ns - last_ns
+            if not 0 < apart_ns <= NEAR * grid.period_ns or not self._either(own, grid):
+                last_ns = own.middle_ns
+                yield own
+
     @staticmethod
-    def _either(own: Refresh, grid: Grid, half_ns: float) -> bool:
+    def _either(own: Refresh, grid: Grid) -> bool:
         """Whether a value may be of one of two refreshes.
 
-        Its call took long, or came near to where a refresh is thought to be.
+        Its bracket holds two, and the last may lie in the very call that gave the value, or
+        after it: the call took long, or came near to where a refresh is thought to be.
         """
+        half_ns = grid.half_ns(grid.last_before(own.latest_ns))
         called_ns = own.latest_ns - own.latest_call_ns
         before = grid.last_before(called_ns - half_ns)
         held = grid.instant_ns(before) > own.earliest_ns

@@ -63,40 +63,53 @@ def implausible_w(limit_w: float | None) -> float:
 
 def plausible(readings: Readings, first: int, second: int, most_w: float) -> bool:
     """Whether a counter may have gone from one reading's value to another's."""
-    gap_s = (readings.after_ns[second] - readings.before_ns[first]) / 1e9
     step_j = readings.energy_j[second] - readings.energy_j[first]
-    return 0 <= step_j <= most_w * (gap_s + SLACK_S)
+    return 0 <= step_j <= most_w * _gap_s(readings, first, second)
+
+
+def _gap_s(readings: Readings, first: int, second: int) -> float:
+    """The time in which a counter may have gone from one reading's value to another's."""
+    return (readings.after_ns[second] - readings.before_ns[first]) / 1e9 + SLACK_S
 
 
 def _counter(readings: Readings, most_w: float) -> tuple[Sequence[float], list[Note]]:
     """The counter's values, mended one after the other."""
     energy_j = list(readings.energy_j)
     mended = replace(readings, energy_j=energy_j)
-    waiting = [i for i, value in enumerate(energy_j) if not math.isnan(value)]
+    known = [i for i, value in enumerate(energy_j) if not math.isnan(value)]
     notes: list[Note] = []
     last: int | None = None
-    while waiting:
-        here = waiting[0]
+    place = 0
+    while place < len(known):
+        here = known[place]
         if last is not None and not plausible(mended, last, here, most_w):
-            if range_j := _wrapped(energy_j[last], energy_j[here]):
-                for i in waiting:
+            if range_j := _wrapped(mended, last, here, most_w):
+                for i in known[place:]:
                     energy_j[i] += range_j
                 notes.append(_wrap_note(readings.after_ns[here], range_j))
-            elif spike := _spike(mended, last, waiting, most_w):
+            elif spike := _spike(mended, last, known[place : place + BRIEF + 1], most_w):
                 notes.append(_spike_note(mended, last, spike))
                 for i in spike:
                     energy_j[i] = math.nan
-                waiting = waiting[len(spike) :]
+                place += len(spike)
                 continue
         last = here
-        waiting = waiting[1:]
+        place += 1
     return (energy_j, notes) if notes else (readings.energy_j, [])
 
 
-def _wrapped(before_j: float, after_j: float) -> float | None:
-    """The range at whose end a counter went from one value to another, if it did."""
+def _wrapped(readings: Readings, first: int, second: int, most_w: float) -> float | None:
+    """The range at whose end a counter went from one reading's value to another's, if it did.
+
+    One that was reset near the end of a range would have to have leapt to that end first.
+    """
+    before_j, after_j = readings.energy_j[first], readings.energy_j[second]
+    most_j = most_w * _gap_s(readings, first, second)
     for range_j in RANGES_J:
-        if (1 - NEAR_END) * range_j <= before_j <= range_j and 0 <= after_j <= NEAR_END * range_j:
+        near = (
+            1 - NEAR_END
+        ) * range_j <= before_j <= range_j and 0 <= after_j <= NEAR_END * range_j
+        if near and range_j + after_j - before_j <= most_j:
             return range_j
     return None
 

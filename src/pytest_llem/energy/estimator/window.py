@@ -29,7 +29,7 @@ SAME_PERIOD = 0.02
 """Periods that differ by less are the same."""
 NORMAL_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
-LONGEST_INTERVAL = 3.0
+LONGEST_INTERVAL = 3.5
 """A counter that was not seen to refresh for so many periods says nothing about an edge."""
 LONGEST_GAP_S = 0.5
 """Longest time without a reading at an edge of a counter that runs continuously."""
