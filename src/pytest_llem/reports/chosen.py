@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.estimates import is_estimate
 from pytest_llem.energy.naming import QUALITY
+from pytest_llem.reports.cells import Cell
 from pytest_llem.reports.figures import figure, uncertainty_of, words_of
 from pytest_llem.reports.quantities import (
     ESTIMATED_MARK,
@@ -16,7 +17,7 @@ from pytest_llem.reports.quantities import (
     prefix,
     unit_of,
 )
-from pytest_llem.reports.table import Cell, Column
+from pytest_llem.reports.table import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

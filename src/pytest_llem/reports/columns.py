@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llem.reports.cells import Cell, Cells
 from pytest_llem.reports.chosen import as_asked, figure_column
 from pytest_llem.reports.judged import change, verdict
 from pytest_llem.reports.quantities import (
@@ -15,7 +16,7 @@ from pytest_llem.reports.quantities import (
 )
 from pytest_llem.reports.room import narrowing, turn
 from pytest_llem.reports.rows import DENOMINATORS, Denominator, Entry
-from pytest_llem.reports.table import Cell, Column
+from pytest_llem.reports.table import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -128,10 +129,7 @@ def _phase_column(
     exponent: int,
     view: View,
 ) -> Column:
-    cells = [
-        _phase_cell(entry, phase, exponent, view)
-        for entry, phase in zip(entries, phases, strict=True)
-    ]
+    cells = Cells(len(entries), lambda i: _phase_cell(entries[i], phases[i], exponent, view))
     values = [phase.energy_j if phase else None for phase in phases]
     return narrowing(name, (name, f"{prefix(exponent, view.signs)}J/pass"), cells, values)
 
@@ -184,10 +182,9 @@ def _beside_column(
     headed = _headed(entries)
     values = [getattr(one, headed.metric, None) for one in found]
     exponent = common_exponent(values)
-    cells = [
-        _beside_cell(entry, one, headed, exponent, view)
-        for entry, one in zip(entries, found, strict=True)
-    ]
+    cells = Cells(
+        len(entries), lambda i: _beside_cell(entries[i], found[i], headed, exponent, view)
+    )
     yield narrowing(title, (title, f"{prefix(exponent, view.signs)}J"), cells, values, "beside")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pytest_llem.reports.headings import names_in
@@ -46,6 +48,6 @@ def _standing_out(found: Sequence[tuple[float, SummaryRow]]) -> list[tuple[float
     """The largest few of those that are well above the median; none where all are alike."""
     if len(found) < FEWEST:
         return []
-    ordered = sorted(found, key=lambda pair: -pair[0])
-    median = ordered[len(ordered) // 2][0]
-    return [pair for pair in ordered[:_NAMED] if pair[0] > _UNEVEN * median]
+    median = sorted(value for value, _ in found)[(len(found) - 1) // 2]
+    largest = nlargest(_NAMED, found, key=itemgetter(0))
+    return [pair for pair in largest if pair[0] > _UNEVEN * median]

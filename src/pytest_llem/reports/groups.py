@@ -64,9 +64,9 @@ def _further(row: SummaryRow, view: View) -> list[Entry]:
 def natural_width(groups: Sequence[Group]) -> int:
     """Columns that the longest label takes with its indentation."""
     return max(
-        display_width(_indent(group, entry) + (entry.label or group.name))
+        len(indent) + display_width(entry.label or group.name)
         for group in groups
-        for entry in group.entries
+        for entry, indent in _indented(group)
     )
 
 
@@ -83,17 +83,20 @@ def _labels(group: Group, names: Iterator[str], room: int, signs: Glyphs) -> Ite
     if group.heading:
         labels = [entry.label for entry in _headlines(group)]
         names = iter(shortened(labels, max(room - len(_INDENT), 1), signs.ellipsis))
-    for entry in group.entries:
+    for entry, indent in _indented(group):
         label = entry.label if entry.is_further else next(names)
-        yield cut_middle(_indent(group, entry) + label, room, signs.ellipsis)
+        yield cut_middle(indent + label, room, signs.ellipsis)
 
 
 def _headlines(group: Group) -> list[Entry]:
     return [entry for entry in group.entries if not entry.is_further]
 
 
-def _indent(group: Group, entry: Entry) -> str:
-    return _INDENT * (bool(group.heading) + entry.is_further)
+def _indented(group: Group) -> Iterator[tuple[Entry, str]]:
+    """Each line with the space before it."""
+    below_heading = bool(group.heading)
+    for entry in group.entries:
+        yield entry, _INDENT * (below_heading + entry.is_further)
 
 
 def with_headings(groups: Sequence[Group], lines: Sequence[Line], view: View) -> Iterator[Line]:

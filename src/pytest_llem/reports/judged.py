@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llem.baselines.estimates import is_estimate
+from pytest_llem.reports.cells import Cell, Cells
 from pytest_llem.reports.quantities import ESTIMATED_MARK, percent
 from pytest_llem.reports.room import turn
 from pytest_llem.reports.rows import MEASURED, STYLES
-from pytest_llem.reports.table import Cell, Column
+from pytest_llem.reports.table import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +51,7 @@ def verdict(entries: Sequence[Entry], view: View) -> Iterable[Column]:
         return
     words = [Cell((_word(entry, view),), STYLES.get(entry.word, "")) for entry in entries]
     full = [_qualified(entry, cell, view) for entry, cell in zip(entries, words, strict=True)]
-    starred = [_starred(entry, cell) for entry, cell in zip(entries, words, strict=True)]
+    starred = Cells(len(entries), lambda i: _starred(entries[i], words[i]))
     narrow = Column(VERDICT, ("", VERDICT), starred, (False,))
     yield replace(narrow, cells=full, short=lambda: narrow, narrows=turn("narrow verdict"))
 

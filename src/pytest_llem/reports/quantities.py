@@ -110,15 +110,18 @@ def number(
         return Number((signs.minus if value < 0 else "") + signs.infinity, "")
     spread = abs(uncertainty) if uncertainty and math.isfinite(uncertainty) else None
     shown, about = rounded(value, spread, exponent)
+    whole, fraction = _parts(shown, signs)
     if not with_uncertainty:
-        return Number(*_parts(shown, signs))
-    return Number(*_parts(shown, signs), *_parts(about or _no_spread(uncertainty, signs), signs))
+        return Number(whole, fraction)
+    return Number(whole, fraction, *_parts(about or _no_spread(uncertainty, signs), signs))
 
 
 def _parts(text: str, signs: Glyphs) -> tuple[str, str]:
     """What stands before the decimal point, and the rest."""
-    whole, point, fraction = text.replace("-", signs.minus).partition(".")
-    return whole, point + fraction
+    if "-" in text:
+        text = text.replace("-", signs.minus)
+    point = text.find(".")
+    return (text, "") if point < 0 else (text[:point], text[point:])
 
 
 def _no_spread(uncertainty: float | None, signs: Glyphs) -> str:
@@ -172,8 +175,8 @@ def percent(change: float | None, interval: tuple[float, float] | None, *, signs
     value = Number(signs.unknown, "") if change is None else _at_place(change, place, signs)
     if interval is None:
         return Change(value, "")
-    low, high = (_at_place(bound, place, signs) for bound in interval)
-    return Change(value, f"[{low.text(signs)}, {high.text(signs)}]")
+    low, high = interval
+    return Change(value, f"[{_bound_at(low, place, signs)}, {_bound_at(high, place, signs)}]")
 
 
 def _percent_place(interval: tuple[float, float] | None) -> int:
@@ -183,9 +186,18 @@ def _percent_place(interval: tuple[float, float] | None) -> int:
     return -1 if place is None else max(place, -PERCENT_DECIMALS)
 
 
+def _bound_at(change: float, place: int, signs: Glyphs) -> str:
+    return _signed_at(change, place, signs) or number(change, signs=signs).whole
+
+
 def _at_place(change: float, place: int, signs: Glyphs) -> Number:
-    """A relative change in percent, with its sign unless it is shown as zero."""
+    text = _signed_at(change, place, signs)
+    return number(change, signs=signs) if text is None else Number(*_parts(text, signs))
+
+
+def _signed_at(change: float, place: int, signs: Glyphs) -> str | None:
+    """A finite change in percent, with its sign unless it is shown as zero."""
     if not math.isfinite(change):
-        return number(change, signs=signs)
+        return None
     text = rounded_at(change, place, _PERCENT)
-    return Number(*_parts(f"+{text}" if change > 0 and float(text) else text, signs))
+    return f"+{text}" if change > 0 and float(text) else text.replace("-", signs.minus)

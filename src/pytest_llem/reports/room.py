@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llem.reports.table import Cell, Column
+from pytest_llem.reports.cells import Cell, Cells
+from pytest_llem.reports.table import Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +46,13 @@ def narrowing(
     leaves = turn(kind or name)
     narrows = turn(f"narrow {kind or name}")
 
+    def bare(number: int) -> Cell:
+        cell = cells[number]
+        return cell._replace(parts=cell.parts[:2] + cell.parts[5:])
+
     def short() -> Column:
-        bare = [cell._replace(parts=cell.parts[:2] + cell.parts[5:]) for cell in cells]
-        return Column(name, title, bare, (True, False, False), leaves=leaves)
+        fewer = Cells(len(cells), bare)
+        return Column(name, title, fewer, (True, False, False), leaves=leaves)
 
     return Column(
         name, title, cells, _NUMBER, leaves=leaves, short=short, narrows=narrows, values=values

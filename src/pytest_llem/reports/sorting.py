@@ -51,7 +51,9 @@ def worst_first(rows: Iterable[SummaryRow], *, strict: bool) -> list[SummaryRow]
 
 def wall_s(row: SummaryRow) -> float | None:
     """What all processes of an experiment took, in seconds."""
-    known = [one.wall_s for one in row.processes or (row.result,) if one.wall_s is not None]
+    if not row.processes:
+        return row.result.wall_s
+    known = [one.wall_s for one in row.processes if one.wall_s is not None]
     return sum(known) if known else None
 
 

@@ -6,30 +6,21 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.reports.ink import Line, Span, Style
+from pytest_llem.reports.ink import Line, Span
 from pytest_llem.reports.text import Glyphs, cut_end, cut_middle, display_width, is_narrow, pad
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pytest_llem.reports.cells import Cell
 
     _Maker = Callable[[], "Column"]
 
 GAP = "  "
 MOST_ALIGNMENT = 4
 """Columns that alignment may cost over the widest cell before cells are only justified."""
-
-
-class Cell(NamedTuple):
-    """One cell in the parts that its column aligns."""
-
-    parts: tuple[str, ...]
-    style: Style = ""
-    is_aligned: bool = True
-    """Whether it lines up with the column's other cells; else it is only justified."""
-
-    @property
-    def text(self) -> str:
-        return "".join(self.parts)
+SOME = 50
+"""So many cells tell about how wide a column is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +75,14 @@ class _Block(NamedTuple):
     width: int
 
 
+class _Fitted(NamedTuple):
+    """Columns with room, and the names of those without."""
+
+    blocks: list[_Block]
+    left_out: list[str]
+    narrowed: list[str]
+
+
 def laid_out(labels: Labels, columns: Sequence[Column], *, width: int, signs: Glyphs) -> Table:
     """The table in at most *width* columns.
 
@@ -91,26 +90,33 @@ def laid_out(labels: Labels, columns: Sequence[Column], *, width: int, signs: Gl
     of ``narrows`` and ``leaves``. What still does not fit is for the caller to cut.
     """
     least = min(labels.natural, max(width // 5, 16))
-    blocks, left_out, narrowed = _fitted([_block(column) for column in columns], width - least)
+    blocks, left_out, narrowed = _chosen(columns, width - least)
     room = max(width - _taken(blocks), 1)
     first = [cut_middle(label, room, signs.ellipsis) for label in labels.at(room)]
     title = cut_end(labels.title, room, signs.ellipsis)
-    first_width = max(map(display_width, [title, *first]))
+    kind = _kind_of([title, *first])
+    first_width = max(map(kind.width, [title, *first]))
     head = _head(title, first_width, blocks, signs)
-    cells = [Span(pad(label, first_width)) for label in first]
-    rows = list(zip(cells, *map(_spans, blocks), strict=True))
+    rows = _rows(kind.justified(first, first_width, False), blocks)
     return Table(head, rows, left_out, narrowed)
 
 
-def _fitted(blocks: list[_Block], width: int) -> tuple[list[_Block], list[str], list[str]]:
-    left_out: list[str] = []
-    narrowed: list[str] = []
+def _chosen(columns: Sequence[Column], width: int) -> _Fitted:
+    """The columns that have room; of those that certainly have none, few cells are made."""
+    surely = _fitted(columns, width, _at_least)
+    found = _fitted([block.column for block in surely.blocks], width, _block)
+    return _Fitted(found.blocks, surely.left_out + found.left_out, surely.narrowed + found.narrowed)
+
+
+def _fitted(columns: Sequence[Column], width: int, build: Callable[[Column], _Block]) -> _Fitted:
+    blocks = list(map(build, columns))
+    found = _Fitted(blocks, [], [])
     for _, wide, narrow in sorted(_steps(blocks), key=lambda step: step[0]):
         if _taken(blocks) <= width:
             break
-        blocks = _instead(blocks, wide, narrow)
-        (left_out if narrow is None else narrowed).append(wide.name)
-    return blocks, left_out, narrowed
+        blocks = list(_instead(blocks, wide, narrow, build))
+        (found.left_out if narrow is None else found.narrowed).append(wide.name)
+    return found._replace(blocks=blocks)
 
 
 def _steps(blocks: list[_Block]) -> Iterator[tuple[int, Column, _Maker | None]]:
@@ -122,23 +128,30 @@ def _steps(blocks: list[_Block]) -> Iterator[tuple[int, Column, _Maker | None]]:
             yield column.leaves, column, None
 
 
-def _instead(blocks: list[_Block], wide: Column, narrow: _Maker | None) -> list[_Block]:
-    changed = []
+def _instead(
+    blocks: list[_Block], wide: Column, narrow: _Maker | None, build: Callable[[Column], _Block]
+) -> Iterator[_Block]:
     for block in blocks:
         if block.column.name != wide.name:
-            changed.append(block)
+            yield block
         elif narrow is not None:
-            changed.append(_block(narrow()))
-    return changed
+            yield build(narrow())
 
 
 def _taken(blocks: list[_Block]) -> int:
     return sum(block.width for block in blocks)
 
 
+def _at_least(column: Column) -> _Block:
+    """A column that is no wider than it has to be for a few of its cells."""
+    some = column.cells[:: max(len(column.cells) // SOME, 1)]
+    texts = [*column.title, *(cell.text for cell in some)]
+    return _Block(column, tuple, len(GAP) + max(map(display_width, texts)))
+
+
 def _block(column: Column) -> _Block:
-    plain = [cell.text for cell in column.cells]
-    kind = _NARROW if is_narrow("".join([*column.title, *plain])) else _ANY
+    plain = ["".join(cell.parts) for cell in column.cells]
+    kind = _kind_of([*column.title, *plain])
     parts = _parts(column)
     widths = [max(map(kind.width, part)) for part in parts]
     is_aligned = sum(widths) <= max(map(kind.width, plain), default=0) + MOST_ALIGNMENT
@@ -172,6 +185,10 @@ def _padded(texts: Iterable[str], width: int, right: bool) -> list[str]:
 _NARROW = _Kind(len, _justified)
 """Much faster, for texts of which every character takes one column."""
 _ANY = _Kind(display_width, _padded)
+
+
+def _kind_of(texts: Iterable[str]) -> _Kind:
+    return _NARROW if is_narrow("".join(texts)) else _ANY
 
 
 def _parts(column: Column) -> list[tuple[str, ...]]:
@@ -218,5 +235,20 @@ def _head(title: str, first_width: int, blocks: list[_Block], signs: Glyphs) -> 
     return [*lines, (Span(rule, "dim"),)]
 
 
-def _spans(block: _Block) -> Iterable[Span]:
-    return map(Span, block.written(), [cell.style for cell in block.column.cells])
+def _rows(labels: Iterable[str], blocks: Sequence[_Block]) -> list[Line]:
+    """The lines of the table; neighbours without any style are one piece of them."""
+    plain: list[Iterable[str]] = [labels]
+    pieces: list[Iterable[Span]] = []
+    for block in blocks:
+        styles = [cell.style for cell in block.column.cells]
+        if any(styles):
+            pieces += [*_joined(plain), map(Span, block.written(), styles)]
+            plain = []
+        else:
+            plain.append(block.written())
+    return list(zip(*pieces, *_joined(plain), strict=True))
+
+
+def _joined(columns: Sequence[Iterable[str]]) -> Iterator[Iterable[Span]]:
+    if columns:
+        yield map(Span, map("".join, zip(*columns, strict=True)))

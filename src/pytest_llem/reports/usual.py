@@ -17,6 +17,9 @@ _ABOVE, _BELOW = 1 + 1e-9, 1 - 1e-9
 """Further than the error of a scaling: where both are rounded alike, so is the value between."""
 _LEAST, _WHOLE = 0.01, 10.0**PLAIN_DIGITS - 1
 _FIXED = tuple(f".{decimals}f" for decimals in range(MOST_DIGITS))
+_TENS = tuple(10.0**decimals for decimals in range(MOST_DIGITS))
+_CLOSE = 10.0**MOST_DIGITS * 1e-13
+"""Nearer to halfway between two written numbers, the error of a scaling might decide."""
 _TOO_LARGE = tuple(10.0 ** (MOST_DIGITS - decimals) * _BELOW for decimals in range(MOST_DIGITS))
 """From here on a number has no room for so many decimals."""
 _BEFORE_CARRY = tuple(99.5 / 10.0**decimals for decimals in range(MOST_DIGITS, -1, -1))
@@ -43,8 +46,10 @@ def fixed(value: float, decimals: int) -> str | None:
     """*value* with so many decimals."""
     if not 0 <= decimals < MOST_DIGITS or abs(value) >= _TOO_LARGE[decimals]:
         return None
-    text = _surely(value, _FIXED[decimals])
-    return None if text is None or (value <= 0 and not float(text)) else text
+    if abs(value * _TENS[decimals] % 1 - 0.5) < _CLOSE:
+        return None
+    text = format(value, _FIXED[decimals])
+    return None if value <= 0 and not float(text) else text
 
 
 def _surely(value: float, written: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.reports.cells import Cell
 from pytest_llem.reports.ink import Line, Style, line
 from pytest_llem.reports.quantities import (
     ESTIMATED_MARK,
@@ -12,7 +13,7 @@ from pytest_llem.reports.quantities import (
     prefix,
     unit_of,
 )
-from pytest_llem.reports.table import Cell, Column, Labels, Table, laid_out
+from pytest_llem.reports.table import Column, Labels, Table, laid_out
 from pytest_llem.reports.text import cut_middle, display_width, wrapped
 
 if TYPE_CHECKING:
