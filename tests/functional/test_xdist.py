@@ -68,17 +68,22 @@ def test_workers_judge_as_one_process_does_and_find_what_only_the_family_shows(
     template = the_run()
     accept_baselines(run_like(template, Path(".llem"), 4, 1, {}), "they are the first")
     candidate = run_like(template, Path(".llem"), 4, 2, {"a": 1.68})
-    (slow,) = (
-        one
-        for one in by_experiment(RunStore.open(candidate).results()).values()
-        if one[0].label == "a"
-    )
+    each = list(by_experiment(RunStore.open(candidate).results()).values())
+    (slow,) = (one for one in each if one[0].label == "a")
     settings = RunSettings(pytester.path, Path(".llem"), Path("baselines"))
     alone = Gatekeeper(settings, template.environment(), {}, family_size=4)
     alone.rules[slow[0].node_id or ""] = parse_rules(["duration_s:25%"])
     alone.take(slow)
     (early,) = alone.judge([slow[0].experiment_id])[slow[0].experiment_id]
     assert (early.verdict, early.final) == ("inconclusive", False)
+    settled = []
+    for arriving in (each, each[::-1]):
+        keeper = Gatekeeper(settings, template.environment(), {}, family_size=4)
+        for one in arriving:
+            keeper.rules[one[0].node_id or ""] = parse_rules(["duration_s:25%"])
+            keeper.take(one)
+        settled.append(keeper.settle())
+    assert settled[0] == settled[1]
     found = []
     for workers in ("-n0", "-n2"):
         told = (f"--llem-resume={candidate.name}", "--llem-resume-anyway", "--llem-allow-shared")
@@ -228,8 +233,8 @@ def test_what_a_dying_worker_had_finished_is_judged_and_the_rest_runs_elsewhere(
     text = said(result)
     assert re.search(r"worker 'gw\d' crashed while running 'test_it.py::test_it\[b\]'", text)
     assert re.search(r"llem: worker 'gw\d' died while it ran 'test_it.py::test_it\[b\]' \(", text)
-    missing = "INCOMPLETE: 1 of 4 experiments did not finish: test_it.py::test_it[b]. --llem-resume"
-    assert f"llem: {missing}" in text
+    missing = "INCOMPLETE: 1 of 4 experiments did not finish: test_it.py::test_it[b]."
+    assert f"llem: {missing} --llem-resume goes on with it." in text
     assert missing in Path("report.html").read_text(encoding="utf-8")
     assert text.count("ESTIMATED by meter estimate") == 1
     cases = list(ET.parse("junit.xml").getroot().iter("testcase"))  # noqa: S314 - our own

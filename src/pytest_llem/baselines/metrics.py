@@ -80,6 +80,7 @@ NOT_GATED: dict[str, str] = {
     "beside": "has to say what of which meter: beside.SCOPE.METER.QUANTITY, such as "
     "beside.package.rapl.energy_j",
     "wall_s": "is how long the process took, with loading and warming up; duration_s is a pass's time",
+    "spent": "is what the devices used in all, loading and warming up as well; energy_j is a pass's",
     "repeat": "is the number of the process",
     "schema_version": "is that of the file",
     "steady_state_window": "is when the windows were",

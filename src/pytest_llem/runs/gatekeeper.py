@@ -87,7 +87,7 @@ class Gatekeeper:
         Raises:
             BaselineError: judging failed.
         """
-        these = {name: self._family[name] for name in names if name in self._family}
+        these = {name: self._family[name] for name in sorted(names) if name in self._family}
         return _judged(these, family_size=self._family_size) if these else {}
 
     def _comparisons(self, results: Sequence[ExperimentResult]) -> list[Comparison]:
@@ -107,7 +107,8 @@ class Gatekeeper:
         if self.anchored.results:
             for name, results in self._taken.items():
                 self._family[name] = self._comparisons(results)
-        return _judged(self._family, looks=self.looks)
+        in_order = dict(sorted(self._family.items()))  # workers end them in any
+        return _judged(in_order, looks=self.looks)
 
 
 def compare_for_information(

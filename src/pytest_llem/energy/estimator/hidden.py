@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 LOWER_QUARTILE = 0.319
 """Of the absolute value of a standard normal variable."""
-BENDS = ((1, -1 / 2), (1, -4 / 6, 1 / 6))
-"""A mean less what its neighbours predict, by a line and by a cubic through them: weights of
-itself, of the nearest two, and so on."""
+BENDS = ((1, -1 / 2), (1, -4 / 6, 1 / 6), (1, -15 / 20, 6 / 20, -1 / 20))
+"""A mean less what its neighbours predict, by a line, a cubic and a quintic through them: weights
+of itself, of the nearest two, and so on."""
 NODES = (1, 2, 4)
 """Nodes on either side of an instant through which the energy is interpolated."""
 SMOOTH = 0.1

@@ -40,6 +40,9 @@ time, cannot be told from."""
 RIPPLED = 0.5
 """The same for steps, in units of the integral of the ripple that plateaus show: two values of
 that integral differ by twice its variance."""
+ALIASED = 0.8
+"""What is believed of something in step with all readings, where that is possible: it is no worse
+an explanation than any other, and no reading can refute it."""
 STEPS = "steps"
 """It stands still and jumps."""
 BELIEF = {STEPS: -4.0, "buzzes": 1.0}
@@ -226,13 +229,18 @@ class Inside:
         at_ns = self._edges_ns[which]
         _, before, after = self._around.interval(at_ns)
         bound = Bound.at(at_ns, before, after, self._around.highest_w)
-        return Mixture(
+        energy = Mixture(
             tuple(
                 bound.on(part, weight * part.weight)
                 for weight, one in zip(weights, told, strict=True)
                 for part in one.energy.parts
             )
         )
+        variance_j2 = self._around.aliased_j2(at_ns, energy.mean_j)
+        if variance_j2 is None or variance_j2 < energy.variance_j2:  # it makes nothing surer
+            return energy
+        alias = bound.on(Normal(1.0, energy.mean_j, variance_j2 + LEAST_J2), ALIASED)
+        return energy.beside(alias)
 
     def _timing_variance_j2(self) -> float:
         """What it costs not to know exactly when the counter refreshed.

@@ -36,6 +36,12 @@ class Mixture(NamedTuple):
         parts = (part._replace(variance_j2=part.variance_j2 + variance_j2) for part in self.parts)
         return Mixture(tuple(parts))
 
+    def beside(self, other: Normal) -> Mixture:
+        """These explanations and another one, whose weight they leave."""
+        left = 1 - other.weight
+        parts = (part._replace(weight=left * part.weight) for part in self.parts)
+        return Mixture((*parts, other))
+
     @property
     def mean_j(self) -> float:
         """Mean over all explanations."""

@@ -7,8 +7,9 @@ from bisect import bisect_left
 from functools import cached_property
 from operator import mul
 from statistics import median
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from pytest_llem.energy.estimator.aliasing import alias_of
 from pytest_llem.energy.estimator.averaging import unexplained_share
 from pytest_llem.energy.estimator.hidden import hidden_variance_j2, scatter_j2
 from pytest_llem.energy.estimator.levels import levels_of
@@ -19,6 +20,7 @@ from pytest_llem.energy.estimator.steps import Noise, Window
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llem.energy.estimator.aliasing import Alias
     from pytest_llem.energy.estimator.levels import Levels
     from pytest_llem.energy.estimator.refresh import Placed
 
@@ -71,6 +73,14 @@ class Nodes(Protocol):
     def last_before(self, t_ns: float) -> int:
         """Number of the last node at or before an instant; -1 if there is none."""
         ...
+
+
+class _Wide(NamedTuple):
+    """Nodes in seconds and joules, and what these count from."""
+
+    nodes: list[tuple[float, float]]
+    origin_ns: float
+    origin_j: float
 
 
 class Surroundings:
@@ -180,18 +190,35 @@ class Surroundings:
 
     def unexplained_share(self, averaging_s: float) -> float | None:
         """How far power readings are from the counter's mean over so long, beside their spread."""
-        nodes, origin_ns = self._wide
-        return unexplained_share(nodes, self._samples, origin_ns, averaging_s)
+        wide = self._wide
+        return unexplained_share(wide.nodes, self._samples, wide.origin_ns, averaging_s)
 
     def hidden_j2(self, averaging_s: float) -> float:
         """Variance of the integral of what fluctuates faster than it is shown."""
         if averaging_s not in self._hidden_j2:
             samples = self._samples if self.has_power else []
-            nodes, origin_ns = self._wide
+            nodes, origin_ns, _ = self._wide
             by_counter_j2 = self._scatter_j2
             found_j2 = hidden_variance_j2(by_counter_j2, nodes, samples, origin_ns, averaging_s)
             self._hidden_j2[averaging_s] = max(found_j2 - self._mostly_misplaced_j2, 0.0)
         return self._hidden_j2[averaging_s]
+
+    def aliased_j2(self, at_ns: float, energy_j: float) -> float | None:
+        """Variance of an estimated energy from the node before an instant to the instant.
+
+        By what may be in step with all readings; ``None`` if nothing can be.
+        """
+        if (alias := self._alias) is None:
+            return None
+        _, before, _ = self.interval(at_ns)
+        _, origin_ns, origin_j = self._wide
+        line_j = alias.energy_j((at_ns - origin_ns) / SECOND_NS) - (before.value - origin_j)
+        return alias.unsure_j2(self._share(at_ns), energy_j - line_j)
+
+    @cached_property
+    def _alias(self) -> Alias | None:
+        powers = [sample.power_w for sample in self._samples] if self.has_power else []
+        return alias_of(self._wide.nodes, powers)
 
     @cached_property
     def scatter_ns(self) -> float:
@@ -201,8 +228,7 @@ class Surroundings:
 
     @cached_property
     def _scatter_j2(self) -> float:
-        nodes, _ = self._wide
-        return scatter_j2(nodes)
+        return scatter_j2(self._wide.nodes)
 
     @cached_property
     def _mostly_misplaced_j2(self) -> float:
@@ -263,15 +289,16 @@ class Surroundings:
         return self.means_w(sum(self._edges_ns) / 2, self._far)
 
     @cached_property
-    def _wide(self) -> tuple[list[tuple[float, float]], float]:
-        """The nodes of these means in seconds, and the instant that they count from."""
+    def _wide(self) -> _Wide:
+        """The nodes of these means."""
         numbers = self._around(sum(self._edges_ns) / 2, self._far)
         found = [self._nodes[number] for number in range(numbers.start, numbers.stop + 1)]
         origin = found[0]
-        return [
+        nodes = [
             ((node.time_ns - origin.time_ns) / SECOND_NS, node.value - origin.value)
             for node in found
-        ], origin.time_ns
+        ]
+        return _Wide(nodes, origin.time_ns, origin.value)
 
     @property
     def _far(self) -> int:
