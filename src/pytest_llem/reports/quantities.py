@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+from bisect import bisect_right
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.reports.rounding import place_within, rounded, rounded_at
+from pytest_llem.reports.rounding import place_within, plainly, rounded, rounded_at
 from pytest_llem.reports.text import Glyphs, glyphs
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ _PERCENT = -2
 """The power of ten that percent are counted in."""
 _MICRO = -6
 _SYMBOLS = {-12: "p", -9: "n", _MICRO: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+_EXPONENTS = tuple(sorted(_SYMBOLS))
+_PREFIXED = tuple(10.0**exponent for exponent in _EXPONENTS)
 _UNITS = (
     ("_per_s", "/s", False),
     ("_bytes", "B", True),
@@ -76,8 +78,8 @@ def common_exponent(values: Iterable[float | None]) -> int:
     sizes = sorted(abs(value) for value in values if value and math.isfinite(value))
     if not sizes:
         return 0
-    median = Decimal(sizes[(len(sizes) - 1) // 2]).adjusted()
-    return min(max(median // 3 * 3, min(_SYMBOLS)), max(_SYMBOLS))
+    place = bisect_right(_PREFIXED, sizes[(len(sizes) - 1) // 2])
+    return _EXPONENTS[max(place - 1, 0)]
 
 
 def prefix(exponent: int, signs: Glyphs) -> str:
@@ -136,7 +138,7 @@ def plain_numbers(values: Sequence[float | None], *, signs: Glyphs, exponent: in
     return [
         number(value, signs=signs, exponent=exponent).text(signs)
         if value is None or not math.isfinite(value)
-        else rounded(value, None, exponent)[0].replace("-", signs.minus)
+        else plainly(value, exponent).replace("-", signs.minus)
         for value in values
     ]
 

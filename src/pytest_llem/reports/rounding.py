@@ -28,6 +28,11 @@ def rounded(value: float, spread: float | None, exponent: int) -> tuple[str, str
     return _usually(value, spread, exponent) or _exactly(value, spread, exponent)
 
 
+def plainly(value: float, exponent: int) -> str:
+    """A finite *value* without an uncertainty, in units of ten to the *exponent*."""
+    return usual.plain(value / 10.0**exponent) or _exactly(value, None, exponent)[0]
+
+
 def place_within(low: float, high: float, exponent: int) -> int | None:
     """The power of ten of the last digit that half of an interval warrants; ``None`` if empty."""
     decimals = usual.decimals_for(abs(high / 2 - low / 2) / 10.0**exponent)

@@ -6,7 +6,7 @@ how a number is rounded, or where the number is of unusual size, there is no ans
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 
 PLAIN_DIGITS = 3
 """Significant digits of a value without an uncertainty; whole ones are all written."""
@@ -15,7 +15,9 @@ MOST_DIGITS = 7
 
 _ABOVE, _BELOW = 1 + 1e-9, 1 - 1e-9
 """Further than the error of a scaling: where both are rounded alike, so is the value between."""
-_LEAST, _WHOLE = 0.01, 10.0**PLAIN_DIGITS - 1
+_LEAST = 0.01
+_STEPS = tuple(10.0**power * (1 - 0.5 / 10**PLAIN_DIGITS) for power in range(-1, PLAIN_DIGITS))
+"""From each on, a value with three digits has one decimal less, since it is rounded up."""
 _FIXED = tuple(f".{decimals}f" for decimals in range(MOST_DIGITS))
 _TENS = tuple(10.0**decimals for decimals in range(MOST_DIGITS))
 _CLOSE = 10.0**MOST_DIGITS * 1e-13
@@ -31,8 +33,8 @@ def plain(value: float) -> str | None:
     size = abs(value)
     if not _LEAST <= size < _TOO_LARGE[0]:
         return None
-    text = _surely(value, _FIXED[0] if size > _WHOLE else f"#.{PLAIN_DIGITS}g")
-    return text and text.rstrip(".")
+    decimals = len(_STEPS) - bisect_right(_STEPS, size)
+    return None if _is_close(value, decimals) else format(value, _FIXED[decimals])
 
 
 def decimals_for(spread: float) -> int | None:
@@ -46,12 +48,12 @@ def fixed(value: float, decimals: int) -> str | None:
     """*value* with so many decimals."""
     if not 0 <= decimals < MOST_DIGITS or abs(value) >= _TOO_LARGE[decimals]:
         return None
-    if abs(value * _TENS[decimals] % 1 - 0.5) < _CLOSE:
+    if _is_close(value, decimals):
         return None
     text = format(value, _FIXED[decimals])
     return None if value <= 0 and not float(text) else text
 
 
-def _surely(value: float, written: str) -> str | None:
-    text = format(value * _ABOVE, written)
-    return text if text == format(value * _BELOW, written) else None
+def _is_close(value: float, decimals: int) -> bool:
+    """Whether *value* lies halfway between two numbers of so many decimals, or all but."""
+    return abs(value * _TENS[decimals] % 1 - 0.5) < _CLOSE

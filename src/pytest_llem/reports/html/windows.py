@@ -54,11 +54,10 @@ def _column(
     is_energy = unit.symbol in {"J", "W"} and figure.field != "power_limit_w"
     mark = ESTIMATED_MARK if measured.estimated and is_energy else ""
     texts = _texts(figure, values, windows, exponent)
-    marked = [
-        mark + text if value is not None else text
-        for text, value in zip(texts, values, strict=True)
-    ]
-    return [figure.title, mark + prefix(exponent, _SIGNS) + unit.symbol], marked
+    if mark:
+        known = [value is not None for value in values]
+        texts = [mark * is_known + text for text, is_known in zip(texts, known, strict=True)]
+    return [figure.title, mark + prefix(exponent, _SIGNS) + unit.symbol], texts
 
 
 def _texts(
