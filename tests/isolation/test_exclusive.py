@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import select
 import shutil
 import signal
@@ -546,3 +547,16 @@ def test_a_lock_says_who_in_a_form_that_programs_read(directory: Path) -> None:
     with leases(directory).held(one("GPU-a"), this_process("mine", "run-7")):
         said = json.loads((directory / "GPU-a.lock").read_text())
     assert (said["pid"], said["what"], said["run"]) == (os.getpid(), "mine", "run-7")
+
+
+def test_waiting_leaves_the_random_numbers_of_tests_alone(
+    directory: Path, other: Callable[..., Other]
+) -> None:
+    assert other("gpu-a").says() == "has"
+    before = random.getstate()
+    with (
+        pytest.raises(LockError),
+        leases(directory, 0.1).held(one("gpu-a"), this_process("t", "r")),
+    ):
+        pass
+    assert random.getstate() == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from pytest_llem.errors import LockError
 from pytest_llem.isolation.exclusive.directory import prepared
 from pytest_llem.isolation.exclusive.holder import duration_text
 from pytest_llem.isolation.exclusive.lock_file import file_name, holder_of, try_lock
-from pytest_llem.isolation.exclusive.queue import Queue
+from pytest_llem.isolation.exclusive.queue import JITTER, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -211,7 +210,7 @@ class _Waiting:
         if waited_s >= self._speak_s:
             self._say(waited_s, describe())
         nap_s = min(max(SHARE * waited_s, SOONEST_S), LATEST_S)
-        time.sleep(min(nap_s * random.uniform(0.7, 1.3), left_s))  # noqa: S311 - a jitter
+        time.sleep(min(nap_s * JITTER.uniform(0.7, 1.3), left_s))
 
     def _say(self, waited_s: float, obstacle: Obstacle) -> None:
         _refuse_to_wait_for_oneself(obstacle)

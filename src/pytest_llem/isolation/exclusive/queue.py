@@ -33,6 +33,8 @@ TICKET = "ticket-"
 PATIENCE_S = 10.0
 """The queue is locked for less than a millisecond at a time; after so long something is wrong."""
 _LOOK_AGAIN_S = 0.002
+JITTER = random.SystemRandom()
+"""Leaves the random numbers of tests alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Queue:
                     "millisecond otherwise: a process is stopped there"
                     f"{f' ({who.described()})' if who else ''}. Continue or end it. {WAYS_OUT}"
                 )
-            time.sleep(_LOOK_AGAIN_S * random.uniform(0.5, 1.5))  # noqa: S311 - a jitter
+            time.sleep(_LOOK_AGAIN_S * JITTER.uniform(0.5, 1.5))
         try:
             yield
         finally:
