@@ -301,11 +301,12 @@ def test_processes_are_added_until_the_gate_is_decided(
     result.assert_outcomes(passed=1, failed=1)
     latest = max(str(one["run_id"]) for one in stored())
     ran = Counter(one["label"] for one in stored() if one["run_id"] == latest)
-    assert ran == {"a": 2, "b": 3}
+    assert sorted(ran.values()) == [2, 3]
+    (last,) = (label for label, count in ran.items() if count == 3)
     result.stdout.fnmatch_lines(
         [
             "llem: up to 5 processes each, as their gates need them",
-            "*b (3 processes)*",
+            f"*{last} (3 processes)*",
             "llem: 5 processes for 2 experiments, 5 fewer than 5 each*",
         ]
     )
