@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llem.energy.estimator.sample import Node
+
 LEAST = 8
 """Fewer nodes lie near a straight line by chance."""
 SWING = 0.08
@@ -19,9 +21,6 @@ SHOWN = 1.5
 """Power readings that spread so many times as much as means of the counter show what is fast."""
 SOON = 10.0
 """After so many parts of the time between nodes, what is fast is no longer as it was at a node."""
-
-Node = tuple[float, float]
-"""An instant in seconds and the energy there in joules."""
 
 
 class Alias(NamedTuple):

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.estimator.sample import Sample
+    from pytest_llem.energy.estimator.sample import Node, Sample
 
 LEAST = 10
 """Fewer readings say nothing."""
 LEAST_W = 0.1
 """Nor do readings that hardly differ."""
-
-Node = tuple[float, float]
-"""An instant in seconds and the energy there in joules."""
 
 
 def unexplained_share(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_llem.energy.estimator.sample import Sample
+    from pytest_llem.energy.estimator.sample import Node, Sample
 
 LOWER_QUARTILE = 0.319
 """Of the absolute value of a standard normal variable."""
@@ -22,9 +22,6 @@ NODES = (1, 2, 4)
 """Nodes on either side of an instant through which the energy is interpolated."""
 SMOOTH = 0.1
 """A load is smooth if more neighbours predict it so much better, in variance."""
-
-Node = tuple[float, float]
-"""An instant in seconds and the energy there in joules."""
 
 
 def hidden_variance_j2(

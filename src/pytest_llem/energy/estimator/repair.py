@@ -106,10 +106,9 @@ def _wrapped(readings: Readings, first: int, second: int, most_w: float) -> floa
     before_j, after_j = readings.energy_j[first], readings.energy_j[second]
     most_j = most_w * _gap_s(readings, first, second)
     for range_j in RANGES_J:
-        near = (
-            1 - NEAR_END
-        ) * range_j <= before_j <= range_j and 0 <= after_j <= NEAR_END * range_j
-        if near and range_j + after_j - before_j <= most_j:
+        from_end = (1 - NEAR_END) * range_j <= before_j <= range_j
+        to_start = 0 <= after_j <= NEAR_END * range_j
+        if from_end and to_start and range_j + after_j - before_j <= most_j:
             return range_j
     return None
 

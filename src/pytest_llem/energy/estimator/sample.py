@@ -1,4 +1,4 @@
-"""A power reading at the instant at which it was refreshed."""
+"""What was read, each at its instant: power at its refresh, and a counter where it is known."""
 
 from __future__ import annotations
 
@@ -12,3 +12,7 @@ class Sample(NamedTuple):
     power_w: float
     half_ns: float = 0.0
     """The instant is known to so much either way."""
+
+
+Node = tuple[float, float]
+"""An instant in seconds at which a counter is known, and the energy there in joules."""
