@@ -50,8 +50,8 @@ def test_what_a_run_recorded_is_replayed_and_never_passes_for_measured(
     assert "REPLAYED, not measured here: the energy of 1 experiment, from a recording" in said
     recorded, replayed = results()
     (found,) = replayed["measurements"]
-    late_j = len(found["windows"]) * powercap.late_j(POWER_W)
-    assert found["energy_j"] == pytest.approx(POWER_W * found["duration_s"], abs=late_j, rel=0.03)
+    late_w = powercap.late_w(POWER_W, found["windows"])
+    assert found["power_w"] == pytest.approx(POWER_W, abs=late_w, rel=0.03)
     assert (found["meter"], found["scope"], found["method"]) == ("replay", "package", "counter")
     assert found["devices"] == ["replay:rapl:package-0"]
     assert replayed["measurement_methodology"]["meter"] == "replay"

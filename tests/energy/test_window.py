@@ -318,7 +318,7 @@ def test_a_continuous_counter_is_interpolated_linearly(
     energy_j, uncertainty_j = told(window)
     truth_j = watts * (begin_ns(start_s + length_s) - begin_ns(start_s)) / SECOND
     assert energy_j == pytest.approx(truth_j, rel=1e-6)
-    assert uncertainty_j < 0.01 * truth_j
+    assert uncertainty_j < max(0.01 * truth_j, 0.001)  # its step, a millijoule
     assert window.integrated_energy_j is None
 
 

@@ -25,12 +25,19 @@ def rounded(value: float, spread: float | None, exponent: int) -> tuple[str, str
 
     The uncertainty is above 0; its text is empty where there is none.
     """
+    if spread is None:
+        return plainly(value, exponent), ""
     return _usually(value, spread, exponent) or _exactly(value, spread, exponent)
 
 
 def plainly(value: float, exponent: int) -> str:
     """A finite *value* without an uncertainty, in units of ten to the *exponent*."""
-    return usual.plain(value / 10.0**exponent) or _exactly(value, None, exponent)[0]
+    text = usual.plain(value / 10.0**exponent)
+    if text is not None:
+        return text
+    scaled = _scaled(value, exponent)
+    place = min(_place_of_digit(scaled, PLAIN_DIGITS), 0)
+    return _written(scaled, max(place, _least_place(scaled)))
 
 
 def place_within(low: float, high: float, exponent: int) -> int | None:
@@ -55,11 +62,8 @@ def rounded_at(value: float, place: int, exponent: int) -> str:
     return _written(scaled, max(place, _least_place(scaled)))
 
 
-def _usually(value: float, spread: float | None, exponent: int) -> tuple[str, str] | None:
+def _usually(value: float, spread: float, exponent: int) -> tuple[str, str] | None:
     scale = 10.0**exponent
-    if spread is None:
-        text = usual.plain(value / scale)
-        return None if text is None else (text, "")
     decimals = usual.decimals_for(spread / scale)
     if decimals is None:
         return None
@@ -68,12 +72,8 @@ def _usually(value: float, spread: float | None, exponent: int) -> tuple[str, st
     return None if shown is None or about is None else (shown, about)
 
 
-def _exactly(value: float, spread: float | None, exponent: int) -> tuple[str, str]:
-    scaled = _scaled(value, exponent)
-    if spread is None:
-        place = min(_place_of_digit(scaled, PLAIN_DIGITS), 0)
-        return _written(scaled, max(place, _least_place(scaled))), ""
-    about = _scaled(spread, exponent)
+def _exactly(value: float, spread: float, exponent: int) -> tuple[str, str]:
+    scaled, about = _scaled(value, exponent), _scaled(spread, exponent)
     place = _place_of_digit(about, UNCERTAINTY_DIGITS)
     return _written(scaled, max(place, _least_place(scaled))), _written(about, place)
 

@@ -216,7 +216,4 @@ def fails(row: SummaryRow, *, strict: bool) -> bool:
     """Whether this experiment fails the run."""
     if row.result.outcome in {"failed", "error", "crashed", "timed_out"}:
         return True
-    for judgement in row.judgements:  # noqa: SIM110 - asked of every row, more than once
-        if judgement.failed(strict=strict):
-            return True
-    return False
+    return any(judgement.failed(strict=strict) for judgement in row.judgements)

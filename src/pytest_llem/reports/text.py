@@ -84,7 +84,7 @@ def is_narrow(text: str) -> bool:
 
 def display_width(text: str) -> int:
     """Columns that *text* takes: two for wide East Asian characters, none for accents."""
-    if text.isascii() or is_narrow(text):
+    if is_narrow(text):
         return len(text)
     return sum(_character_width(character) for character in text)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from statistics import fmean, pstdev
+from statistics import pstdev
 from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_llem.energy.estimator.line import fitted_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +75,6 @@ def alias_of(nodes: Sequence[Node], powers: Sequence[float]) -> Alias | None:
 
 def _line(nodes: Sequence[Node]) -> Alias:
     """The least-squares line, and the variance about it."""
-    middle_s, middle_j = fmean(t for t, _ in nodes), fmean(e for _, e in nodes)
-    spread = sum((t - middle_s) ** 2 for t, _ in nodes)
-    power_w = sum((t - middle_s) * (e - middle_j) for t, e in nodes) / spread
-    offset_j = middle_j - power_w * middle_s
+    offset_j, power_w = fitted_line(nodes)
     squares = sum((e - offset_j - power_w * t) ** 2 for t, e in nodes)
     return Alias(power_w, offset_j, squares / (len(nodes) - 2))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from statistics import NormalDist, fmean, median
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.estimator.grid import UNSHOWN, USABLE, numbered, phase_grid, regular_grid
+from pytest_llem.energy.estimator.line import fitted_line
 from pytest_llem.energy.estimator.refresh import Placed, narrow, observed_period_ns
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ class Refreshes:
         The energy between its neighbours is known all the same.
         """
         last_ns = math.inf
-        for own, following in pairwise([*self._refreshes, None]):
-            assert own is not None  # noqa: S101 - only the last is followed by none
+        for own, following in zip_longest(self._refreshes, self._refreshes[1:]):
             apart_ns = math.inf if following is None else following.middle_ns - last_ns
             if not 0 < apart_ns <= NEAR * grid.period_ns or not self._either(own, grid):
                 last_ns = own.middle_ns
@@ -193,7 +193,7 @@ class Refreshes:
         if either or len(points) < LEAST_POINTS:
             return None
         origin_ns = points[0][1].middle_ns
-        offset, slope = _line([(x, r.middle_ns - origin_ns) for x, r in points])
+        offset, slope = fitted_line([(x, r.middle_ns - origin_ns) for x, r in points])
         expected = [origin_ns + offset + slope * x for x, _ in points]
         low = max(r.earliest_ns - e for e, (_, r) in zip(expected, points, strict=True))
         high = min(r.latest_ns - e for e, (_, r) in zip(expected, points, strict=True))
@@ -224,7 +224,7 @@ class Refreshes:
         own, points = self._refreshes[number], self._neighbourhood(number)
         if own.width_ns > self._widest_ns or len(points) < LEAST_POINTS:
             return 0.0
-        offset, _ = _line([(x, r.middle_ns - own.middle_ns) for x, r in points])
+        offset, _ = fitted_line([(x, r.middle_ns - own.middle_ns) for x, r in points])
         return offset * offset - own.width_ns**2 / 12
 
     def _neighbourhood(self, number: int) -> list[tuple[int, Refresh]]:
@@ -265,13 +265,3 @@ def _apart(refreshes: list[Refresh]) -> list[Refresh]:
             refreshes[i] = refreshes[i]._replace(latest_ns=middle_ns, latest_call_ns=0)
             refreshes[i + 1] = b._replace(earliest_ns=middle_ns, earliest_call_ns=0)
     return refreshes
-
-
-def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Offset at zero and slope of the least-squares line."""
-    mean_x, mean_y = fmean(x for x, _ in points), fmean(y for _, y in points)
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    if not spread:
-        return mean_y, 0.0
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    return mean_y - slope * mean_x, slope
