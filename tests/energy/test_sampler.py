@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
+from instruments.curves import Constant
+from instruments.recordings import MS, Sensor, recorded
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
+from pytest_llem.energy.estimator.refresh import observe
 from pytest_llem.energy.sampling.sampler import Sampler
 from pytest_llem.energy.sampling.samplers import Samplers
 from pytest_llem.errors import MeterError
@@ -94,6 +98,18 @@ def test_refreshes_are_bracketed_closely_once_their_period_is_known() -> None:
     ]
     assert len(late) >= 40
     assert sorted(late)[len(late) // 2] < 5_000_000
+
+
+def test_no_load_can_stay_in_step_with_which_of_many_refreshes_are_chased() -> None:
+    trace = recorded(Constant(300.0), Sensor(refresh_ns=20 * MS, phase_ns=3 * MS), seconds=20)
+    late = slice(len(trace) // 4, None)  # the period is known by then
+    seen = observe(trace.before_ns[late], trace.after_ns[late], trace.energy_j[late])
+    chased_ns = [refresh.middle_ns for refresh in seen if refresh.width_ns < 3 * MS]
+    strides = [round((b - a) / (20 * MS)) for a, b in pairwise(chased_ns)]
+    assert 2 < sum(strides) / len(strides) < 3
+    for rhythm in range(1, 6):
+        alike = sum(a == b for a, b in zip(strides, strides[rhythm:], strict=False))
+        assert alike < 0.9 * len(strides)
 
 
 def test_a_counter_that_runs_continuously_is_not_chased() -> None:

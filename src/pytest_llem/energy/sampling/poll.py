@@ -19,6 +19,9 @@ CLOSE_NS = 6 * MS
 CONTINUOUS = 0.15
 """It does if it is the same again in a smaller share of them, each after a change."""
 
+GOLDEN = (math.sqrt(5) - 1) / 2
+"""Steps of this share of a turn never come back to where they were, and spread evenly."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -39,7 +42,8 @@ class Pace:
     power_ns: int = 3 * MS
     """Finest gap around an expected refresh of the power reading."""
     chase_ns: int = 45 * MS
-    """Refreshes closer together than this are not all chased: the phase tells the others."""
+    """Refreshes closer together than this are not all chased: the phase tells the others.
+    Which, follows no rhythm, so that no load can stay in step with them."""
 
 
 class Follower:
@@ -47,6 +51,7 @@ class Follower:
 
     def __init__(self, fine_ns: int, chase_ns: int) -> None:
         self._fine_ns, self._chase_ns = fine_ns, chase_ns
+        self._turn = 0.0  # from 0 to 1, at every refresh that is chased another
         self._changed = False  # whether the last reading changed it, close to the one before
         self._same = 0.5  # share of close readings that repeat the one before
         self.forget()
@@ -136,7 +141,8 @@ class Follower:
 
     def _aim_next(self) -> None:
         period_ns = self.period_ns or 0.0
-        stride = max(math.ceil(self._chase_ns / period_ns), 1)
+        self._turn = (self._turn + GOLDEN) % 1
+        stride = max(math.ceil(self._chase_ns / period_ns - self._turn), 1)
         self._aim_ns = self._phase_ns + stride * period_ns
 
 
