@@ -79,7 +79,7 @@ class Grid(NamedTuple):
         return math.hypot(*self.misplaced_ns(number)) * sqrt(3)
 
 
-def numbered(spans: Sequence[tuple[int, int]], period_ns: float) -> list[Bracket]:
+def numbered(spans: Sequence[tuple[float, float]], period_ns: float) -> list[Bracket]:
     """Stretches of time that each hold one refresh, numbered by whole periods.
 
     Counted outwards from the narrowest. Those about as wide as a period could hold either
@@ -97,7 +97,7 @@ def numbered(spans: Sequence[tuple[int, int]], period_ns: float) -> list[Bracket
     return [*reversed(before[1:]), *_counted(usable[first:], period_ns)]
 
 
-def _counted(spans: Sequence[tuple[int, int]], period_ns: float) -> list[Bracket]:
+def _counted(spans: Sequence[tuple[float, float]], period_ns: float) -> list[Bracket]:
     found = [Bracket(0, *spans[0])]
     refresh_ns = sum(spans[0]) / 2
     for earliest_ns, latest_ns in spans[1:]:

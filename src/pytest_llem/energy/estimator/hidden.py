@@ -124,8 +124,13 @@ def _lagrange(times: Sequence[float], at: float) -> list[float]:
 
 
 def _quartile(differences: Sequence[float]) -> float:
-    """Standard deviation by the lower quartile: jumps make few of them, a fluctuation all."""
+    """Standard deviation by the lower quartile: jumps make few of them, a fluctuation all.
+
+    What repeats itself is seldom near its middle, so that its quartile is that of a larger
+    normal one; the root mean square is never too small.
+    """
     if not differences:
         return 0.0
     ordered = sorted(map(abs, differences))
-    return ordered[len(ordered) // 4] / LOWER_QUARTILE
+    root = math.sqrt(math.fsum(one * one for one in ordered) / len(ordered))
+    return min(ordered[len(ordered) // 4] / LOWER_QUARTILE, root)

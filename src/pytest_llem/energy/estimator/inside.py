@@ -48,11 +48,11 @@ STEPS = "steps"
 BELIEF = {STEPS: -4.0, "buzzes": 1.0}
 """Log of what each is believed beforehand; 0 for the others. Few loads hold still between
 readings, so that a hidden fluctuation is what is to be refuted."""
-SAMPLED, WHOLE, LONG = 0.25, 1.0, 10.0
+SAMPLED, HALF, WHOLE, LONG = 0.25, 0.5, 1.0, 10.0
 """What power readings may average over, in periods of their own. Known cards: 25 of 100 ms
 (A100, H100), 100 of 100 ms (Turing, instant readings of others), 1 s in steps of 100 ms
 (A10, H100's average); Yang, Adamek and Armour, arXiv 2312.02741."""
-AVERAGING = {SAMPLED: 0.0, WHOLE: -0.3, LONG: -5.0}
+AVERAGING = {SAMPLED: 0.0, HALF: -0.15, WHOLE: -0.3, LONG: -5.0}
 """Log of what each is believed beforehand; the shortest claims the least."""
 REFUTED, CONFIRMED = 2.5, 5.0
 """So many times better at least is the counter's mean over many refreshes found in readings
@@ -60,7 +60,7 @@ that do average over them. Simulated cards that do not stay below the first, ove
 those that do are above the second, but for loads that hardly differ from one mean to the next."""
 HERE, AROUND = 8.0, 1.0
 """Weights of the mean log evidence of a reading, near an edge and near both."""
-UNSEEN = 1.5
+UNSEEN = 1.2
 """Factor on what a fluctuation is told to hide, found by simulation over many loads: one that
 repeats itself shows only some of itself where readings come at the same share of it."""
 FAST_S = 0.0025
@@ -134,7 +134,9 @@ class Inside:
         courses = [*COURSES, STEPS]
         if not self._around.has_power:
             return [Shape(course, 0.0) for course in courses]
-        found = [Shape(course, averaging) for averaging in (SAMPLED, WHOLE) for course in courses]
+        found = [
+            Shape(course, averaging) for averaging in (SAMPLED, HALF, WHOLE) for course in courses
+        ]
         long = [Shape(course, LONG) for course in COURSES]
         times = self._times_longer()
         if times is not None and times > CONFIRMED:
@@ -149,7 +151,7 @@ class Inside:
         Compared with its mean over one; ``None`` where that cannot be told.
         """
         period_s = self._around.power_period_s
-        whole, long = (self._around.unexplained_share(n * period_s) for n in (WHOLE, LONG))
+        whole, long = (self._around.whole.unexplained_share(n * period_s) for n in (WHOLE, LONG))
         return None if whole is None or long is None else whole / max(long, 1e-9)
 
     def _tell_all(self) -> list[list[Told]]:
@@ -184,7 +186,7 @@ class Inside:
         energy_j, unit_variance = fit.energy_until(at_s)
         variance_j2 = unit_variance * fit.local_scale2_w2(at_s, period_s / 2)
         variance_j2 *= TRUST.get(name, 1.0) ** 2
-        hidden_j2 = self._share(at_ns) * self._around.hidden_j2(averaging_s)
+        hidden_j2 = self._share(at_ns) * self._around.whole.hidden_j2(averaging_s)
         variance_j2 += HIDDEN.get(name, 0.0) * hidden_j2
         belief = 0.0
         if course.buzz:
@@ -197,13 +199,12 @@ class Inside:
 
     def _stepped(self, at_ns: int, averaging_s: float) -> Told:
         nodes, windows, at_s = self._around.stretch(at_ns, averaging_s)
-        levels = self._around.levels.levels
+        levels = self._around.whole.levels.levels
         told = follow(nodes, windows, at_s, levels, self._around.noise(at_ns, averaging_s))
         widths = [b[0] - a[0] for a, b in pairwise(nodes)]
         widths += [window.end_s - window.start_s for window in windows]
         evidence = told.log_evidence + math.fsum(map(math.log, widths))
-        shown_s = averaging_s or self._around.period_s
-        hidden_j2 = RIPPLED * (self._around.levels.plateau_ripple_w * shown_s) ** 2
+        hidden_j2 = RIPPLED * self._around.whole.plateau_ripple_j(averaging_s) ** 2
         return Told(evidence / len(widths), told.energy.widened(self._share(at_ns) * hidden_j2))
 
     def _share(self, at_ns: int) -> float:
@@ -228,7 +229,7 @@ class Inside:
         told, weights = self._told[which], self._weights[which]
         at_ns = self._edges_ns[which]
         _, before, after = self._around.interval(at_ns)
-        bound = Bound.at(at_ns, before, after, self._around.highest_w)
+        bound = Bound.at(at_ns, before, after, self._around.whole.highest_w)
         energy = Mixture(
             tuple(
                 bound.on(part, weight * part.weight)
@@ -272,7 +273,7 @@ class Inside:
         Refreshes that jitter make the counter's steps scatter. Steps that scatter by far
         more than brackets can have hidden do so by what the load does, and tell nothing.
         """
-        scatter_ns = self._around.scatter_ns
+        scatter_ns = self._around.whole.scatter_ns
         told = scatter_ns < FAR_MORE * node.unshown_ns
         return math.hypot(node.jitter_ns, scatter_ns if told else 0.0)
 
@@ -292,7 +293,7 @@ class Inside:
     def _unseen_w2(self, at_ns: int) -> float:
         """Variance of power at an instant about what is shown, where something hides."""
         (here,) = self._around.means_w(at_ns, 0)
-        hidden_j2 = self._around.hidden_j2(SAMPLED * self._around.power_period_s)
+        hidden_j2 = self._around.whole.hidden_j2(SAMPLED * self._around.power_period_s)
         return min(hidden_j2 / FAST_S**2, (here.power_w / 2) ** 2)
 
     def _unlike_w(self, at_ns: int) -> list[float]:

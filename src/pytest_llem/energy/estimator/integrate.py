@@ -40,17 +40,19 @@ class Power:
         self, readings: Readings, period_ns: float | None = None, *, exact: bool = False
     ) -> None:
         seen = observe(readings.before_ns, readings.after_ns, readings.power_w)
-        self._refreshes = Refreshes(seen, period_ns, exact=exact)
-        count = len(self._refreshes)
-        self.period_ns = self._refreshes.period_ns
+        refreshes = Refreshes(seen, period_ns, exact=exact)
+        self.period_ns = refreshes.period_ns
         """Time from one power reading to the next; ``None`` if the value never changed."""
-        self._first = Sample(float(readings.before_ns[0]), readings.power_w[0])
         self._end_ns = readings.after_ns[-1]
-        steps = [self._refreshes[i] for i in range(count)]
-        self._steps = [
-            self._first,
-            *(Sample(step.time_ns, step.value, step.half_ns) for step in steps),
-        ]
+        self._powers_w = readings.power_w
+        calls = zip(readings.before_ns, readings.after_ns, strict=True)
+        self._looks_ns = [(before + after) / 2 for before, after in calls]
+        placed = [refreshes[i] for i in range(len(refreshes))]
+        self._samples = self._each_refresh([Sample(p.time_ns, p.value, p.half_ns) for p in placed])
+        self._steps = [Sample(float(readings.before_ns[0]), readings.power_w[0])]
+        for sample in self._samples:
+            if sample.power_w != self._steps[-1].power_w:
+                self._steps.append(sample)
         self._times_ns = [step.time_ns for step in self._steps]
         self._until_j = _cumulate(self._steps)
 
@@ -60,23 +62,44 @@ class Power:
         return None if self.period_ns is None else self.period_ns / SECOND_NS
 
     def samples(self) -> list[Sample]:
-        """One sample per refresh, the same value again where a refresh did not change it."""
-        if self.period_ns is None:
-            return []
+        """One sample per refresh of which a value was read, whether it had changed or not."""
+        return self._samples if self.period_ns is not None else []
+
+    def _each_refresh(self, changes: Sequence[Sample]) -> list[Sample]:
+        """Refreshes that brought another value, and those between them by what they showed.
+
+        Nobody knows what a refresh brought that was not looked at before the next.
+        """
+        if self.period_ns is None or not changes:
+            return list(changes)
         found: list[Sample] = []
-        for step, end_ns in pairwise([*self._steps[1:], self._last_end()]):
-            gap_ns = end_ns.time_ns - step.time_ns
-            repeats = max(round(gap_ns / self.period_ns), 1)
-            found += [
-                step._replace(time_ns=step.time_ns + i * gap_ns / repeats) for i in range(repeats)
-            ]
+        ends_ns = [*(change.time_ns for change in changes[1:]), self._last_end_ns(changes[-1])]
+        for change, end_ns in zip(changes, ends_ns, strict=True):
+            found.append(change)
+            gap_ns = end_ns - change.time_ns
+            count = max(round(gap_ns / self.period_ns), 1)
+            times_ns = [change.time_ns + i * gap_ns / count for i in range(1, count + 1)]
+            for start_ns, stop_ns in pairwise(times_ns):
+                if (power_w := self._shown_w(start_ns, stop_ns)) is not None:
+                    found.append(change._replace(time_ns=start_ns, power_w=power_w))
         return found
 
-    def _last_end(self) -> Sample:
+    def _last_end_ns(self, last: Sample) -> float:
         """Where the last value would be followed by the next, at whole periods."""
-        last, period_ns = self._steps[-1], self.period_ns or 0.0
-        repeats = max(math.ceil((self._end_ns - last.time_ns) / period_ns - 0.5), 1)
-        return last._replace(time_ns=last.time_ns + repeats * period_ns)
+        period_ns = self.period_ns or 0.0
+        count = max(math.ceil((self._end_ns - last.time_ns) / period_ns - 0.5), 1)
+        return last.time_ns + count * period_ns
+
+    def _shown_w(self, start_ns: float, stop_ns: float) -> float | None:
+        """What was read nearest to the middle between two instants; ``None`` without a look."""
+        middle_ns = (start_ns + stop_ns) / 2
+        after = bisect_right(self._looks_ns, middle_ns)
+        near = [
+            (abs(self._looks_ns[i] - middle_ns), self._powers_w[i])
+            for i in (after - 1, after)
+            if 0 <= i < len(self._looks_ns) and start_ns < self._looks_ns[i] < stop_ns
+        ]
+        return min(near)[1] if near else None
 
     def integral(self, start_ns: int, end_ns: int, averaging_s: float | None) -> Integral | None:
         """Energy between two instants; ``None`` where the readings do not reach.

@@ -97,14 +97,20 @@ def _ripple_w(values_w: Sequence[float], most_w: float) -> float:
     changes = sorted(abs(b - a) for a, b in pairwise(values_w))
     if not changes:
         return LEAST_W
-    ripple_w = changes[len(changes) // 4] / LOWER_QUARTILE / math.sqrt(2)
+    ripple_w = min(changes[len(changes) // 4] / LOWER_QUARTILE, _root(changes)) / math.sqrt(2)
     return min(max(ripple_w, LEAST_W), most_w)
 
 
 def _typical(values: Sequence[float]) -> float:
     """Standard deviation by the median, which stragglers at jumps do not move."""
     middle = median(values)
-    return median(abs(value - middle) for value in values) / MEDIAN
+    away = [abs(value - middle) for value in values]
+    return min(median(away) / MEDIAN, _root(away))
+
+
+def _root(values: Sequence[float]) -> float:
+    """Root mean square: never too small, where jumps are among the values far too large."""
+    return math.sqrt(fmean(value * value for value in values))
 
 
 def _about(values: Sequence[float], middle: float) -> float:

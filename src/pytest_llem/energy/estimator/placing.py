@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.energy.estimator.grid import UNSHOWN, USABLE, numbered, phase_grid, regular_grid
 from pytest_llem.energy.estimator.line import fitted_line
-from pytest_llem.energy.estimator.refresh import Placed, narrow, observed_period_ns
+from pytest_llem.energy.estimator.refresh import MIDDLE, Placed, narrow, observed_period_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,11 +25,6 @@ CUT = 1.5
 """A counter is taken to refresh at least once in so many periods."""
 LEAST_HALF_NS = 50_000.0
 """No refresh is taken to be known better than this: half a wake-up of the poller."""
-MIDDLE = 0.5
-"""Share of a poll, in its middle, in which its value is taken: it takes time to reach the driver
-and to come back."""
-USUAL_CALL = 2.0
-"""Polls that took longer than usual by more than this factor were held up somewhere."""
 WILD = 0.1
 """Refreshes that scatter by more of a period about a line do not tell when one is due."""
 NEAR = 3.2
@@ -95,7 +90,7 @@ class Refreshes:
         """
         calls_ns = [seen.latest_call_ns for seen in self._refreshes]
         usual_ns = median(calls_ns) if calls_ns else 0.0
-        spans = [seen.span_ns(USUAL_CALL * usual_ns) for seen in self._refreshes]
+        spans = [seen.span_ns(usual_ns) for seen in self._refreshes]
         grid = regular_grid(numbered(spans, period_ns), period_ns)
         if grid is not None:
             return grid._replace(

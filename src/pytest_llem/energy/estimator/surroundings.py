@@ -7,21 +7,16 @@ from bisect import bisect_left
 from functools import cached_property
 from operator import mul
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from pytest_llem.energy.estimator.aliasing import alias_of
-from pytest_llem.energy.estimator.averaging import unexplained_share
-from pytest_llem.energy.estimator.hidden import hidden_variance_j2, scatter_j2
-from pytest_llem.energy.estimator.levels import levels_of
 from pytest_llem.energy.estimator.sample import Sample
 from pytest_llem.energy.estimator.shape import Box
 from pytest_llem.energy.estimator.steps import Noise, Window
+from pytest_llem.energy.estimator.whole import Whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.estimator.aliasing import Alias
-    from pytest_llem.energy.estimator.levels import Levels
     from pytest_llem.energy.estimator.refresh import Placed
 
 SECOND_NS = 1e9
@@ -53,8 +48,6 @@ LEAST_WINDOW = 0.2
 """A power reading whose window is cut to less is left out."""
 AT_NODE = 1e-4
 """Instants so near to a node, in refreshes, are taken to be at it."""
-MISPLACED = 5 / 3
-"""How much a misplaced node adds to what scatters about neighbours, in units of its variance."""
 STRICT = 5.0
 """How strictly readings must be alike for errors to be."""
 
@@ -75,14 +68,6 @@ class Nodes(Protocol):
         ...
 
 
-class _Wide(NamedTuple):
-    """Nodes in seconds and joules, and what these count from."""
-
-    nodes: list[tuple[float, float]]
-    origin_ns: float
-    origin_j: float
-
-
 class Surroundings:
     """Nodes and power readings around a window whose edges both lie between nodes."""
 
@@ -101,8 +86,25 @@ class Surroundings:
         self.power_period_s = power_period_s or self.period_s
         """Time between power readings, in seconds; that between nodes if it is unknown."""
         ratio = self.period_s / self.power_period_s
-        self._hidden_j2: dict[float, float] = {}
         self._power_reach = round(min(max(ratio, 1.0) * POWER_REACH, MOST_POWER_REACH))
+
+    @cached_property
+    def whole(self) -> Whole:
+        """The load as a whole."""
+        first, last = (self._nodes.last_before(t) for t in self._edges_ns)
+        numbers = self._around(sum(self._edges_ns) / 2, (last - first) // 2 + FAR)
+        return Whole(
+            [self._nodes[number] for number in range(numbers.start, numbers.stop + 1)],
+            self._samples if self.has_power else [],
+            period_s=self.period_s,
+            power_period_s=self.power_period_s,
+            jitters=self._nodes.refreshed,
+        )
+
+    def aliased_j2(self, at_ns: float, energy_j: float) -> float | None:
+        """Variance of an energy from the node before an instant by what is in step, if anything is."""
+        _, before, _ = self.interval(at_ns)
+        return self.whole.aliased_j2(at_ns, before, self._share(at_ns), energy_j)
 
     @property
     def has_power(self) -> bool:
@@ -128,19 +130,13 @@ class Surroundings:
             end_s = (b.time_ns - origin.time_ns) / SECOND_NS
             energy_j = b.value - a.value
             power_w = energy_j / (end_s - start_s)
-            begins_j2, ends_j2 = (self._misplaced_j2(node, power_w) for node in (a, b))
+            begins_j2, ends_j2 = (self.whole.misplaced_j2(node, power_w) for node in (a, b))
             boxes.append(Box(start_s, end_s, energy_j, COUNTER_NOISE, begins_j2, ends_j2))
         if averaging_s:
             power = self._power_boxes(at_ns, origin.time_ns, averaging_s)
             near_s = SAME * self.period_s
             boxes += [box for box in power if not any(_same(box, own, near_s) for own in boxes)]
         return boxes
-
-    def _misplaced_j2(self, node: Placed, power_w: float) -> float:
-        """Variance of the energy on the wrong side of a node that lies on no grid."""
-        if not self._nodes.refreshed or node.misplaced_ns is not None:
-            return 0.0
-        return (power_w * node.half_ns / SECOND_NS) ** 2 / 3
 
     def stretch(
         self, at_ns: float, averaging_s: float
@@ -162,7 +158,7 @@ class Surroundings:
     def noise(self, at_ns: float, averaging_s: float) -> Noise:
         """How far readings scatter on a plateau, and at an uncertain jump."""
         _, node, _ = self.interval(at_ns)
-        levels = self.levels
+        levels = self.whole.levels
         mixed_j = levels.spread_w * _own_ns(node) / SECOND_NS
         ripple_j = levels.mean_ripple_w * self.period_s
         power_w = max(levels.power_ripple_w, levels.mean_ripple_w, 0.02 * levels.spread_w)
@@ -175,67 +171,6 @@ class Surroundings:
         halves_ns = [sample.half_ns for sample in near]
         most_s = MOST_SLIP * self.power_period_s
         return min(max(SLIP_S, max(halves_ns, default=0.0) / SECOND_NS), most_s)
-
-    @cached_property
-    def levels(self) -> Levels:
-        """Powers to which the load returns, by all that was read."""
-        powers = [sample.power_w for sample in self._samples] if self.has_power else []
-        return levels_of([mean.power_w for mean in self._means], powers)
-
-    @cached_property
-    def highest_w(self) -> float:
-        """The most power that was read, or that a refresh had in the mean."""
-        powers = [sample.power_w for sample in self._samples] if self.has_power else []
-        return max(*powers, *(mean.power_w for mean in self._means))
-
-    def unexplained_share(self, averaging_s: float) -> float | None:
-        """How far power readings are from the counter's mean over so long, beside their spread."""
-        wide = self._wide
-        return unexplained_share(wide.nodes, self._samples, wide.origin_ns, averaging_s)
-
-    def hidden_j2(self, averaging_s: float) -> float:
-        """Variance of the integral of what fluctuates faster than it is shown."""
-        if averaging_s not in self._hidden_j2:
-            samples = self._samples if self.has_power else []
-            nodes, origin_ns, _ = self._wide
-            by_counter_j2 = self._scatter_j2
-            found_j2 = hidden_variance_j2(by_counter_j2, nodes, samples, origin_ns, averaging_s)
-            self._hidden_j2[averaging_s] = max(found_j2 - self._mostly_misplaced_j2, 0.0)
-        return self._hidden_j2[averaging_s]
-
-    def aliased_j2(self, at_ns: float, energy_j: float) -> float | None:
-        """Variance of an estimated energy from the node before an instant to the instant.
-
-        By what may be in step with all readings; ``None`` if nothing can be.
-        """
-        if (alias := self._alias) is None:
-            return None
-        _, before, _ = self.interval(at_ns)
-        _, origin_ns, origin_j = self._wide
-        line_j = alias.energy_j((at_ns - origin_ns) / SECOND_NS) - (before.value - origin_j)
-        return alias.unsure_j2(self._share(at_ns), energy_j - line_j)
-
-    @cached_property
-    def _alias(self) -> Alias | None:
-        powers = [sample.power_w for sample in self._samples] if self.has_power else []
-        return alias_of(self._wide.nodes, powers)
-
-    @cached_property
-    def scatter_ns(self) -> float:
-        """The deviation of the counter's refreshes that would explain how its steps scatter."""
-        power_w = max(self.levels.middle_w, 1e-3)
-        return math.sqrt(self._scatter_j2 / MISPLACED) / power_w * SECOND_NS
-
-    @cached_property
-    def _scatter_j2(self) -> float:
-        return scatter_j2(self._wide.nodes)
-
-    @cached_property
-    def _mostly_misplaced_j2(self) -> float:
-        """What usual nodes put on their wrong sides looks like something hidden of this variance."""
-        numbers = self._around(sum(self._edges_ns) / 2, self._far)
-        found = [self._nodes[number] for number in numbers]
-        return MISPLACED * median(self._misplaced_j2(n, self.levels.middle_w) for n in found)
 
     def likeness(self, start_ns: float, end_ns: float, variance_j2: float) -> float:
         """How far errors at two instants go together, from -1 to 1.
@@ -252,7 +187,7 @@ class Surroundings:
         found = self._pattern(start_ns), self._pattern(end_ns)
         if len(found[0]) != len(found[1]):
             return 0.0
-        first, second = ([value - self.levels.middle_w for value in one] for one in found)
+        first, second = ([value - self.whole.levels.middle_w for value in one] for one in found)
         scale = math.hypot(*first) * math.hypot(*second)
         if not scale or not variance_j2:
             return 0.0
@@ -261,7 +196,7 @@ class Surroundings:
             min(max(self._share(t), AT_NODE), 1 - AT_NODE) for t in (start_ns, end_ns)
         )
         bridge = low * (1 - high) / math.sqrt(low * (1 - low) * high * (1 - high))
-        most_j = self.levels.spread_w * (high - low) * self.period_s
+        most_j = self.whole.levels.spread_w * (high - low) * self.period_s
         apart = min(1 - bridge, most_j**2 / (2 * variance_j2))
         return math.copysign(abs(alike) ** STRICT, alike) * (1 - apart)
 
@@ -282,28 +217,6 @@ class Surroundings:
         """Power readings on either side of an instant."""
         after = bisect_left(self._times_ns, at_ns)
         return self._samples[max(after - reach, 0) : after + reach]
-
-    @cached_property
-    def _means(self) -> list[Sample]:
-        """Mean powers between nodes, from well before the window to well after it."""
-        return self.means_w(sum(self._edges_ns) / 2, self._far)
-
-    @cached_property
-    def _wide(self) -> _Wide:
-        """The nodes of these means."""
-        numbers = self._around(sum(self._edges_ns) / 2, self._far)
-        found = [self._nodes[number] for number in range(numbers.start, numbers.stop + 1)]
-        origin = found[0]
-        nodes = [
-            ((node.time_ns - origin.time_ns) / SECOND_NS, node.value - origin.value)
-            for node in found
-        ]
-        return _Wide(nodes, origin.time_ns, origin.value)
-
-    @property
-    def _far(self) -> int:
-        first, last = (self._nodes.last_before(t) for t in self._edges_ns)
-        return (last - first) // 2 + FAR
 
     def _share(self, t_ns: float) -> float:
         """Where in its refresh an instant lies, from 0 to 1."""

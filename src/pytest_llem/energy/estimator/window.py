@@ -10,8 +10,8 @@ from pytest_llem.energy.estimator.counter import MARGIN_NS, counter_nodes
 from pytest_llem.energy.estimator.inside import Inside
 from pytest_llem.energy.estimator.integrate import Power
 from pytest_llem.energy.estimator.notes import calls_of, notes_of
+from pytest_llem.energy.estimator.power_period import power_period
 from pytest_llem.energy.estimator.readings import Readings, readings_between
-from pytest_llem.energy.estimator.refresh import observe, observed_period_ns
 from pytest_llem.energy.estimator.repair import implausible_w, plausible, repaired
 from pytest_llem.energy.estimator.surroundings import Nodes, Surroundings
 
@@ -19,14 +19,10 @@ if TYPE_CHECKING:
     from pytest_llem.devices.meter import Capability
     from pytest_llem.energy.sampling.trace import Trace
 
-ESTIMATOR = "refresh-shapes/6"
+ESTIMATOR = "refresh-shapes/7"
 """Name and version of this estimator; another version may give other figures."""
 WIDE_NS = 30_000_000_000
 """How far around a window the refreshes of the power reading are looked for."""
-RARER = 2.2
-"""No card is known that refreshes its power so much less often than its counter."""
-SAME_PERIOD = 0.02
-"""Periods that differ by less are the same."""
 NORMAL_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
 LONGEST_INTERVAL = 3.5
@@ -75,7 +71,8 @@ def estimate_window(trace: Trace, start_ns: int, end_ns: int) -> WindowEnergy:
     whole = readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS)
     readings, mended = repaired(whole, most_w)
     powers, counters = readings.with_power(), readings.with_energy()
-    period = _power_period(trace, start_ns, end_ns)
+    wide = readings_between(trace, start_ns - WIDE_NS, end_ns + WIDE_NS)
+    period = power_period(wide.with_power(), wide.with_energy())
     power = Power(powers, period.ns, exact=period.is_counters) if len(powers) else None
     counter, averaging_s = _by_counter(
         _since_reset(counters, start_ns, end_ns, most_w), power, trace.device.capability
@@ -91,38 +88,6 @@ def estimate_window(trace: Trace, start_ns: int, end_ns: int) -> WindowEnergy:
 def _limit_w(trace: Trace) -> float | None:
     limits = [fact.power_limit_w for fact in trace.facts if fact.power_limit_w is not None]
     return max(limits, default=None)
-
-
-class Period(NamedTuple):
-    """Time between power readings."""
-
-    ns: float | None
-    """``None`` where nothing tells it."""
-    is_counters: bool
-    """Whether it is the counter's, which is known far better."""
-
-
-def _power_period(trace: Trace, start_ns: int, end_ns: int) -> Period:
-    """The period of power readings, as far as a wide stretch of the trace shows it.
-
-    A load that changes every so many refreshes, or now and then, shows a multiple of the
-    period, or none. No card is known that refreshes its power much less often than its
-    counter, so that the counter's period is taken where changes are rarer than that, or
-    a whole number of its periods apart.
-    """
-    wide = readings_between(trace, start_ns - WIDE_NS, end_ns + WIDE_NS)
-    powers, counters = wide.with_power(), wide.with_energy()
-    seen_ns = observed_period_ns(observe(powers.before_ns, powers.after_ns, powers.power_w))
-    counter_ns = observed_period_ns(
-        observe(counters.before_ns, counters.after_ns, counters.energy_j)
-    )
-    if seen_ns is None or counter_ns is None:
-        return Period(seen_ns, is_counters=False)
-    times = max(round(seen_ns / counter_ns), 1)
-    whole = abs(seen_ns / times / counter_ns - 1) < SAME_PERIOD
-    if whole or seen_ns > RARER * counter_ns:
-        return Period(counter_ns, is_counters=True)
-    return Period(seen_ns, is_counters=False)
 
 
 class Stretch(NamedTuple):

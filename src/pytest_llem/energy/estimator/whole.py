@@ -1,0 +1,135 @@
+"""The load as a whole, by all that was read from well before a window to well after it."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pytest_llem.energy.estimator.aliasing import alias_of
+from pytest_llem.energy.estimator.averaging import unexplained_share
+from pytest_llem.energy.estimator.hidden import hidden_variance_j2, scatter_j2
+from pytest_llem.energy.estimator.levels import levels_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llem.energy.estimator.aliasing import Alias
+    from pytest_llem.energy.estimator.levels import Levels
+    from pytest_llem.energy.estimator.refresh import Placed
+    from pytest_llem.energy.estimator.sample import Node, Sample
+
+SECOND_NS = 1e9
+SELDOM = 1.5
+"""Where so many refreshes of the counter fall on one of the power reading, the counter shows
+better what plateaus there are."""
+MISPLACED = 5 / 3
+"""How much a misplaced node adds to what scatters about neighbours, in units of its variance."""
+
+
+class Whole:
+    """What a stretch of nodes, and all power readings, say of what the load does.
+
+    Args:
+        nodes: instants at which the counter is known, two or more in order.
+        samples: power readings, each at its refresh; empty where they are too few.
+        period_s: time between nodes near the window.
+        power_period_s: time between power readings.
+        jitters: whether nodes are refreshes, which may jitter, and not looks of our own.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Placed],
+        samples: Sequence[Sample],
+        *,
+        period_s: float,
+        power_period_s: float,
+        jitters: bool,
+    ) -> None:
+        self._placed, self._samples, self._jitters = nodes, samples, jitters
+        self._period_s = period_s
+        self._shows_levels = bool(samples) and power_period_s < SELDOM * period_s
+        self._origin_ns, self._origin_j = nodes[0].time_ns, nodes[0].value
+        self._nodes: list[Node] = [
+            ((node.time_ns - self._origin_ns) / SECOND_NS, node.value - self._origin_j)
+            for node in nodes
+        ]
+        self._means_w = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(self._nodes)]
+        self._powers_w = [sample.power_w for sample in samples]
+        self._hidden_j2: dict[float, float] = {}
+
+    @cached_property
+    def levels(self) -> Levels:
+        """Powers to which the load returns, by what is read most often."""
+        return levels_of(self._means_w, self._powers_w if self._shows_levels else [])
+
+    @cached_property
+    def highest_w(self) -> float:
+        """The most power that was read, or that a refresh had in the mean."""
+        return max(*self._powers_w, *self._means_w)
+
+    def plateau_ripple_j(self, averaging_s: float) -> float:
+        """Standard deviation of the energy by which a reading on a plateau misses it."""
+        shown_s = averaging_s if self._shows_levels else self._period_s
+        return self.levels.plateau_ripple_w * shown_s
+
+    def unexplained_share(self, averaging_s: float) -> float | None:
+        """How far power readings are from the counter's mean over so long, beside their spread."""
+        return unexplained_share(self._nodes, self._samples, self._origin_ns, averaging_s)
+
+    def hidden_j2(self, averaging_s: float) -> float:
+        """Variance of the integral of what fluctuates faster than it is shown."""
+        if averaging_s not in self._hidden_j2:
+            found_j2 = hidden_variance_j2(
+                self._scatter_j2, self._nodes, self._samples, self._origin_ns, averaging_s
+            )
+            self._hidden_j2[averaging_s] = max(found_j2 - self._mostly_misplaced_j2, 0.0)
+        return self._hidden_j2[averaging_s]
+
+    def aliased_j2(
+        self, at_ns: float, before: Placed, share: float, energy_j: float
+    ) -> float | None:
+        """Variance of an estimated energy by what may be in step with all readings.
+
+        Args:
+            at_ns: an instant.
+            before: the node before it.
+            share: where the instant lies between that node and the next, from 0 to 1.
+            energy_j: estimated, from the node to the instant.
+
+        Returns:
+            ``None`` if nothing can be in step.
+        """
+        if (alias := self._alias) is None:
+            return None
+        line_j = alias.energy_j((at_ns - self._origin_ns) / SECOND_NS)
+        return alias.unsure_j2(share, energy_j - line_j + before.value - self._origin_j)
+
+    @cached_property
+    def _alias(self) -> Alias | None:
+        return alias_of(self._nodes, self._powers_w)
+
+    @cached_property
+    def scatter_ns(self) -> float:
+        """The deviation of the counter's refreshes that would explain how its steps scatter."""
+        power_w = max(self.levels.middle_w, 1e-3)
+        return math.sqrt(self._scatter_j2 / MISPLACED) / power_w * SECOND_NS
+
+    @cached_property
+    def _scatter_j2(self) -> float:
+        return scatter_j2(self._nodes)
+
+    @cached_property
+    def _mostly_misplaced_j2(self) -> float:
+        """What usual nodes put on their wrong sides looks like something hidden of this variance."""
+        middle_w = self.levels.middle_w
+        return MISPLACED * median(self.misplaced_j2(node, middle_w) for node in self._placed[:-1])
+
+    def misplaced_j2(self, node: Placed, power_w: float) -> float:
+        """Variance of the energy on the wrong side of a node that lies on no grid."""
+        if not self._jitters or node.misplaced_ns is not None:
+            return 0.0
+        return (power_w * node.half_ns / SECOND_NS) ** 2 / 3
