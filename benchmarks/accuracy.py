@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import peers
-from instrument import MS, SECOND, Sensor, SimulatedMeter, VirtualClock
+from instrument import MS, SECOND, Sensor
 from machine import describe_machine
 from peers import peers_python
 
 from instruments.curves import Constant, Piece, Pieces, Square
 from instruments.nvml_double import Gpu, nvml_double
+from instruments.recordings import recorded
 from pytest_llem.energy.estimator.counter import refresh_instants
 from pytest_llem.energy.estimator.window import estimate_window
-from pytest_llem.energy.sampling.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -170,17 +170,9 @@ def _recorded(
 
 
 def _record(curve: Curve, phase_ns: int, power_phase_ns: int, seed: int) -> Trace:
-    clock = VirtualClock(random=random.Random(seed))
     answered = random.Random(f"answered {seed}").uniform(*ANSWERED)
     sensor = Sensor(phase_ns=phase_ns, power_phase_ns=power_phase_ns, answered=answered)
-    meter = SimulatedMeter(clock, [curve], [sensor], seed)
-    sampler = Sampler(meter, meter.discover(), clock=clock)
-    sampler.attend(on=True)
-    sampler.obey()
-    end_ns = clock() + RECORDED_S * SECOND
-    while clock() < end_ns:
-        clock.sleep(max(sampler.step() - clock(), 0) / SECOND)
-    return sampler.traces[0]
+    return recorded(curve, sensor, seconds=RECORDED_S, seed=seed)
 
 
 def _ends(

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from instrument import MS, SECOND, Sensor, SimulatedMeter, VirtualClock
+from instrument import MS, SECOND, Sensor
 from machine import describe_machine
 
 from instruments.curves import Constant, Piece, Pieces, Sine, Square, Sum
+from instruments.recordings import recorded
 from pytest_llem.energy.estimator.window import estimate_window
-from pytest_llem.energy.sampling.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -139,7 +139,8 @@ def main() -> None:
 def _recorded_windows(pair: tuple[str, str], seed: int, count: int) -> list[Window]:
     rng = random.Random(f"{pair} {seed}")
     curve = loads(rng)[pair[1]]
-    trace = _record(curve, _sensor(pair[0], rng), rng.randrange(10**6))
+    sensor = _sensor(pair[0], rng)
+    trace = recorded(curve, sensor, seconds=RECORDED_S, seed=rng.randrange(10**6))
     return list(_windows(pair, curve, trace, rng, count))
 
 
@@ -151,18 +152,6 @@ def _sensor(name: str, rng: random.Random) -> Sensor:
         "power_phase_ns": rng.randrange(own.power_refresh_ns),
     }
     return Sensor(**SENSORS[name], **phases_ns, answered=rng.uniform(0.25, 0.75))
-
-
-def _record(curve: Curve, sensor: Sensor, seed: int) -> Trace:
-    clock = VirtualClock(random=random.Random(seed))
-    meter = SimulatedMeter(clock, [curve], [sensor], seed)
-    sampler = Sampler(meter, meter.discover(), clock=clock)
-    sampler.attend(on=True)
-    sampler.obey()
-    end_ns = clock() + RECORDED_S * SECOND
-    while clock() < end_ns:
-        clock.sleep(max(sampler.step() - clock(), 0) / SECOND)
-    return sampler.traces[0]
 
 
 def _windows(

@@ -121,6 +121,8 @@ def edited(
     for before_ns, after_ns, energy, power, between_ns in columns:
         if keep(before_ns):
             values = energy_j(before_ns, energy), power_w(before_ns, power)
-            known = [None if value is None or math.isnan(value) else value for value in values]
-            other.append(Reading(before_ns, after_ns, *known, between_ns))
+            known_j, known_w = (
+                None if value is None or math.isnan(value) else value for value in values
+            )
+            other.append(Reading(before_ns, after_ns, known_j, known_w, between_ns))
     return other
