@@ -50,8 +50,8 @@ BELIEF = {STEPS: -4.0, "buzzes": 1.0}
 readings, so that a hidden fluctuation is what is to be refuted."""
 SAMPLED, HALF, WHOLE, LONG = 0.25, 0.5, 1.0, 10.0
 """What power readings may average over, in periods of their own. Known cards: 25 of 100 ms
-(A100, H100), 100 of 100 ms (Turing, instant readings of others), 1 s in steps of 100 ms
-(A10, H100's average); Yang, Adamek and Armour, arXiv 2312.02741."""
+(A100, H100), 10 of 20 ms (V100), 100 of 100 ms (Turing, instant readings of others), 1 s in
+steps of 100 ms (A10, H100's average); Yang, Adamek and Armour, arXiv 2312.02741."""
 AVERAGING = {SAMPLED: 0.0, HALF: -0.15, WHOLE: -0.3, LONG: -5.0}
 """Log of what each is believed beforehand; the shortest claims the least."""
 REFUTED, CONFIRMED = 2.5, 5.0

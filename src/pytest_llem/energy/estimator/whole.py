@@ -69,7 +69,7 @@ class Whole:
     @cached_property
     def highest_w(self) -> float:
         """The most power that was read, or that a refresh had in the mean."""
-        return max(*self._powers_w, *self._means_w)
+        return max((*self._powers_w, *self._means_w))
 
     def plateau_ripple_j(self, averaging_s: float) -> float:
         """Standard deviation of the energy by which a reading on a plateau misses it."""
