@@ -67,3 +67,15 @@ def test_what_errs_alike_at_both_edges_cancels(together: float, start: float, en
     left_j2 = start + end - 2 * together * math.sqrt(start * end)
     half_j = half_width_j(*edges, together, 1e-9)
     assert half_j == pytest.approx(1.959964 * math.sqrt(left_j2 + 1e-9), rel=1e-3, abs=1e-6)
+
+
+@given(weight=st.floats(0.1, 0.9), far_j=energies, factor=st.floats(1.0, 5.0))
+def test_stretched_by_a_factor_everything_is_so_much_wider_about_the_same_mean(
+    weight: float, far_j: float, factor: float
+) -> None:
+    energy = of(weight, far_j)
+    wider = energy.stretched(factor)
+    assert wider.mean_j == pytest.approx(energy.mean_j, abs=1e-9)
+    assert wider.variance_j2 == pytest.approx(factor**2 * energy.variance_j2)
+    alone_j, wider_j = (half_width_j(NONE, one, 0.0, 0.0) for one in (energy, wider))
+    assert wider_j == pytest.approx(factor * alone_j, rel=1e-3)

@@ -109,3 +109,23 @@ def test_they_hold_it_where_refreshes_jitter_less_than_polls_can_show() -> None:
                 truth_j = load.energy_j(start_ns, start_ns + SECOND)
                 held.append(abs(told.energy_j - truth_j) <= told.uncertainty_j)
     assert sum(held) >= 0.9 * len(held)
+
+
+def test_they_hold_it_under_a_load_in_step_with_all_readings() -> None:
+    """Which then show two powers again and again, and nothing of what lies between."""
+    held = []
+    for seed in range(8):
+        rng = random.Random(5000 + seed)  # noqa: S311 - a simulation
+        phase_ns = rng.randrange(2 * SECOND)
+        load = Square(low_w=150.0, high_w=600.0, period_ns=200 * MS, phase_ns=phase_ns)
+        for card in cards(rng)[:2]:
+            trace = recorded(load, card, seconds=RECORDED_S, seed=seed)
+            for _ in range(WINDOWS // 2):
+                start_ns = START_NS + rng.randrange(4 * SECOND, RECORDED_S * SECOND - 5 * SECOND)
+                end_ns = start_ns + SECOND // 2
+                told = estimate_window(trace, start_ns, end_ns)
+                assert told.energy_j is not None
+                assert told.uncertainty_j is not None
+                error_j = abs(told.energy_j - load.energy_j(start_ns, end_ns))
+                held.append(error_j <= told.uncertainty_j)
+    assert sum(held) >= 0.9 * len(held)

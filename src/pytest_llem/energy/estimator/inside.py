@@ -13,6 +13,7 @@ from pytest_llem.energy.estimator.hidden import share_at
 from pytest_llem.energy.estimator.mixture import LEVEL, Mixture, Normal, half_width_j
 from pytest_llem.energy.estimator.shape import Course, Kriging, bent, rough, smooth
 from pytest_llem.energy.estimator.steps import follow
+from pytest_llem.energy.student import student_95
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,12 +124,21 @@ class Inside:
     def energy_j(self) -> tuple[float, float]:
         """Energy of the window in joules, and half of its 95 % interval in units of 1.96."""
         (_, before, _), (_, after, _) = (self._around.interval(t) for t in self._edges_ns)
-        start, end = (self._edge(i) for i in (0, 1))
+        factor = self._few()
+        start, end = (self._edge(i).stretched(factor) for i in (0, 1))
         energy_j = after.value - before.value + end.mean_j - start.mean_j
         both_j2 = math.sqrt(start.variance_j2 * end.variance_j2)
         together = self._around.likeness(*self._edges_ns, both_j2)
         half_j = half_width_j(start, end, together, self._timing_variance_j2() + LEAST_J2)
         return energy_j, half_j / SURE
+
+    def _few(self) -> float:
+        """How much wider an interval is that few readings tell, as Student's distribution is.
+
+        Those that a load in step with them repeats count once.
+        """
+        distinct = self._around.whole.distinct
+        return 1.0 if distinct is None else student_95(distinct) / SURE
 
     def _candidates(self) -> list[Shape]:
         courses = [*COURSES, STEPS]
@@ -213,9 +223,10 @@ class Inside:
         return share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
 
     def _weigh(self, told: Sequence[Told]) -> list[float]:
+        distinct = self._around.whole.distinct
+        told_once = 1.0 if distinct is None else min(distinct / (HERE + AROUND), 1.0)
         logs = [
-            HERE * one.evidence
-            + AROUND * mean
+            told_once * (HERE * one.evidence + AROUND * mean)
             + one.belief
             + BELIEF.get(shape.course, 0.0)
             + AVERAGING.get(shape.averaging, 0.0)

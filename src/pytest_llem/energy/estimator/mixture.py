@@ -36,6 +36,15 @@ class Mixture(NamedTuple):
         parts = (part._replace(variance_j2=part.variance_j2 + variance_j2) for part in self.parts)
         return Mixture(tuple(parts))
 
+    def stretched(self, factor: float) -> Mixture:
+        """The same about the same mean, but so many times as wide."""
+        middle_j = self.mean_j
+        parts = (
+            Normal(weight, middle_j + factor * (mean_j - middle_j), factor**2 * variance_j2)
+            for weight, mean_j, variance_j2 in self.parts
+        )
+        return Mixture(tuple(parts))
+
     def beside(self, other: Normal) -> Mixture:
         """These explanations and another one, whose weight they leave."""
         left = 1 - other.weight

@@ -27,6 +27,20 @@ SELDOM = 1.5
 better what plateaus there are."""
 MISPLACED = 5 / 3
 """How much a misplaced node adds to what scatters about neighbours, in units of its variance."""
+SAME = 0.02
+"""Readings that differ by no more of their spread are the same again."""
+
+
+def repeats_after(values: Sequence[float], same: float) -> int | None:
+    """After how many values they are the same again, if they are; two at least."""
+    return next(
+        (
+            after
+            for after in range(2, len(values) // 2 + 1)
+            if all(abs(a - b) <= same for a, b in zip(values, values[after:], strict=False))
+        ),
+        None,
+    )
 
 
 class Whole:
@@ -51,6 +65,7 @@ class Whole:
     ) -> None:
         self._placed, self._samples, self._jitters = nodes, samples, jitters
         self._period_s = period_s
+        self._powers_each = period_s / power_period_s
         self._shows_levels = bool(samples) and power_period_s < SELDOM * period_s
         self._origin_ns, self._origin_j = nodes[0].time_ns, nodes[0].value
         self._nodes: list[Node] = [
@@ -70,6 +85,20 @@ class Whole:
     def highest_w(self) -> float:
         """The most power that was read, or that a refresh had in the mean."""
         return max((*self._powers_w, *self._means_w))
+
+    @cached_property
+    def distinct(self) -> int | None:
+        """How many readings differ, where they repeat themselves as the load is in step with them.
+
+        ``None`` where they do not, and each is of another part of the load.
+        """
+        same_w = SAME * self.levels.spread_w
+        if max(self._means_w) - min(self._means_w) <= same_w:  # nothing is repeated
+            return None
+        after = repeats_after(self._means_w, same_w)
+        if after is None:
+            return None
+        return round(after * (1 + (self._powers_each if self._samples else 0)))
 
     def plateau_ripple_j(self, averaging_s: float) -> float:
         """Standard deviation of the energy by which a reading on a plateau misses it."""
