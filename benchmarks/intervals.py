@@ -11,6 +11,7 @@ by code of its own (tests/instruments/curves.py).
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import sys
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 LENGTHS_S = (0.5, 1.0, 2.0, 5.0)
 RECORDED_S, FIRST_S = 40, 5
+STATED = 0.95
 LOW = 0.9
 """Pairs of sensor and load of which intervals hold less often are listed."""
 
@@ -204,6 +206,15 @@ def _show_low(windows: Iterable[Window]) -> None:
     )
     for share, (sensor, load) in low:
         print(f"  {share:.0%}  {sensor}; {load}")
+
+
+def _chance(count: int) -> float:
+    """How likely fewer than ``LOW`` of so many windows hold if each holds as stated."""
+    return sum(
+        math.comb(count, missed) * (1 - STATED) ** missed * STATED ** (count - missed)
+        for missed in range(count + 1)
+        if count - missed < LOW * count
+    )
 
 
 if __name__ == "__main__":
