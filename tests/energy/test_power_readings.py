@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,7 @@ from instruments.curves import Curve, Sine, Square
 from instruments.recordings import MS, SECOND, Sensor, recorded
 from pytest_llem.energy.estimator.integrate import Power
 from pytest_llem.energy.estimator.power_period import power_period
-from pytest_llem.energy.estimator.readings import Readings
+from pytest_llem.energy.estimator.readings import Readings, readings_between
 from pytest_llem.energy.sampling.trace import UNPARTED
 
 PERIOD_NS = 20 * MS
@@ -57,29 +58,21 @@ def test_what_nobody_looked_at_has_no_reading() -> None:
     levels_w = [150.0 if i % 7 < 4 else 600.0 for i in range(100)]
     levels_w[51] = 333.0
     gaps_ns = [4 * MS] * 500
-    pause_ns = 51 * PERIOD_NS - 2 * MS
-    looks = looked_at(levels_w, gaps_ns)
-    kept = [i for i, t in enumerate(looks.before_ns) if not 0 <= t - pause_ns < 30 * MS]
-    columns = (looks.before_ns, looks.after_ns, looks.energy_j, looks.power_w, looks.between_ns)
-    seen = Readings(*([column[i] for i in kept] for column in columns))
-    samples = Power(seen, float(PERIOD_NS), exact=True).samples()
+    gaps_ns[253] = 36 * MS  # from before refresh 51 to after 52
+    samples = Power(looked_at(levels_w, gaps_ns), float(PERIOD_NS), exact=True).samples()
     shown = [s for s in samples if abs(s.time_ns - 51 * PERIOD_NS) < PERIOD_NS / 2]
     assert shown == []
 
 
-SLOW_POWER = Sensor(
-    refresh_ns=20 * MS,
-    phase_ns=7 * MS,
-    power_refresh_ns=100 * MS,
-    power_phase_ns=43 * MS,
-    averaging_ns=50 * MS,
-)
 FAST_POWER = Sensor(
     refresh_ns=20 * MS,
     phase_ns=7 * MS,
     power_refresh_ns=20 * MS,
     power_phase_ns=13 * MS,
     averaging_ns=10 * MS,
+)
+SLOW_POWER = replace(
+    FAST_POWER, power_refresh_ns=100 * MS, power_phase_ns=43 * MS, averaging_ns=50 * MS
 )
 
 
@@ -97,8 +90,7 @@ def test_a_reading_that_stands_still_is_told_from_a_load_that_does(
     curve: Curve, sensor: Sensor, period_ms: int
 ) -> None:
     trace = recorded(curve, sensor, seconds=20)
-    columns = (trace.before_ns, trace.after_ns, trace.energy_j, trace.power_w, trace.between_ns)
-    readings = Readings(*columns)
+    readings = readings_between(trace, trace.before_ns[0], trace.after_ns[-1])
     found = power_period(readings.with_power(), readings.with_energy())
     assert found.ns == pytest.approx(period_ms * MS, rel=0.001)
     assert found.is_counters == (period_ms == 20)

@@ -8,13 +8,13 @@ from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pytest_llem.energy.estimator.scatter import by_quartile
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_llem.energy.estimator.sample import Node, Sample
 
-LOWER_QUARTILE = 0.319
-"""Of the absolute value of a standard normal variable."""
 BENDS = ((1, -1 / 2), (1, -4 / 6, 1 / 6), (1, -15 / 20, 6 / 20, -1 / 20))
 """A mean less what its neighbours predict, by a line, a cubic and a quintic through them: weights
 of itself, of the nearest two, and so on."""
@@ -93,7 +93,7 @@ def _by_counter(nodes: Sequence[Node], bend: Sequence[float]) -> float:
     ]
     gain = bend[0] ** 2 + 2 * math.fsum(weight**2 for weight in bend[1:])
     period_s = sorted(spans_s)[len(spans_s) // 2] if spans_s else 0.0
-    return _quartile(misses) ** 2 / gain * period_s**2 / 2
+    return _deviation(misses) ** 2 / gain * period_s**2 / 2
 
 
 def _by_power(
@@ -113,7 +113,7 @@ def _by_power(
         told_j = math.fsum(gain * nodes[number][1] for number, gain in gains.items())
         unit = math.sqrt(2 + math.fsum(gain**2 for gain in gains.values()))
         misses.append((power_w * (end_s - start_s) - told_j) / unit)
-    return _quartile(misses) ** 2
+    return _deviation(misses) ** 2
 
 
 def _lagrange(times: Sequence[float], at: float) -> list[float]:
@@ -123,14 +123,5 @@ def _lagrange(times: Sequence[float], at: float) -> list[float]:
     ]
 
 
-def _quartile(differences: Sequence[float]) -> float:
-    """Standard deviation by the lower quartile: jumps make few of them, a fluctuation all.
-
-    What repeats itself is seldom near its middle, so that its quartile is that of a larger
-    normal one; the root mean square is never too small.
-    """
-    if not differences:
-        return 0.0
-    ordered = sorted(map(abs, differences))
-    root = math.sqrt(math.fsum(one * one for one in ordered) / len(ordered))
-    return min(ordered[len(ordered) // 4] / LOWER_QUARTILE, root)
+def _deviation(misses: Sequence[float]) -> float:
+    return by_quartile([abs(miss) for miss in misses]) if misses else 0.0

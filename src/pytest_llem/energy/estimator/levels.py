@@ -7,6 +7,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.energy.estimator.scatter import by_median, by_quartile
 from pytest_llem.energy.estimator.steps import Level
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ CLEAR = 0.6
 """Share of the readings in crowds from which readings are taken to show plateaus."""
 LEAST_W = 0.01
 """No power reading is taken to be steadier."""
-LOWER_QUARTILE, MEDIAN = 0.319, 0.674
-"""Of the absolute value of a standard normal variable."""
 
 
 class Levels(NamedTuple):
@@ -94,23 +93,16 @@ def _crowds(ordered_w: Sequence[float], spread_w: float) -> Iterator[list[float]
 
 def _ripple_w(values_w: Sequence[float], most_w: float) -> float:
     """Scatter on plateaus: by the smallest quarter of the changes, which cross no jump."""
-    changes = sorted(abs(b - a) for a, b in pairwise(values_w))
+    changes = [abs(b - a) for a, b in pairwise(values_w)]
     if not changes:
         return LEAST_W
-    ripple_w = min(changes[len(changes) // 4] / LOWER_QUARTILE, _root(changes)) / math.sqrt(2)
-    return min(max(ripple_w, LEAST_W), most_w)
+    return min(max(by_quartile(changes) / math.sqrt(2), LEAST_W), most_w)
 
 
 def _typical(values: Sequence[float]) -> float:
-    """Standard deviation by the median, which stragglers at jumps do not move."""
+    """Standard deviation about the median."""
     middle = median(values)
-    away = [abs(value - middle) for value in values]
-    return min(median(away) / MEDIAN, _root(away))
-
-
-def _root(values: Sequence[float]) -> float:
-    """Root mean square: never too small, where jumps are among the values far too large."""
-    return math.sqrt(fmean(value * value for value in values))
+    return by_median([abs(value - middle) for value in values])
 
 
 def _about(values: Sequence[float], middle: float) -> float:

@@ -37,7 +37,7 @@ def repeats_after(values: Sequence[float], same: float) -> int | None:
         (
             after
             for after in range(2, len(values) // 2 + 1)
-            if all(abs(a - b) <= same for a, b in zip(values, values[after:], strict=False))
+            if all(abs(values[i] - values[i + after]) <= same for i in range(len(values) - after))
         ),
         None,
     )
@@ -65,7 +65,7 @@ class Whole:
     ) -> None:
         self._placed, self._samples, self._jitters = nodes, samples, jitters
         self._period_s = period_s
-        self._powers_each = period_s / power_period_s
+        self._powers_each = period_s / power_period_s if samples else 0.0
         self._shows_levels = bool(samples) and power_period_s < SELDOM * period_s
         self._origin_ns, self._origin_j = nodes[0].time_ns, nodes[0].value
         self._nodes: list[Node] = [
@@ -98,7 +98,7 @@ class Whole:
         after = repeats_after(self._means_w, same_w)
         if after is None:
             return None
-        return round(after * (1 + (self._powers_each if self._samples else 0)))
+        return round(after * (1 + self._powers_each))
 
     def plateau_ripple_j(self, averaging_s: float) -> float:
         """Standard deviation of the energy by which a reading on a plateau misses it."""
