@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from operator import mul
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,12 +12,12 @@ from pytest_llem.energy.estimator.hidden import share_at
 from pytest_llem.energy.estimator.mixture import LEVEL, Mixture, Normal, half_width_j
 from pytest_llem.energy.estimator.shape import Course, Kriging, bent, rough, smooth
 from pytest_llem.energy.estimator.steps import follow
+from pytest_llem.energy.estimator.timing import PowerAt, Timing
 from pytest_llem.energy.student import student_95
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.estimator.refresh import Placed
     from pytest_llem.energy.estimator.surroundings import Surroundings
 
 COURSES = {
@@ -70,10 +69,10 @@ is drawn in so much time at most: a square wave of 25 ms between nothing and twi
 3.6 ms of it, one that does not reach down to nothing by less."""
 LEAST_J2 = 1e-10
 """No energy is known better."""
-FAR_MORE = 3.0
-"""Scatter beyond so many times what brackets can have hidden is the load's."""
 FAR = 2.5
 """A way of averaging is dropped that explains readings worse by so much, in log each."""
+NEXT = 0.02
+"""Power at an instant is that of so much of a period on either side."""
 SURE = NormalDist().inv_cdf((1 + LEVEL) / 2)
 """Half-width of the interval of a normal distribution, in standard deviations."""
 
@@ -92,6 +91,8 @@ class Told(NamedTuple):
     evidence: float
     """Mean log density of the readings around."""
     energy: Mixture
+    power: PowerAt
+    """At the instant."""
     belief: float = 0.0
     """Log of how far what it takes for granted can be, beside the evidence."""
 
@@ -129,7 +130,8 @@ class Inside:
         energy_j = after.value - before.value + end.mean_j - start.mean_j
         both_j2 = math.sqrt(start.variance_j2 * end.variance_j2)
         together = self._around.likeness(*self._edges_ns, both_j2)
-        half_j = half_width_j(start, end, together, self._timing_variance_j2() + LEAST_J2)
+        timing_j2 = Timing(self._around, self._edges_ns).variance_j2(*map(self._power, (0, 1)))
+        half_j = half_width_j(start, end, together, timing_j2 + LEAST_J2)
         return energy_j, half_j / SURE
 
     def _few(self) -> float:
@@ -198,14 +200,16 @@ class Inside:
         variance_j2 *= TRUST.get(name, 1.0) ** 2
         hidden_j2 = self._share(at_ns) * self._around.whole.hidden_j2(averaging_s)
         variance_j2 += HIDDEN.get(name, 0.0) * hidden_j2
-        belief = 0.0
+        belief = unseen_w2 = 0.0
         if course.buzz:
+            unseen_w2 = self._unseen_w2(at_ns)
             variance_j2 = UNSEEN * max(UNSEEN * variance_j2, hidden_j2)
             mean_w = (b.value - a.value) / (b.time_ns - a.time_ns) * 1e9
             most_j = FAST_S * mean_w + math.sqrt(LEAST_J2)
             belief = -fit.buzz_j2 / most_j**2 / 2
         energy = Mixture((Normal(1.0, energy_j, variance_j2),))
-        return Told(fit.log_evidence / len(boxes), energy, belief)
+        power = PowerAt(fit.power_w(at_s, NEXT * period_s), unseen_w2)
+        return Told(fit.log_evidence / len(boxes), energy, power, belief)
 
     def _stepped(self, at_ns: int, averaging_s: float) -> Told:
         nodes, windows, at_s = self._around.stretch(at_ns, averaging_s)
@@ -215,7 +219,8 @@ class Inside:
         widths += [window.end_s - window.start_s for window in windows]
         evidence = told.log_evidence + math.fsum(map(math.log, widths))
         hidden_j2 = RIPPLED * self._around.whole.plateau_ripple_j(averaging_s) ** 2
-        return Told(evidence / len(widths), told.energy.widened(self._share(at_ns) * hidden_j2))
+        energy = told.energy.widened(self._share(at_ns) * hidden_j2)
+        return Told(evidence / len(widths), energy, told.power)
 
     def _share(self, at_ns: int) -> float:
         """How much of what hides counts at an instant, by where in its refresh it lies."""
@@ -254,64 +259,12 @@ class Inside:
         alias = bound.on(Normal(1.0, energy.mean_j, variance_j2 + LEAST_J2), ALIASED)
         return energy.beside(alias)
 
-    def _timing_variance_j2(self) -> float:
-        """What it costs not to know exactly when the counter refreshed.
-
-        On a regular grid all nodes are misplaced alike, and what that costs at the start
-        it saves at the end; what is left is the period's error, the nodes' own, and what
-        power differs from its mean at the very edge.
-        """
-        slopes: dict[int, float] = {}
-        for t_ns, sign in zip(self._edges_ns, (-1.0, 1.0), strict=True):
-            number, a, b = self._around.interval(t_ns)
-            share = (t_ns - a.time_ns) / (b.time_ns - a.time_ns)
-            power = (b.value - a.value) / (b.time_ns - a.time_ns)
-            slopes[number] = slopes.get(number, 0.0) + sign * (1 - share) * power
-            slopes[number + 1] = slopes.get(number + 1, 0.0) + sign * share * power
-        nodes = [self._around.node(number) for number in slopes]
-        values = list(slopes.values())
-        shared = [node.misplaced_ns for node in nodes if node.misplaced_ns is not None]
-        if len(shared) < len(nodes):
-            each = ((s * n.half_ns) ** 2 for s, n in zip(values, nodes, strict=True))
-            return sum(each) / 3
-        together_j = (math.fsum(map(mul, values, column)) for column in zip(*shared, strict=True))
-        own_j2 = sum((s * self._own_ns(node)) ** 2 for s, node in zip(values, nodes, strict=True))
-        return sum(one**2 for one in together_j) + own_j2 + self._unlike_j2()
-
-    def _own_ns(self, node: Placed) -> float:
-        """Deviation of a node from its grid, with what its brackets may have hidden of it.
-
-        Refreshes that jitter make the counter's steps scatter. Steps that scatter by far
-        more than brackets can have hidden do so by what the load does, and tell nothing.
-        """
-        scatter_ns = self._around.whole.scatter_ns
-        told = scatter_ns < FAR_MORE * node.unshown_ns
-        return math.hypot(node.jitter_ns, scatter_ns if told else 0.0)
-
-    def _unlike_j2(self) -> float:
-        """What a misplaced grid costs where power at an edge is unlike that of its refresh.
-
-        Where it is as unlike at the other edge, that cancels.
-        """
-        first, second = (self._unlike_w(t_ns) for t_ns in self._edges_ns)
-        if len(first) != len(second):
-            return 0.0
-        number, _, _ = self._around.interval(self._edges_ns[0])
-        unsure_s = self._around.node(number).half_ns / math.sqrt(3) / 1e9
-        unlike_w2 = fmean((b - a) ** 2 for a, b in zip(first, second, strict=True))
-        return unsure_s**2 * (unlike_w2 + sum(self._unseen_w2(t_ns) for t_ns in self._edges_ns))
-
     def _unseen_w2(self, at_ns: int) -> float:
         """Variance of power at an instant about what is shown, where something hides."""
         (here,) = self._around.means_w(at_ns, 0)
         hidden_j2 = self._around.whole.hidden_j2(SAMPLED * self._around.power_period_s)
         return min(hidden_j2 / FAST_S**2, (here.power_w / 2) ** 2)
 
-    def _unlike_w(self, at_ns: int) -> list[float]:
-        """How far powers that were read next to an instant are from that of its refresh."""
-        (here,) = self._around.means_w(at_ns, 0)
-        if self._around.has_power:
-            near = self._around.samples_near(at_ns, 1)
-        else:
-            near = self._around.means_w(at_ns, 1)
-        return [one.power_w - here.power_w for one in near]
+    def _power(self, which: int) -> PowerAt:
+        """Power at an edge, by all shapes."""
+        return PowerAt.mixed(self._weights[which], [told.power for told in self._told[which]])

@@ -146,6 +146,11 @@ class Kriging:
         variance = self._covariance(target, target) - sum(value * value for value in white)
         return energy_j, max(variance, 0.0)
 
+    def power_w(self, at_s: float, reach_s: float) -> float:
+        """Mean power within *reach_s* of an instant."""
+        (after_j, _), (before_j, _) = (self.energy_until(at_s + sign * reach_s) for sign in (1, -1))
+        return (after_j - before_j) / (2 * reach_s)
+
     def local_scale2_w2(self, at_s: float, reach_s: float) -> float:
         """Variance of power near *at_s* in W²: how readings there miss what the others predict.
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.estimator.mixture import Mixture, Normal
+from pytest_llem.energy.estimator.timing import PowerAt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,8 @@ class Told(NamedTuple):
     log_evidence: float
     energy: Mixture
     """Of what each path says."""
+    power: PowerAt
+    """At the instant."""
 
 
 class Path:
@@ -72,11 +75,11 @@ class Path:
 
     The level ``l``, and the energies ``c`` since the last node, ``b`` since the start of
     a power reading's window, ``g`` from the instant's node to the instant; ``xy`` is the
-    covariance of ``x`` and ``y``.
+    covariance of ``x`` and ``y``. ``at_w`` was the level at the instant.
     """
 
     __slots__ = (
-        "b", "bb", "bg", "c", "cb", "cc", "cg", "g", "gg", "jumped", "jumped_s", "l", "lb", "lc",
+        "at_w", "b", "bb", "bg", "c", "cb", "cc", "cg", "g", "gg", "jumped", "jumped_s", "l", "lb", "lc",
         "leap_w2", "lg", "ll", "log", "time_s",
     )  # fmt: skip
 
@@ -85,6 +88,7 @@ class Path:
         self.c = self.b = self.g = self.lc = self.lb = self.lg = 0.0
         self.cc = self.cb = self.cg = self.bb = self.bg = self.gg = 0.0
         self.jumped, self.jumped_s, self.leap_w2 = False, -math.inf, 0.0
+        self.at_w = level.mean_w
 
     def jump(self, log: float, level: Level, unsure_s2: float, *, b: bool, g: bool) -> Path:
         """This path with a new level; the jump's instant has the variance *unsure_s2*."""
@@ -104,6 +108,7 @@ class Path:
         new.cg, new.gg = self.cg + shift * g, self.gg + shift * g
         new.bg = self.bg + shift * (b and g)
         new.jumped, new.jumped_s, new.leap_w2 = True, self.time_s, leap_w2
+        new.at_w = self.at_w
         return new
 
     def go(self, time_s: float, *, b: bool, g: bool) -> None:
@@ -215,15 +220,25 @@ def follow(
                 path.see_counter(event.value, noise.counter_j2)
             paths = _likeliest(paths, unit_w, unit_j)
         elif kind == SEE:
-            for path in paths:
-                near = path.jumped_s >= event.since_s - noise.slip_s
-                slipped_j2 = path.leap_w2 * noise.slip_s**2 / 3 if near else 0.0
-                path.see_power(event.value, noise.power_j2 + slipped_j2)
+            _see_power(paths, event, noise)
         elif kind in {OPEN, CLOSE}:
             b = kind == OPEN
         else:
             g = kind == BEGIN
+            _note_power(paths)
     return _told(paths)
+
+
+def _see_power(paths: Sequence[Path], event: Event, noise: Noise) -> None:
+    for path in paths:
+        near = path.jumped_s >= event.since_s - noise.slip_s
+        slipped_j2 = path.leap_w2 * noise.slip_s**2 / 3 if near else 0.0
+        path.see_power(event.value, noise.power_j2 + slipped_j2)
+
+
+def _note_power(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.at_w = path.l
 
 
 def _events(
@@ -279,10 +294,13 @@ def _likeliest(paths: list[Path], unit_w: float, unit_j: float) -> list[Path]:
 def _told(paths: Sequence[Path]) -> Told:
     top = max(path.log for path in paths)
     evidence = top + math.log(math.fsum(math.exp(path.log - top) for path in paths))
-    weights = [math.exp(DISTRUST * (path.log - top)) for path in paths]
-    total = math.fsum(weights)
-    told = (
-        Normal(weight / total, path.g, max(path.gg, 0.0))
-        for weight, path in zip(weights, paths, strict=True)
+    shares = [math.exp(DISTRUST * (path.log - top)) for path in paths]
+    weights = [share / math.fsum(shares) for share in shares]
+    energy = Mixture(
+        tuple(
+            Normal(weight, path.g, max(path.gg, 0.0))
+            for weight, path in zip(weights, paths, strict=True)
+        )
     )
-    return Told(evidence, Mixture(tuple(told)))
+    powers = [PowerAt(path.at_w, path.ll) for path in paths]
+    return Told(evidence, energy, PowerAt.mixed(weights, powers))

@@ -1,0 +1,99 @@
+"""What it costs not to know exactly when the counter refreshed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_llem.energy.estimator.refresh import Placed
+    from pytest_llem.energy.estimator.surroundings import Surroundings
+
+FAR_MORE = 3.0
+"""Scatter beyond so many times what brackets can have hidden is the load's."""
+
+
+class PowerAt(NamedTuple):
+    """Power at an instant, as far as it is known."""
+
+    mean_w: float
+    variance_w2: float
+
+    @classmethod
+    def mixed(cls, weights: Sequence[float], each: Sequence[PowerAt]) -> PowerAt:
+        """Of several explanations, whose weights add up to one."""
+        mean_w = math.fsum(w * one.mean_w for w, one in zip(weights, each, strict=True))
+        return cls(
+            mean_w,
+            math.fsum(
+                w * (one.variance_w2 + (one.mean_w - mean_w) ** 2)
+                for w, one in zip(weights, each, strict=True)
+            ),
+        )
+
+
+class Timing:
+    """Nodes around a window's edges, none of which is known exactly.
+
+    Args:
+        around: what was read around the window.
+        edges_ns: its start and end.
+    """
+
+    def __init__(self, around: Surroundings, edges_ns: tuple[int, int]) -> None:
+        self._around, self._edges_ns = around, edges_ns
+        self._slopes = self._slopes_w()
+        self._nodes = [around.node(number) for number in self._slopes]
+
+    def variance_j2(self, start: PowerAt, end: PowerAt) -> float:
+        """Of the window's energy, by the powers at its edges.
+
+        On a regular grid all nodes are misplaced alike: the load is taken to be a little
+        earlier or later than it is. What that costs at the start it saves at the end, as far
+        as power there is alike and the period is known; beside it is the nodes' own.
+        """
+        if any(node.misplaced_ns is None for node in self._nodes):
+            return self._each_j2(node.half_ns / math.sqrt(3) for node in self._nodes)
+        own_j2 = self._each_j2(self._own_ns(node) for node in self._nodes)
+        earlier_s, later_s = (self._misplaced_s(t_ns) for t_ns in self._edges_ns)
+        return own_j2 + math.fsum(
+            (late_s * end.mean_w - early_s * start.mean_w) ** 2
+            + late_s**2 * end.variance_w2
+            + early_s**2 * start.variance_w2
+            for early_s, late_s in zip(earlier_s, later_s, strict=True)
+        )
+
+    def _slopes_w(self) -> dict[int, float]:
+        """By how much the energy grows with the instant of each node, by their numbers."""
+        slopes: dict[int, float] = {}
+        for t_ns, sign in zip(self._edges_ns, (-1.0, 1.0), strict=True):
+            number, a, b = self._around.interval(t_ns)
+            share = (t_ns - a.time_ns) / (b.time_ns - a.time_ns)
+            power_w = (b.value - a.value) / (b.time_ns - a.time_ns) * 1e9
+            slopes[number] = slopes.get(number, 0.0) + sign * (1 - share) * power_w
+            slopes[number + 1] = slopes.get(number + 1, 0.0) + sign * share * power_w
+        return slopes
+
+    def _each_j2(self, deviations_ns: Iterable[float]) -> float:
+        """What it costs that nodes are off by so much, each for itself."""
+        slopes_w = self._slopes.values()
+        return sum((s * off / 1e9) ** 2 for s, off in zip(slopes_w, deviations_ns, strict=True))
+
+    def _misplaced_s(self, at_ns: int) -> list[float]:
+        """How far the grid may be off at an instant: deviations that all instants share."""
+        _, a, b = self._around.interval(at_ns)
+        share = (at_ns - a.time_ns) / (b.time_ns - a.time_ns)
+        columns = zip(a.misplaced_ns or (), b.misplaced_ns or (), strict=True)
+        return [(before + share * (after - before)) / 1e9 for before, after in columns]
+
+    def _own_ns(self, node: Placed) -> float:
+        """Deviation of a node from its grid, with what its brackets may have hidden of it.
+
+        Refreshes that jitter make the counter's steps scatter. Steps that scatter by far
+        more than brackets can have hidden do so by what the load does, and tell nothing.
+        """
+        scatter_ns = self._around.whole.scatter_ns
+        told = scatter_ns < FAR_MORE * node.unshown_ns
+        return math.hypot(node.jitter_ns, scatter_ns if told else 0.0)
