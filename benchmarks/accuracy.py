@@ -50,8 +50,8 @@ LENGTHS_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 RECORDED_S = 60
 MARGIN_S = 5
 STEADY_W = 400.0
-ANSWERED = 0.25, 0.75
-"""After which share of a call its value is taken, drawn for each recording: nobody knows."""
+LEAST_SECONDS = 12
+"""A real recording is asked for windows well inside it."""
 
 
 class Error(NamedTuple):
@@ -88,6 +88,8 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=int, default=60, help="real time to record")
     arguments = parser.parse_args()
+    if arguments.seconds < LEAST_SECONDS:
+        parser.error(f"--seconds: give {LEAST_SECONDS} at least, as windows lie well inside")
     print(describe_machine())
     _peers(arguments.peers)
     _simulated(arguments.windows)
@@ -170,7 +172,7 @@ def _recorded(
 
 
 def _record(curve: Curve, phase_ns: int, power_phase_ns: int, seed: int) -> Trace:
-    answered = random.Random(f"answered {seed}").uniform(*ANSWERED)
+    answered = random.Random(f"answered {seed}").random()  # nobody knows where drivers do
     sensor = Sensor(phase_ns=phase_ns, power_phase_ns=power_phase_ns, answered=answered)
     return recorded(curve, sensor, seconds=RECORDED_S, seed=seed)
 

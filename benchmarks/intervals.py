@@ -154,7 +154,7 @@ def _sensor(name: str, rng: random.Random) -> Sensor:
         own,
         phase_ns=rng.randrange(own.refresh_ns),
         power_phase_ns=rng.randrange(own.power_refresh_ns),
-        answered=rng.uniform(0.25, 0.75),
+        answered=rng.random(),
     )
 
 

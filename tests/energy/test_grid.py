@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import random
+from statistics import median
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.estimator.grid import Bracket, numbered, phase_grid, regular_grid
+from pytest_llem.energy.estimator.grid import (
+    Bracket,
+    answered_grid,
+    numbered,
+    phase_grid,
+    regular_grid,
+)
 
 MS = 1_000_000.0
 
@@ -59,7 +67,7 @@ def test_an_instant_lies_within_what_is_stated_where_most_were_seen_badly(
         width_ns = 1 * MS if number < 6 else wide * period_ms * MS
         before_ns = rng.random() * width_ns
         refresh_ns = number * period_ms * MS
-        spans.append((round(refresh_ns - before_ns), round(refresh_ns + width_ns - before_ns)))
+        spans.append(Bracket(0, refresh_ns - before_ns, refresh_ns + width_ns - before_ns))
     found = numbered(spans, period_ms * MS)
     assert [bracket.number for bracket in found] == [n - found[0].number * -1 for n in range(40)]
     grid = regular_grid(found, period_ms * MS)
@@ -92,3 +100,55 @@ def test_brackets_that_no_phase_suits_have_no_grid() -> None:
     assert phase_grid(brackets(100 * MS, 0.0, jitter_ns=5 * MS), 100 * MS) is None
     assert phase_grid(brackets(103 * MS, 0.0), 100 * MS) is None
     assert phase_grid(brackets(100 * MS, 0.0)[:2], 100 * MS) is None
+
+
+def polled(share: float, seed: int, *, unlike: float = 0.3, alone: bool = True) -> list[Bracket]:
+    """Refreshes every 100 ms, polled by calls of about 0.2 ms that answer after a share of them.
+
+    Unless *alone*, each answers after a share of its own.
+    """
+    rng = random.Random(seed)  # noqa: S311 - a simulation
+    found = []
+    for number in range(80):
+        calls_ns = [0.2 * MS * rng.lognormvariate(0, unlike) for _ in range(2)]
+        first, last = (share, share) if alone else (rng.random(), rng.random())
+        pause_ns, ahead = 0.6 * MS, rng.random()
+        earliest_ns = number * 100 * MS - ahead * pause_ns - first * calls_ns[0]
+        latest_ns = number * 100 * MS + (1 - ahead) * pause_ns + (1 - last) * calls_ns[1]
+        found.append(Bracket(number, earliest_ns, latest_ns, calls_ns[0], calls_ns[1]))
+    return found
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
+def test_a_grid_is_found_whichever_share_of_their_time_polls_answer_after(share: float) -> None:
+    held = []
+    for seed in range(40):
+        grid = answered_grid(polled(share, seed), 100.1 * MS)
+        assert grid is not None
+        for number in (0, 40, 79):
+            late_ns = grid.instant_ns(number) - number * 100 * MS
+            held.append(abs(late_ns) <= 1.96 * math.hypot(*grid.misplaced_ns(number)))
+    assert sum(held) >= 0.9 * len(held)  # 0.99 but for 0 and 1, the edges of what may be
+
+
+def test_polls_of_unlike_lengths_tell_when_they_answer() -> None:
+    def unsure_ns(unlike: float) -> float:
+        grids = [answered_grid(polled(0.8, seed, unlike=unlike), 100 * MS) for seed in range(20)]
+        return median(grid.unsure_ns for grid in grids if grid is not None)
+
+    assert unsure_ns(0.0) == pytest.approx(0.2 * MS / math.sqrt(12), rel=0.1)
+    assert unsure_ns(0.5) < 0.6 * unsure_ns(0.0)
+
+
+def test_the_period_is_known_better_than_without_what_polls_have_in_common() -> None:
+    brackets = polled(0.8, 3)
+    together, each = answered_grid(brackets, 100 * MS), regular_grid(brackets, 100 * MS)
+    assert together is not None
+    assert each is not None
+    assert together.unsure_period_ns < 0.7 * each.unsure_period_ns
+
+
+def test_polls_that_answer_at_any_time_leave_no_grid_with_a_share_of_all() -> None:
+    unlike = [polled(0.5, seed, unlike=1.0, alone=False) for seed in range(20)]
+    assert sum(answered_grid(brackets, 100 * MS) is None for brackets in unlike) >= 15
+    assert all(regular_grid(brackets, 100 * MS) is not None for brackets in unlike)

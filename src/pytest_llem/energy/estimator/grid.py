@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from math import fsum, sqrt
-from operator import mul
+from math import sqrt
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.energy.estimator.polygon import HalfPlane, Moments, cut
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_llem.energy.estimator.polygon import Polygon
 
 LEAST = 12
 """Fewer brackets do not show that refreshes are regular."""
@@ -27,9 +30,9 @@ UNSHOWN = 6.0
 """How much refreshes may be off a grid that all brackets allow, in widths of a bracket over their
 number: simulated refreshes that jitter by so much are taken for regular once in five times."""
 SEARCH = 40
-"""Steps of the searches for a period; each narrows it by a third or a half."""
-CUTS = 16
-"""Periods at which the grids that all brackets allow are looked at."""
+"""Steps of the search for a period; each narrows it by a third."""
+SHARES = 32
+"""Shares of a call, in the middle of as many equal parts, at which its value may be taken."""
 
 
 class Bracket(NamedTuple):
@@ -38,6 +41,22 @@ class Bracket(NamedTuple):
     number: int
     earliest_ns: float
     latest_ns: float
+    first_call_ns: float = 0.0
+    """The poll that began at the former took so long, and gave its value at some instant of it."""
+    last_call_ns: float = 0.0
+    """The same of the poll that ended at the latter."""
+
+    @property
+    def width_ns(self) -> float:
+        return self.latest_ns - self.earliest_ns
+
+    def at(self, share: float) -> Bracket:
+        """As narrow as it is if polls give their value after a share of their time."""
+        return Bracket(
+            self.number,
+            self.earliest_ns + share * self.first_call_ns,
+            self.latest_ns - (1 - share) * self.last_call_ns,
+        )
 
 
 class Grid(NamedTuple):
@@ -79,59 +98,82 @@ class Grid(NamedTuple):
         return math.hypot(*self.misplaced_ns(number)) * sqrt(3)
 
 
-def numbered(spans: Sequence[tuple[float, float]], period_ns: float) -> list[Bracket]:
-    """Stretches of time that each hold one refresh, numbered by whole periods.
+def numbered(brackets: Sequence[Bracket], period_ns: float) -> list[Bracket]:
+    """The brackets with numbers by whole periods, whatever numbers they had.
 
     Counted outwards from the narrowest. Those about as wide as a period could hold either
     of two refreshes, and are left out.
 
     Args:
-        spans: in order, in nanoseconds.
+        brackets: in order, each of one refresh.
         period_ns: as well as it is known.
     """
-    usable = [span for span in spans if span[1] - span[0] < USABLE * period_ns]
+    usable = [bracket for bracket in brackets if bracket.width_ns < USABLE * period_ns]
     if not usable:
         return []
-    first = min(range(len(usable)), key=lambda i: usable[i][1] - usable[i][0])
+    first = min(range(len(usable)), key=lambda i: usable[i].width_ns)
     before = _counted(usable[first::-1], period_ns)
     return [*reversed(before[1:]), *_counted(usable[first:], period_ns)]
 
 
-def _counted(spans: Sequence[tuple[float, float]], period_ns: float) -> list[Bracket]:
-    found = [Bracket(0, *spans[0])]
-    refresh_ns = sum(spans[0]) / 2
-    for earliest_ns, latest_ns in spans[1:]:
-        periods = round(((earliest_ns + latest_ns) / 2 - refresh_ns) / period_ns)
+def _counted(brackets: Sequence[Bracket], period_ns: float) -> list[Bracket]:
+    found = [brackets[0]._replace(number=0)]
+    refresh_ns = (brackets[0].earliest_ns + brackets[0].latest_ns) / 2
+    for bracket in brackets[1:]:
+        middle_ns = (bracket.earliest_ns + bracket.latest_ns) / 2
+        periods = round((middle_ns - refresh_ns) / period_ns)
         expected_ns = refresh_ns + periods * period_ns
-        refresh_ns = min(max(expected_ns, earliest_ns), latest_ns)
-        found.append(Bracket(found[-1].number + periods, earliest_ns, latest_ns))
+        refresh_ns = min(max(expected_ns, bracket.earliest_ns), bracket.latest_ns)
+        found.append(bracket._replace(number=found[-1].number + periods))
     return found
 
 
-def regular_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
-    """The grid that all brackets allow, if there is one; numbers count from any origin.
+def answered_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
+    """The grid that all brackets allow if all polls give their value at one share of their time.
 
-    For a period, the instants of number 0 that all brackets allow are an interval; its width
-    is a concave function of the period, so the widest is found by ternary search. A width
-    slightly below zero is jitter. The periods with a width are an interval around the best;
-    the mean over all these grids is taken.
+    That share is not known: all that leave a grid are as likely, each with its grids. Polls
+    of unlike lengths tell something of it; all of one length misplace all refreshes alike.
     """
     if len(brackets) < LEAST:
         return None
-    origin_ns = brackets[0].earliest_ns
-    near = [Bracket(n, a - origin_ns, b - origin_ns) for n, a, b in brackets]
-    usual_ns = fmean(b.latest_ns - b.earliest_ns for b in near)
-    best_ns = _widest_ns(near, period_ns)
-    width_ns = _width_ns(near, best_ns)
-    if width_ns < -TOLERANCE * usual_ns / 2:
+    view = _View.of(brackets, period_ns)
+    outer = cut(view.all_grids(), view.planes(brackets, FINEST_NS))
+    if not outer:
         return None
-    slack_ns = FINEST_NS + max(-width_ns / 2, 0.0)
-    widened = [Bracket(n, a - slack_ns, b + slack_ns) for n, a, b in near]
-    low_ns, high_ns = (
-        _limit_ns(widened, best_ns, period_ns * (1 + sign * STEEPEST)) for sign in (-1, 1)
+    tight = [bracket for bracket in brackets if not view.always(bracket, outer)]
+    rooms = (
+        cut(outer, view.planes([b.at((part + 0.5) / SHARES) for b in tight], FINEST_NS))
+        for part in range(SHARES)
     )
-    found = _mean_grid(widened, low_ns, high_ns, origin_ns)
-    return found._replace(jitter_ns=slack_ns, unshown_ns=UNSHOWN * usual_ns / len(near))
+    moments = Moments.added(Moments.of(room) for room in rooms if room)
+    if moments.area <= 0:
+        return None
+    part_ns = fmean(b.last_call_ns for b in brackets) / SHARES
+    return view.grid(moments, fmean(b.at(0.5).width_ns for b in brackets), part_ns=part_ns)
+
+
+def regular_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
+    """The grid that all brackets allow, whenever polls give their value, if there is one.
+
+    All such grids are as likely as one another; their mean is taken. Brackets that leave
+    slightly less than room for one are widened: their refreshes jitter.
+    """
+    if len(brackets) < LEAST:
+        return None
+    view = _View.of(brackets, period_ns)
+    usual_ns = fmean(bracket.width_ns for bracket in brackets)
+    slack_ns = FINEST_NS
+    room = cut(view.all_grids(), view.planes(brackets, slack_ns))
+    if not room:
+        lacking_ns = -_width_ns(brackets, _widest_ns(brackets, period_ns))
+        if lacking_ns > TOLERANCE * usual_ns / 2:
+            return None
+        slack_ns += max(lacking_ns / 2, 0.0)
+        room = cut(view.all_grids(), view.planes(brackets, slack_ns))
+    moments = Moments.of(room) if room else Moments()
+    if moments.area <= 0:
+        return None
+    return view.grid(moments, usual_ns)._replace(jitter_ns=slack_ns)
 
 
 def phase_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
@@ -149,8 +191,81 @@ def phase_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
     return Grid(0.0, middle_ns, period_ns, room_ns / sqrt(12), 0.0)
 
 
+class _View(NamedTuple):
+    """Grids as points in a plane, in nanoseconds.
+
+    One coordinate is how much later than ``origin_ns`` the number ``middle`` is, the other by
+    how much the period of ``period_ns`` is longer, times ``reach`` numbers.
+    """
+
+    middle: int
+    reach: float
+    origin_ns: float
+    period_ns: float
+    seen: int
+    """Of the brackets that tell of them."""
+
+    @classmethod
+    def of(cls, brackets: Sequence[Bracket], period_ns: float) -> _View:
+        first, last = brackets[0].number, brackets[-1].number
+        near = brackets[len(brackets) // 2]
+        middle_ns = (near.earliest_ns + near.latest_ns) / 2
+        reach = max((last - first) / 2, 1.0)
+        return cls(near.number, reach, middle_ns, period_ns, len(brackets))
+
+    def all_grids(self) -> Polygon:
+        """Those with a period that may be, and with any phase."""
+        off_ns = STEEPEST * self.period_ns * self.reach
+        return [
+            (-self.period_ns, -off_ns),
+            (self.period_ns, -off_ns),
+            (self.period_ns, off_ns),
+            (-self.period_ns, off_ns),
+        ]
+
+    def planes(self, brackets: Iterable[Bracket], slack_ns: float) -> Iterator[HalfPlane]:
+        """What brackets that are so much wider at either end allow."""
+        for bracket in brackets:
+            number = bracket.number - self.middle
+            expected_ns = self.origin_ns + self.period_ns * number
+            far = number / self.reach
+            yield HalfPlane(1.0, far, bracket.latest_ns - expected_ns + slack_ns)
+            yield HalfPlane(-1.0, -far, expected_ns - bracket.earliest_ns + slack_ns)
+
+    def always(self, bracket: Bracket, grids: Polygon) -> bool:
+        """Whether a bracket allows all of some grids, whenever its polls gave their value."""
+        earliest_ns = bracket.earliest_ns + bracket.first_call_ns
+        latest_ns = bracket.latest_ns - bracket.last_call_ns
+        narrowest = Bracket(bracket.number, earliest_ns, latest_ns)
+        return all(plane.holds(grids) for plane in self.planes([narrowest], FINEST_NS))
+
+    def grid(self, moments: Moments, usual_ns: float, *, part_ns: float = 0.0) -> Grid:
+        """The mean of grids, and how they scatter.
+
+        Args:
+            moments: of the grids.
+            usual_ns: how wide brackets are.
+            part_ns: within so much all grids may be placed wrongly beside.
+        """
+        area, *_ = moments
+        late_ns, longer_ns = moments.x / area, moments.y / area
+        late_ns2 = moments.xx / area - late_ns**2
+        both_ns2 = moments.xy / area - late_ns * longer_ns
+        longer_ns2 = max(moments.yy / area - longer_ns**2, 1e-6)
+        apart = -both_ns2 / longer_ns2
+        left_ns2 = max(late_ns2 - both_ns2**2 / longer_ns2, 0.0)
+        return Grid(
+            middle=self.middle + apart * self.reach,
+            middle_ns=self.origin_ns + late_ns + apart * (self.period_ns * self.reach + longer_ns),
+            period_ns=self.period_ns + longer_ns / self.reach,
+            unsure_ns=sqrt(left_ns2 + part_ns**2 / 12),
+            unsure_period_ns=sqrt(longer_ns2) / self.reach,
+            unshown_ns=UNSHOWN * usual_ns / self.seen,
+        )
+
+
 def _widest_ns(brackets: Sequence[Bracket], period_ns: float) -> float:
-    """The period that leaves most room."""
+    """The period that leaves most room, whose width is a concave function of the period."""
     low_ns, high_ns = (period_ns * (1 + sign * STEEPEST) for sign in (-1, 1))
     for _ in range(SEARCH):
         third_ns = (high_ns - low_ns) / 3
@@ -159,43 +274,6 @@ def _widest_ns(brackets: Sequence[Bracket], period_ns: float) -> float:
         else:
             high_ns -= third_ns
     return (low_ns + high_ns) / 2
-
-
-def _limit_ns(brackets: Sequence[Bracket], inside_ns: float, outside_ns: float) -> float:
-    """The last period with room, from one inside towards one outside."""
-    for _ in range(SEARCH):
-        middle_ns = (inside_ns + outside_ns) / 2
-        if _width_ns(brackets, middle_ns) > 0:
-            inside_ns = middle_ns
-        else:
-            outside_ns = middle_ns
-    return inside_ns
-
-
-def _mean_grid(
-    brackets: Sequence[Bracket], low_ns: float, high_ns: float, origin_ns: float
-) -> Grid:
-    """Mean and spread of the grids with periods between two that have room."""
-    periods = [low_ns + (high_ns - low_ns) * (cut + 0.5) / CUTS for cut in range(CUTS)]
-    rooms = [_allowed(brackets, period_ns) for period_ns in periods]
-    widths = [max(latest - earliest, 0.0) for earliest, latest in rooms]
-    firsts = [(earliest + latest) / 2 for earliest, latest in rooms]
-    room = fsum(widths)
-    period_ns = fsum(map(mul, widths, periods)) / room
-    first_ns = fsum(map(mul, widths, firsts)) / room
-    off_period = [one - period_ns for one in periods]
-    off_first = [one - first_ns for one in firsts]
-    period_ns2 = fsum(w * p * p for w, p in zip(widths, off_period, strict=True)) / room
-    both_ns2 = fsum(w * p * f for w, p, f in zip(widths, off_period, off_first, strict=True))
-    first_ns2 = fsum(w * (f * f + w * w / 12) for w, f in zip(widths, off_first, strict=True))
-    middle = -both_ns2 / room / period_ns2
-    return Grid(
-        middle=middle,
-        middle_ns=origin_ns + first_ns + period_ns * middle,
-        period_ns=period_ns,
-        unsure_ns=sqrt(max(first_ns2 / room - middle**2 * period_ns2, 0.0)),
-        unsure_period_ns=sqrt(period_ns2),
-    )
 
 
 def _width_ns(brackets: Sequence[Bracket], period_ns: float) -> float:

@@ -9,9 +9,17 @@ from itertools import pairwise, zip_longest
 from statistics import NormalDist, fmean, median
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.estimator.grid import UNSHOWN, USABLE, numbered, phase_grid, regular_grid
+from pytest_llem.energy.estimator.grid import (
+    UNSHOWN,
+    USABLE,
+    Bracket,
+    answered_grid,
+    numbered,
+    phase_grid,
+    regular_grid,
+)
 from pytest_llem.energy.estimator.line import fitted_line
-from pytest_llem.energy.estimator.refresh import MIDDLE, Placed, narrow, observed_period_ns
+from pytest_llem.energy.estimator.refresh import Placed, narrow, observed_period_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +41,8 @@ LEAST_POINTS = 4
 """Fewer do not show a line and how they scatter about it."""
 LEAST_HELD = 1e-4
 """A bracket that holds no more of what is expected contradicts it, and stands alone."""
+USUAL_CALL = 2.0
+"""Polls that took longer than usual by more than this factor were held up somewhere."""
 STANDARD = NormalDist()
 
 
@@ -62,8 +72,9 @@ class Refreshes:
         self._refreshes = _apart(cut)
         self._middles = [refresh.middle_ns for refresh in self._refreshes]
         self._placed: dict[int, Placed] = {}
+        self._usual_call_ns = _usual_call_ns(cut)
         if self.period_ns is not None:
-            self._snap(self._grid(self.period_ns, exact=exact))
+            self._snap(_grid(cut, self.period_ns, exact=exact))
 
     def __len__(self) -> int:
         return len(self._refreshes)
@@ -80,26 +91,6 @@ class Refreshes:
         if number not in self._placed:
             self._placed[number] = self._place(number)
         return self._placed[number]
-
-    def _grid(self, period_ns: float, *, exact: bool) -> Grid | None:
-        """The grid that all brackets allow.
-
-        Polls of the same length are taken to read the value at the same share of their time.
-        Where all brackets then allow a grid, that share is the only thing unknown of the
-        polls, and it misplaces all refreshes alike.
-        """
-        calls_ns = [seen.latest_call_ns for seen in self._refreshes]
-        usual_ns = median(calls_ns) if calls_ns else 0.0
-        spans = [seen.span_ns(usual_ns) for seen in self._refreshes]
-        grid = regular_grid(numbered(spans, period_ns), period_ns)
-        if grid is not None:
-            return grid._replace(
-                unsure_ns=math.hypot(grid.unsure_ns, MIDDLE * usual_ns / math.sqrt(12))
-            )
-        spans = [seen.span_ns(0) for seen in self._refreshes]
-        brackets = numbered(spans, period_ns)
-        grid = regular_grid(brackets, period_ns)
-        return phase_grid(brackets, period_ns) if grid is None and exact else grid
 
     def _snap(self, grid: Grid | None) -> None:
         """Place each refresh on the last instant of its grid that its own bracket holds.
@@ -179,7 +170,9 @@ class Refreshes:
         rim_ns = 0.02 * own.width_ns  # keeps refreshes in order
         first_ns, last_ns = own.earliest_ns + rim_ns, own.latest_ns - rim_ns
         middle_ns, deviation_ns = _within(first_ns, last_ns, self._expected(number))
-        return Placed(middle_ns, max(math.sqrt(3) * deviation_ns, LEAST_HALF_NS), own.value)
+        half_ns = max(math.sqrt(3) * deviation_ns, LEAST_HALF_NS)
+        called_ns = self._usual_call_ns / math.sqrt(12)
+        return Placed(middle_ns, half_ns, own.value, called_ns=called_ns)
 
     def _expected(self, number: int) -> NormalDist | None:
         """When the refresh may have been, judged by those around it; ``None`` if they tell nothing."""
@@ -236,6 +229,48 @@ class Refreshes:
         ]
 
 
+def _grid(refreshes: Sequence[Refresh], period_ns: float, *, exact: bool) -> Grid | None:
+    """The grid that all brackets allow, with what can be taken for granted of polls.
+
+    Polls that take about as long as others are taken to give their value at one share of
+    their time; where that leaves no grid, those of the same length; at last none. Brackets
+    overlap where a poll ends one and begins the next.
+    """
+    usual_ns = _usual_call_ns(refreshes)
+    brackets = numbered([_bracket(s, usual_ns) for s in refreshes], period_ns)
+    if (grid := answered_grid(brackets, period_ns)) is not None:
+        return grid
+    alike = [_alike(bracket, usual_ns) for bracket in brackets]
+    if (grid := regular_grid(alike, period_ns)) is not None:
+        unsure_ns = math.hypot(grid.unsure_ns, usual_ns / math.sqrt(12))
+        return grid._replace(unsure_ns=unsure_ns)
+    grid = regular_grid(brackets, period_ns)
+    return phase_grid(brackets, period_ns) if grid is None and exact else grid
+
+
+def _usual_call_ns(refreshes: Sequence[Refresh]) -> float:
+    return median(seen.latest_call_ns for seen in refreshes) if refreshes else 0.0
+
+
+def _bracket(seen: Refresh, usual_ns: float) -> Bracket:
+    """The bracket of a refresh; polls that were held up may have given their value at any instant."""
+    calls_ns = (seen.earliest_call_ns, seen.latest_call_ns)
+    first_ns, last_ns = (ns if ns <= USUAL_CALL * usual_ns else 0.0 for ns in calls_ns)
+    return Bracket(0, seen.earliest_ns, seen.latest_ns, first_ns, last_ns)
+
+
+def _alike(bracket: Bracket, usual_ns: float) -> Bracket:
+    """As narrow as it is if polls that take as long as usual give their value in the middle.
+
+    Others of unlike lengths at a share of theirs that nobody knows.
+    """
+    first_ns, last_ns = (
+        max(call_ns - abs(call_ns - usual_ns), 0.0) / 2
+        for call_ns in (bracket.first_call_ns, bracket.last_call_ns)
+    )
+    return Bracket(bracket.number, bracket.earliest_ns + first_ns, bracket.latest_ns - last_ns)
+
+
 def _within(first: float, last: float, expected: NormalDist | None) -> tuple[float, float]:
     """Mean and deviation of what lies between two instants, and is expected somewhere."""
     plain = (first + last) / 2, (last - first) / math.sqrt(12)
@@ -252,11 +287,12 @@ def _within(first: float, last: float, expected: NormalDist | None) -> tuple[flo
     return expected.mean + expected.stdev * off, min(deviation, plain[1])
 
 
-def _apart(refreshes: list[Refresh]) -> list[Refresh]:
+def _apart(refreshes: Sequence[Refresh]) -> list[Refresh]:
     """Brackets without overlap: where both ends of one reading are used, its middle is."""
+    found = list(refreshes)
     for i, (a, b) in enumerate(pairwise(refreshes)):
         if b.earliest_ns < a.latest_ns:
             middle_ns = (b.earliest_ns + a.latest_ns) // 2
-            refreshes[i] = refreshes[i]._replace(latest_ns=middle_ns, latest_call_ns=0)
-            refreshes[i + 1] = b._replace(earliest_ns=middle_ns, earliest_call_ns=0)
-    return refreshes
+            found[i] = found[i]._replace(latest_ns=middle_ns, latest_call_ns=0)
+            found[i + 1] = b._replace(earliest_ns=middle_ns, earliest_call_ns=0)
+    return found

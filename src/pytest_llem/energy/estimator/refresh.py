@@ -18,11 +18,6 @@ CLOSE = 6.5
 """In longer gaps than so many periods a guess of the period is too far off to be tried."""
 JITTER = 0.005
 """Refreshes of a regular device may be off by so much of a period."""
-MIDDLE = 0.5
-"""Share of a poll, in its middle, in which its value is taken: it takes time to reach the driver
-and to come back."""
-USUAL_CALL = 2.0
-"""Polls that took longer than usual by more than this factor were held up somewhere."""
 ALMOST_ALL = 0.99
 """Share of gaps that are whole numbers of periods where a period goes into all."""
 
@@ -48,24 +43,6 @@ class Refresh(NamedTuple):
     def width_ns(self) -> int:
         return self.latest_ns - self.earliest_ns
 
-    def span_ns(self, usual_ns: float) -> tuple[float, float]:
-        """From the middle of the one poll to that of the other, as far as that is known.
-
-        Polls that took *usual_ns* are taken to give their value at one share of that time,
-        whatever it is; others at the same share of theirs.
-        """
-        first_ns, last_ns = (
-            _sure_ns(call_ns, usual_ns) for call_ns in (self.earliest_call_ns, self.latest_call_ns)
-        )
-        return self.earliest_ns + first_ns, self.latest_ns - last_ns
-
-
-def _sure_ns(call_ns: int, usual_ns: float) -> float:
-    """So much of a poll at either end can be left out, if the middle of a usual one is right."""
-    if call_ns > USUAL_CALL * usual_ns:
-        return 0.0
-    return max(call_ns / 2 - MIDDLE / 2 * abs(call_ns - usual_ns), 0.0)
-
 
 class Placed(NamedTuple):
     """A value and the instant from which it holds."""
@@ -81,6 +58,9 @@ class Placed(NamedTuple):
     """Standard deviation of its own about the grid."""
     unshown_ns: float = 0.0
     """As much of that at most there may be beside, as the brackets would not have shown it."""
+    called_ns: float = 0.0
+    """Where it lies on none: a deviation that it shares with all others, as nobody knows after
+    which share of a call a value is taken."""
 
 
 def observe(

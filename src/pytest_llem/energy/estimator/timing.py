@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from pytest_llem.energy.estimator.refresh import Placed
     from pytest_llem.energy.estimator.surroundings import Surroundings
 
-FAR_MORE = 3.0
-"""Scatter beyond so many times what brackets can have hidden is the load's."""
+MOST, FAR_MORE = 2.0, 6.0
+"""Refreshes are taken to jitter by no more than the first of what brackets can have hidden; scatter
+beyond the second is the load's."""
 
 
 class PowerAt(NamedTuple):
@@ -55,9 +56,11 @@ class Timing:
         as power there is alike and the period is known; beside it is the nodes' own.
         """
         if any(node.misplaced_ns is None for node in self._nodes):
-            return self._each_j2(node.half_ns / math.sqrt(3) for node in self._nodes)
-        own_j2 = self._each_j2(self._own_ns(node) for node in self._nodes)
-        earlier_s, later_s = (self._misplaced_s(t_ns) for t_ns in self._edges_ns)
+            own_j2 = self._each_j2(node.half_ns / math.sqrt(3) for node in self._nodes)
+            earlier_s = later_s = [max(node.called_ns for node in self._nodes) / 1e9]
+        else:
+            own_j2 = self._each_j2(self._own_ns(node) for node in self._nodes)
+            earlier_s, later_s = (self._misplaced_s(t_ns) for t_ns in self._edges_ns)
         return own_j2 + math.fsum(
             (late_s * end.mean_w - early_s * start.mean_w) ** 2
             + late_s**2 * end.variance_w2
@@ -94,6 +97,7 @@ class Timing:
         Refreshes that jitter make the counter's steps scatter. Steps that scatter by far
         more than brackets can have hidden do so by what the load does, and tell nothing.
         """
-        scatter_ns = self._around.whole.scatter_ns
-        told = scatter_ns < FAR_MORE * node.unshown_ns
-        return math.hypot(node.jitter_ns, scatter_ns if told else 0.0)
+        jitter_ns = self._around.whole.jitter_ns
+        hidden_ns = min(jitter_ns, MOST * node.unshown_ns)
+        told = jitter_ns < FAR_MORE * node.unshown_ns
+        return math.hypot(node.jitter_ns, hidden_ns if told else 0.0)

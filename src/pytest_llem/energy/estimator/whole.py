@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from itertools import pairwise
 from statistics import median
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.energy.estimator.aliasing import alias_of
 from pytest_llem.energy.estimator.averaging import unexplained_share
 from pytest_llem.energy.estimator.hidden import hidden_variance_j2, scatter_j2
+from pytest_llem.energy.estimator.jitter import jitter_ns
 from pytest_llem.energy.estimator.levels import levels_of
 
 if TYPE_CHECKING:
@@ -142,10 +142,9 @@ class Whole:
         return alias_of(self._nodes, self._powers_w)
 
     @cached_property
-    def scatter_ns(self) -> float:
+    def jitter_ns(self) -> float:
         """The deviation of the counter's refreshes that would explain how its steps scatter."""
-        power_w = max(self.levels.middle_w, 1e-3)
-        return math.sqrt(self._scatter_j2 / MISPLACED) / power_w * SECOND_NS
+        return jitter_ns(self._nodes)
 
     @cached_property
     def _scatter_j2(self) -> float:
