@@ -2,7 +2,7 @@
 
 Simulated instrument (virtual time, seeds fixed): an energy counter that refreshes
 every 100 ms at an unknown phase, and power that shows 25 ms of every 100 ms, read as
-the sampler reads them, with values of an unknown instant in the middle half of a call.
+the sampler reads them, with values of an unknown instant of a call.
 The truth is an exact integral by code of its own (tests/instruments/curves.py).
 
 Real time: the sampler's thread against a compiled driver double with a steady load.
