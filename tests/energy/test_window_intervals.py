@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import product
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -109,19 +110,17 @@ def test_they_hold_it_where_refreshes_jitter_less_than_polls_can_show() -> None:
     assert sum(held) >= 0.9 * len(held)
 
 
-@pytest.mark.parametrize("answered", [0.0, 1.0])
-def test_they_hold_it_whenever_in_a_call_the_driver_takes_its_value(answered: float) -> None:
-    """Nobody knows when it does; it is the same for all windows on a card."""
+def test_they_hold_it_whenever_in_a_call_the_driver_takes_its_value() -> None:
+    """Nobody knows when it does, and it is the same for all windows on a card."""
     held = []
     rng = random.Random(11)  # noqa: S311 - a simulation
     for seed, load in enumerate(loads(rng)):
-        for card in cards(rng):
-            own = replace(card, answered=answered)
-            trace = recorded(load, own, seconds=RECORDED_S, seed=seed)
+        for card, answered in product(cards(rng), (0.0, 1.0)):
+            trace = recorded(load, replace(card, answered=answered), seconds=RECORDED_S, seed=seed)
             for _ in range(WINDOWS // 2):
                 start_ns = START_NS + rng.randrange(4 * SECOND, RECORDED_S * SECOND - 6 * SECOND)
                 held.append(holds_truth(trace, load, start_ns, start_ns + SECOND))
-    assert sum(held) >= 0.9 * len(held)
+    assert sum(held) >= 0.93 * len(held)
 
 
 def test_they_hold_it_under_a_load_in_step_with_all_readings() -> None:

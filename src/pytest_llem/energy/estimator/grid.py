@@ -31,8 +31,10 @@ UNSHOWN = 6.0
 number: simulated refreshes that jitter by so much are taken for regular once in five times."""
 SEARCH = 40
 """Steps of the search for a period; each narrows it by a third."""
-SHARES = 32
-"""Shares of a call, in the middle of as many equal parts, at which its value may be taken."""
+SHARES, BEYOND = 32, 0.05
+"""In how many equal parts shares of a call after which its value may be taken are looked at, each
+at its middle; and how far they reach beyond the call, which holds the truth as often where a value is
+taken at its very beginning or end."""
 
 
 class Bracket(NamedTuple):
@@ -49,6 +51,13 @@ class Bracket(NamedTuple):
     @property
     def width_ns(self) -> float:
         return self.latest_ns - self.earliest_ns
+
+    def widened(self, share: float) -> Bracket:
+        """As wide as it is if values may be taken by a share of a call before it or after it."""
+        return self._replace(
+            earliest_ns=self.earliest_ns - share * self.first_call_ns,
+            latest_ns=self.latest_ns + share * self.last_call_ns,
+        )
 
     def at(self, share: float) -> Bracket:
         """As narrow as it is if polls give their value after a share of their time."""
@@ -137,19 +146,25 @@ def answered_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
     if len(brackets) < LEAST:
         return None
     view = _View.of(brackets, period_ns)
-    outer = cut(view.all_grids(), view.planes(brackets, FINEST_NS))
+    ends = [bracket.widened(BEYOND) for bracket in brackets]
+    outer = cut(view.all_grids(), view.planes(ends, FINEST_NS))
     if not outer:
         return None
     tight = [bracket for bracket in brackets if not view.always(bracket, outer)]
     rooms = (
-        cut(outer, view.planes([b.at((part + 0.5) / SHARES) for b in tight], FINEST_NS))
-        for part in range(SHARES)
+        cut(outer, view.planes([bracket.at(share) for bracket in tight], FINEST_NS))
+        for share in _shares()
     )
     moments = Moments.added(Moments.of(room) for room in rooms if room)
     if moments.area <= 0:
         return None
-    part_ns = fmean(b.last_call_ns for b in brackets) / SHARES
+    part_ns = fmean(b.last_call_ns for b in brackets) * (1 + 2 * BEYOND) / SHARES
     return view.grid(moments, fmean(b.at(0.5).width_ns for b in brackets), part_ns=part_ns)
+
+
+def _shares() -> Iterator[float]:
+    for part in range(SHARES):
+        yield (part + 0.5) / SHARES * (1 + 2 * BEYOND) - BEYOND
 
 
 def regular_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
@@ -234,8 +249,8 @@ class _View(NamedTuple):
 
     def always(self, bracket: Bracket, grids: Polygon) -> bool:
         """Whether a bracket allows all of some grids, whenever its polls gave their value."""
-        earliest_ns = bracket.earliest_ns + bracket.first_call_ns
-        latest_ns = bracket.latest_ns - bracket.last_call_ns
+        earliest_ns = bracket.earliest_ns + (1 + BEYOND) * bracket.first_call_ns
+        latest_ns = bracket.latest_ns - (1 + BEYOND) * bracket.last_call_ns
         narrowest = Bracket(bracket.number, earliest_ns, latest_ns)
         return all(plane.holds(grids) for plane in self.planes([narrowest], FINEST_NS))
 

@@ -130,7 +130,8 @@ class Inside:
         energy_j = after.value - before.value + end.mean_j - start.mean_j
         both_j2 = math.sqrt(start.variance_j2 * end.variance_j2)
         together = self._around.likeness(*self._edges_ns, both_j2)
-        timing_j2 = Timing(self._around, self._edges_ns).variance_j2(*map(self._power, (0, 1)))
+        timing = Timing(self._around, self._edges_ns)
+        timing_j2 = timing.variance_j2(self._power(0), self._power(1), together)
         half_j = half_width_j(start, end, together, timing_j2 + LEAST_J2)
         return energy_j, half_j / SURE
 
@@ -195,20 +196,23 @@ class Inside:
         boxes = self._around.boxes(at_ns, averaging_s)
         period_s = self._around.period_s
         fit = Kriging(boxes, course, period_s)
-        energy_j, unit_variance = fit.energy_until(at_s)
-        variance_j2 = unit_variance * fit.local_scale2_w2(at_s, period_s / 2)
+        energy_j, unit_variance = fit.energy_j(0.0, at_s)
+        scale2_w2 = fit.local_scale2_w2(at_s, period_s / 2)
+        variance_j2 = unit_variance * scale2_w2
         variance_j2 *= TRUST.get(name, 1.0) ** 2
         hidden_j2 = self._share(at_ns) * self._around.whole.hidden_j2(averaging_s)
         variance_j2 += HIDDEN.get(name, 0.0) * hidden_j2
-        belief = unseen_w2 = 0.0
+        next_s = NEXT * period_s
+        next_j, unit_next = fit.energy_j(at_s - next_s, at_s + next_s)
+        power = PowerAt(next_j / (2 * next_s), unit_next * scale2_w2 / (2 * next_s) ** 2)
+        belief = 0.0
         if course.buzz:
-            unseen_w2 = self._unseen_w2(at_ns)
+            power = power._replace(variance_w2=self._unseen_w2(at_ns))
             variance_j2 = UNSEEN * max(UNSEEN * variance_j2, hidden_j2)
             mean_w = (b.value - a.value) / (b.time_ns - a.time_ns) * 1e9
             most_j = FAST_S * mean_w + math.sqrt(LEAST_J2)
             belief = -fit.buzz_j2 / most_j**2 / 2
         energy = Mixture((Normal(1.0, energy_j, variance_j2),))
-        power = PowerAt(fit.power_w(at_s, NEXT * period_s), unseen_w2)
         return Told(fit.log_evidence / len(boxes), energy, power, belief)
 
     def _stepped(self, at_ns: int, averaging_s: float) -> Told:

@@ -137,19 +137,14 @@ class Kriging:
         """Variance that the readings suggest of the integral of what is faster than they."""
         return self._buzz_s2 * self.scale2_w2
 
-    def energy_until(self, at_s: float) -> tuple[float, float]:
-        """Energy from 0 to *at_s* in joules, and its variance for power of unit variance."""
-        target = Box(0.0, at_s, 0.0, 0.0)
+    def energy_j(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Energy between two instants in joules, and its variance for power of unit variance."""
+        target = Box(start_s, end_s, 0.0, 0.0)
         across = [self._covariance(box, target) for box in self._boxes]
         white = [sum(map(mul, row, across)) for row in self._lower]
-        energy_j = self._mean_w * at_s + sum(map(mul, white, self._white))
+        energy_j = self._mean_w * (end_s - start_s) + sum(map(mul, white, self._white))
         variance = self._covariance(target, target) - sum(value * value for value in white)
         return energy_j, max(variance, 0.0)
-
-    def power_w(self, at_s: float, reach_s: float) -> float:
-        """Mean power within *reach_s* of an instant."""
-        (after_j, _), (before_j, _) = (self.energy_until(at_s + sign * reach_s) for sign in (1, -1))
-        return (after_j - before_j) / (2 * reach_s)
 
     def local_scale2_w2(self, at_s: float, reach_s: float) -> float:
         """Variance of power near *at_s* in W²: how readings there miss what the others predict.

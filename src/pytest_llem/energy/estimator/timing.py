@@ -48,8 +48,10 @@ class Timing:
         self._slopes = self._slopes_w()
         self._nodes = [around.node(number) for number in self._slopes]
 
-    def variance_j2(self, start: PowerAt, end: PowerAt) -> float:
+    def variance_j2(self, start: PowerAt, end: PowerAt, together: float) -> float:
         """Of the window's energy, by the powers at its edges.
+
+        What these are misjudged by goes together by so much, from -1 to 1.
 
         On a regular grid all nodes are misplaced alike: the load is taken to be a little
         earlier or later than it is. What that costs at the start it saves at the end, as far
@@ -61,10 +63,12 @@ class Timing:
         else:
             own_j2 = self._each_j2(self._own_ns(node) for node in self._nodes)
             earlier_s, later_s = (self._misplaced_s(t_ns) for t_ns in self._edges_ns)
+        both_w2 = math.sqrt(start.variance_w2 * end.variance_w2)
         return own_j2 + math.fsum(
             (late_s * end.mean_w - early_s * start.mean_w) ** 2
             + late_s**2 * end.variance_w2
             + early_s**2 * start.variance_w2
+            - 2 * together * late_s * early_s * both_w2
             for early_s, late_s in zip(earlier_s, later_s, strict=True)
         )
 
