@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.measured import Figures, Measured
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,6 +36,22 @@ def sound() -> Callable[[Measured], None]:
     It finds unit errors, empty windows and lost tokens; it knows no threshold.
     """
     return check
+
+
+@pytest.fixture
+def cheaper() -> Callable[[Figures, Figures], None]:
+    """A check that one used less energy than another, as far as both intervals tell.
+
+    What a noisy machine or an estimate leaves open is no failure.
+    """
+    return check_cheaper
+
+
+def check_cheaper(less: Figures, more: Figures) -> None:
+    if less.energy_j is None or more.energy_j is None:
+        return
+    least_j = less.energy_j - (less.energy_uncertainty_j or 0.0)
+    assert least_j < more.energy_j + (more.energy_uncertainty_j or 0.0)
 
 
 def check(measured: Measured) -> None:
