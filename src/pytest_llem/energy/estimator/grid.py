@@ -52,19 +52,16 @@ class Bracket(NamedTuple):
     def width_ns(self) -> float:
         return self.latest_ns - self.earliest_ns
 
-    def widened(self, share: float) -> Bracket:
-        """As wide as it is if values may be taken by a share of a call before it or after it."""
-        return self._replace(
-            earliest_ns=self.earliest_ns - share * self.first_call_ns,
-            latest_ns=self.latest_ns + share * self.last_call_ns,
-        )
-
     def at(self, share: float) -> Bracket:
         """As narrow as it is if polls give their value after a share of their time."""
+        return self.between(share, share)
+
+    def between(self, first: float, last: float) -> Bracket:
+        """From one share of the poll that begins it to another of the poll that ends it."""
         return Bracket(
             self.number,
-            self.earliest_ns + share * self.first_call_ns,
-            self.latest_ns - (1 - share) * self.last_call_ns,
+            self.earliest_ns + first * self.first_call_ns,
+            self.latest_ns - (1 - last) * self.last_call_ns,
         )
 
 
@@ -146,7 +143,7 @@ def answered_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
     if len(brackets) < LEAST:
         return None
     view = _View.of(brackets, period_ns)
-    ends = [bracket.widened(BEYOND) for bracket in brackets]
+    ends = [bracket.between(-BEYOND, 1 + BEYOND) for bracket in brackets]
     outer = cut(view.all_grids(), view.planes(ends, FINEST_NS))
     if not outer:
         return None
@@ -155,7 +152,7 @@ def answered_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
         cut(outer, view.planes([bracket.at(share) for bracket in tight], FINEST_NS))
         for share in _shares()
     )
-    moments = Moments.added(Moments.of(room) for room in rooms if room)
+    moments = Moments.added(Moments.of(room) for room in rooms)
     if moments.area <= 0:
         return None
     part_ns = fmean(b.last_call_ns for b in brackets) * (1 + 2 * BEYOND) / SHARES
@@ -185,7 +182,7 @@ def regular_grid(brackets: Sequence[Bracket], period_ns: float) -> Grid | None:
             return None
         slack_ns += max(lacking_ns / 2, 0.0)
         room = cut(view.all_grids(), view.planes(brackets, slack_ns))
-    moments = Moments.of(room) if room else Moments()
+    moments = Moments.of(room)
     if moments.area <= 0:
         return None
     return view.grid(moments, usual_ns)._replace(jitter_ns=slack_ns)
@@ -249,9 +246,7 @@ class _View(NamedTuple):
 
     def always(self, bracket: Bracket, grids: Polygon) -> bool:
         """Whether a bracket allows all of some grids, whenever its polls gave their value."""
-        earliest_ns = bracket.earliest_ns + (1 + BEYOND) * bracket.first_call_ns
-        latest_ns = bracket.latest_ns - (1 + BEYOND) * bracket.last_call_ns
-        narrowest = Bracket(bracket.number, earliest_ns, latest_ns)
+        narrowest = bracket.between(1 + BEYOND, -BEYOND)
         return all(plane.holds(grids) for plane in self.planes([narrowest], FINEST_NS))
 
     def grid(self, moments: Moments, usual_ns: float, *, part_ns: float = 0.0) -> Grid:
@@ -262,7 +257,7 @@ class _View(NamedTuple):
             usual_ns: how wide brackets are.
             part_ns: within so much all grids may be placed wrongly beside.
         """
-        area, *_ = moments
+        area = moments.area
         late_ns, longer_ns = moments.x / area, moments.y / area
         late_ns2 = moments.xx / area - late_ns**2
         both_ns2 = moments.xy / area - late_ns * longer_ns

@@ -79,18 +79,23 @@ def share_at(position: float) -> float:
     return spread * min(1.0, 4 * position, 4 * (1 - position))
 
 
-def _by_counter(nodes: Sequence[Node], bend: Sequence[float]) -> float:
-    """V by how mean powers between nodes scatter about their neighbours."""
-    spans_s = [b[0] - a[0] for a, b in pairwise(nodes)]
-    powers = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(nodes)]
+def missed(powers: Sequence[float], bend: Sequence[float]) -> list[float]:
+    """How far each power misses what its neighbours predict, but those without all of them."""
     reach = len(bend) - 1
-    misses = [
+    return [
         math.fsum(
             weight * (powers[i - k] + powers[i + k] if k else powers[i])
             for k, weight in enumerate(bend)
         )
         for i in range(reach, len(powers) - reach)
     ]
+
+
+def _by_counter(nodes: Sequence[Node], bend: Sequence[float]) -> float:
+    """V by how mean powers between nodes scatter about their neighbours."""
+    spans_s = [b[0] - a[0] for a, b in pairwise(nodes)]
+    powers = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(nodes)]
+    misses = missed(powers, bend)
     gain = bend[0] ** 2 + 2 * math.fsum(weight**2 for weight in bend[1:])
     period_s = sorted(spans_s)[len(spans_s) // 2] if spans_s else 0.0
     return _deviation(misses) ** 2 / gain * period_s**2 / 2

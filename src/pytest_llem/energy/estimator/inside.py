@@ -228,8 +228,7 @@ class Inside:
 
     def _share(self, at_ns: int) -> float:
         """How much of what hides counts at an instant, by where in its refresh it lies."""
-        _, a, b = self._around.interval(at_ns)
-        return share_at((at_ns - a.time_ns) / (b.time_ns - a.time_ns))
+        return share_at(self._around.share(at_ns))
 
     def _weigh(self, told: Sequence[Told]) -> list[float]:
         distinct = self._around.whole.distinct

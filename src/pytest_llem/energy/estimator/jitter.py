@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from statistics import fmean
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.estimator.hidden import BENDS
+from pytest_llem.energy.estimator.hidden import BENDS, missed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,18 +36,15 @@ def jitter_ns(nodes: Sequence[Node]) -> float:
 
 def _by_bend(steps: Sequence[tuple[float, float]], bend: Sequence[float]) -> float:
     reach = len(bend) - 1
-    weights = [bend[abs(k)] for k in range(-reach, reach + 1)]
+    powers_w = [step_j / step_s for step_j, step_s in steps]
     misses_s = []
-    for i in range(reach, len(steps) - reach):
-        near = [step_j / step_s for step_j, step_s in steps[i - reach : i + reach + 1]]
-        mean_w = math.fsum(near) / len(near)
+    for i, miss_w in enumerate(missed(powers_w, bend), start=reach):
+        mean_w = fmean(powers_w[i - reach : i + reach + 1])
         if mean_w > 0:
-            miss_w = math.fsum(
-                weight * power_w for weight, power_w in zip(weights, near, strict=True)
-            )
             misses_s.append(abs(miss_w) / mean_w * steps[i][1])
     if not misses_s:
         return math.inf
+    weights = [bend[abs(k)] for k in range(-reach, reach + 1)]
     gains = [b - a for a, b in pairwise([0.0, *weights, 0.0])]
     unit = math.sqrt(math.fsum(gain * gain for gain in gains))
     return sorted(misses_s)[len(misses_s) // 10] / LOWER_DECILE / unit

@@ -18,6 +18,14 @@ WIDEST = 6.0
 """No normal distribution reaches further, in standard deviations."""
 
 
+def mixed(parts: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
+    """Mean and variance of a mixture: of weights that add up to one, means and variances."""
+    mean = math.fsum(weight * own_mean for weight, own_mean, _ in parts)
+    return mean, math.fsum(
+        weight * (variance + (own_mean - mean) ** 2) for weight, own_mean, variance in parts
+    )
+
+
 class Normal(NamedTuple):
     """One explanation: its weight, and the normal distribution that it makes of the energy."""
 
@@ -59,10 +67,8 @@ class Mixture(NamedTuple):
     @property
     def variance_j2(self) -> float:
         """Variance about that mean: of the explanations, and between them."""
-        middle_j = self.mean_j
-        return math.fsum(
-            part.weight * (part.variance_j2 + (part.mean_j - middle_j) ** 2) for part in self.parts
-        )
+        _, variance_j2 = mixed(self.parts)
+        return variance_j2
 
 
 def half_width_j(start: Mixture, end: Mixture, together: float, other_j2: float) -> float:

@@ -74,7 +74,7 @@ class Refreshes:
         self._placed: dict[int, Placed] = {}
         self._usual_call_ns = _usual_call_ns(cut)
         if self.period_ns is not None:
-            self._snap(_grid(cut, self.period_ns, exact=exact))
+            self._snap(_grid(cut, self.period_ns, self._usual_call_ns, exact=exact))
 
     def __len__(self) -> int:
         return len(self._refreshes)
@@ -229,14 +229,15 @@ class Refreshes:
         ]
 
 
-def _grid(refreshes: Sequence[Refresh], period_ns: float, *, exact: bool) -> Grid | None:
+def _grid(
+    refreshes: Sequence[Refresh], period_ns: float, usual_ns: float, *, exact: bool
+) -> Grid | None:
     """The grid that all brackets allow, with what can be taken for granted of polls.
 
     Polls that take about as long as others are taken to give their value at one share of
     their time; where that leaves no grid, those of the same length; at last none. Brackets
     overlap where a poll ends one and begins the next.
     """
-    usual_ns = _usual_call_ns(refreshes)
     brackets = numbered([_bracket(s, usual_ns) for s in refreshes], period_ns)
     if (grid := answered_grid(brackets, period_ns)) is not None:
         return grid

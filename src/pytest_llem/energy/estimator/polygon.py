@@ -55,7 +55,7 @@ class Moments(NamedTuple):
 
     @classmethod
     def of(cls, polygon: Polygon) -> Moments:
-        """Of a polygon, as the sum of triangles that share its first corner."""
+        """Of a polygon, as the sum of triangles that share its first corner; none if nothing is left."""
         return cls.added(
             _triangle(polygon[0], before, after) for before, after in pairwise(polygon[1:])
         )

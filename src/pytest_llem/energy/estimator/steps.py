@@ -295,7 +295,8 @@ def _told(paths: Sequence[Path]) -> Told:
     top = max(path.log for path in paths)
     evidence = top + math.log(math.fsum(math.exp(path.log - top) for path in paths))
     shares = [math.exp(DISTRUST * (path.log - top)) for path in paths]
-    weights = [share / math.fsum(shares) for share in shares]
+    total = math.fsum(shares)
+    weights = [share / total for share in shares]
     energy = Mixture(
         tuple(
             Normal(weight, path.g, max(path.gg, 0.0))

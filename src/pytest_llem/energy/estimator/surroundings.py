@@ -104,7 +104,7 @@ class Surroundings:
     def aliased_j2(self, at_ns: float, energy_j: float) -> float | None:
         """Variance of an energy from the node before an instant by what is in step, if anything is."""
         _, before, _ = self.interval(at_ns)
-        return self.whole.aliased_j2(at_ns, before, self._share(at_ns), energy_j)
+        return self.whole.aliased_j2(at_ns, before, self.share(at_ns), energy_j)
 
     @property
     def has_power(self) -> bool:
@@ -193,7 +193,7 @@ class Surroundings:
             return 0.0
         alike = math.fsum(map(mul, first, second)) / scale
         low, high = sorted(
-            min(max(self._share(t), AT_NODE), 1 - AT_NODE) for t in (start_ns, end_ns)
+            min(max(self.share(t), AT_NODE), 1 - AT_NODE) for t in (start_ns, end_ns)
         )
         bridge = low * (1 - high) / math.sqrt(low * (1 - low) * high * (1 - high))
         most_j = self.whole.levels.spread_w * (high - low) * self.period_s
@@ -218,7 +218,7 @@ class Surroundings:
         after = bisect_left(self._times_ns, at_ns)
         return self._samples[max(after - reach, 0) : after + reach]
 
-    def _share(self, t_ns: float) -> float:
+    def share(self, t_ns: float) -> float:
         """Where in its refresh an instant lies, from 0 to 1."""
         _, a, b = self.interval(t_ns)
         return (t_ns - a.time_ns) / (b.time_ns - a.time_ns)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.energy.estimator.mixture import mixed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -25,14 +27,7 @@ class PowerAt(NamedTuple):
     @classmethod
     def mixed(cls, weights: Sequence[float], each: Sequence[PowerAt]) -> PowerAt:
         """Of several explanations, whose weights add up to one."""
-        mean_w = math.fsum(w * one.mean_w for w, one in zip(weights, each, strict=True))
-        return cls(
-            mean_w,
-            math.fsum(
-                w * (one.variance_w2 + (one.mean_w - mean_w) ** 2)
-                for w, one in zip(weights, each, strict=True)
-            ),
-        )
+        return cls(*mixed([(weight, *one) for weight, one in zip(weights, each, strict=True)]))
 
 
 class Timing:
@@ -77,7 +72,7 @@ class Timing:
         slopes: dict[int, float] = {}
         for t_ns, sign in zip(self._edges_ns, (-1.0, 1.0), strict=True):
             number, a, b = self._around.interval(t_ns)
-            share = (t_ns - a.time_ns) / (b.time_ns - a.time_ns)
+            share = self._around.share(t_ns)
             power_w = (b.value - a.value) / (b.time_ns - a.time_ns) * 1e9
             slopes[number] = slopes.get(number, 0.0) + sign * (1 - share) * power_w
             slopes[number + 1] = slopes.get(number + 1, 0.0) + sign * share * power_w
@@ -91,7 +86,7 @@ class Timing:
     def _misplaced_s(self, at_ns: int) -> list[float]:
         """How far the grid may be off at an instant: deviations that all instants share."""
         _, a, b = self._around.interval(at_ns)
-        share = (at_ns - a.time_ns) / (b.time_ns - a.time_ns)
+        share = self._around.share(at_ns)
         columns = zip(a.misplaced_ns or (), b.misplaced_ns or (), strict=True)
         return [(before + share * (after - before)) / 1e9 for before, after in columns]
 
