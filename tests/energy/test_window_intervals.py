@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +13,7 @@ import pytest
 from instruments.curves import Constant, Piece, Pieces, Sine, Square
 from instruments.recordings import MS, SECOND, Sensor, recorded
 from instruments.truth import holds_truth
+from pytest_llem.energy.estimator.counter import refresh_instants
 from pytest_llem.energy.estimator.window import estimate_window
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def test_they_hold_the_truth_in_95_percent_of_windows(windows: list[Window]) -> 
 
 def test_they_are_sharp(windows: list[Window]) -> None:
     sharpness = median(w.stated for w in windows) / median(w.error for w in windows)
-    assert sharpness <= 4.5
+    assert sharpness <= 4.0
 
 
 def test_they_hold_it_where_refreshes_jitter_less_than_polls_can_show() -> None:
@@ -121,6 +122,39 @@ def test_they_hold_it_whenever_in_a_call_the_driver_takes_its_value() -> None:
                 start_ns = START_NS + rng.randrange(4 * SECOND, RECORDED_S * SECOND - 6 * SECOND)
                 held.append(holds_truth(trace, load, start_ns, start_ns + SECOND))
     assert sum(held) >= 0.93 * len(held)
+
+
+def test_they_hold_it_from_one_refresh_to_another() -> None:
+    """What hides inside refreshes counts only for the microseconds by which these are misplaced."""
+    held = []
+    rng = random.Random(19)  # noqa: S311 - a simulation
+    for seed, load in enumerate(loads(rng)):
+        for card in cards(rng):
+            trace = recorded(load, card, seconds=RECORDED_S, seed=seed)
+            for number in range(WINDOWS // 2):
+                first_ns = START_NS + rng.randrange(4 * SECOND, RECORDED_S * SECOND - 6 * SECOND)
+                length_ns = round(LENGTHS_S[number % len(LENGTHS_S)] * SECOND)
+                start_ns, end_ns = (
+                    refresh_instants(trace, t_ns, t_ns + SECOND)[0]
+                    for t_ns in (first_ns, first_ns + length_ns)
+                )
+                held.append(holds_truth(trace, load, start_ns, end_ns))
+    assert sum(held) >= 0.93 * len(held)
+
+
+@pytest.mark.parametrize("period_ms", [30, 200, 1000])
+def test_an_edge_just_before_a_refresh_is_known_as_well_as_one_just_after(period_ms: int) -> None:
+    square = Square(low_w=150.0, high_w=600.0, period_ns=period_ms * MS, phase_ns=77 * MS)
+    for card in cards(random.Random(period_ms)):  # noqa: S311 - a simulation
+        trace = recorded(square, card, seconds=RECORDED_S, seed=period_ms)
+        instants = refresh_instants(trace, START_NS + 5 * SECOND, START_NS + 8 * SECOND)
+        for start_ns, end_ns in pairwise(instants[:: max(len(instants) // 8, 1)]):
+            before, after = (
+                estimate_window(trace, start_ns + off_ns, end_ns) for off_ns in (-1000, 1000)
+            )
+            assert before.uncertainty_j is not None
+            assert after.uncertainty_j is not None
+            assert before.uncertainty_j == pytest.approx(after.uncertainty_j, rel=0.5)
 
 
 def test_they_hold_it_under_a_load_in_step_with_all_readings() -> None:

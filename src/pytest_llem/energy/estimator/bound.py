@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.estimator.mixture import Normal
@@ -27,17 +26,13 @@ class Bound(NamedTuple):
         """Of the energy from a refresh to an instant before the next.
 
         Power is never below nothing, and its peak no higher than *highest_w* or ``PEAK``
-        times the mean. That the refreshes are known only to some microseconds counts for
-        what is believed: the instant may lie beyond either.
+        times the mean.
         """
         whole_j = after.value - before.value
         mean_w = whole_j / (after.time_ns - before.time_ns) * 1e9
         peak_w = max(PEAK * mean_w, highest_w)
         so_far_s, left_s = (at_ns - before.time_ns) / 1e9, (after.time_ns - at_ns) / 1e9
-        away_s = min(
-            math.hypot(so_far_s, before.half_ns / 1e9 / math.sqrt(3)),
-            math.hypot(left_s, after.half_ns / 1e9 / math.sqrt(3)),
-        )
+        away_s = min(so_far_s, left_s)
         return cls(
             least_j=max(whole_j - peak_w * left_s, 0.0),
             most_j=min(peak_w * so_far_s, whole_j),

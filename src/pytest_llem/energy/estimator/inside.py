@@ -7,10 +7,10 @@ from itertools import pairwise
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.estimator.bound import Bound
+from pytest_llem.energy.estimator.bound import PEAK, Bound
 from pytest_llem.energy.estimator.hidden import share_at
 from pytest_llem.energy.estimator.mixture import LEVEL, Mixture, Normal, half_width_j
-from pytest_llem.energy.estimator.shape import Course, Kriging, bent, rough, smooth
+from pytest_llem.energy.estimator.shape import Box, Course, Kriging, bent, rough, smooth
 from pytest_llem.energy.estimator.steps import follow
 from pytest_llem.energy.estimator.timing import PowerAt, Timing
 from pytest_llem.energy.student import student_95
@@ -195,19 +195,20 @@ class Inside:
         at_s = (at_ns - a.time_ns) / 1e9
         boxes = self._around.boxes(at_ns, averaging_s)
         period_s = self._around.period_s
-        fit = Kriging(boxes, course, period_s)
+        whole = Box(0.0, (b.time_ns - a.time_ns) / 1e9, b.value - a.value, 0.0)
+        fit = Kriging(boxes, course, period_s, whole)
         energy_j, unit_variance = fit.energy_j(0.0, at_s)
-        scale2_w2 = fit.local_scale2_w2(at_s, period_s / 2)
-        variance_j2 = unit_variance * scale2_w2
-        variance_j2 *= TRUST.get(name, 1.0) ** 2
+        scale2_w2 = TRUST.get(name, 1.0) ** 2 * fit.local_scale2_w2(at_s, period_s / 2)
         hidden_j2 = self._share(at_ns) * self._around.whole.hidden_j2(averaging_s)
-        variance_j2 += HIDDEN.get(name, 0.0) * hidden_j2
+        variance_j2 = unit_variance * scale2_w2 + HIDDEN.get(name, 0.0) * hidden_j2
         next_s = NEXT * period_s
         next_j, unit_next = fit.energy_j(at_s - next_s, at_s + next_s)
-        power = PowerAt(next_j / (2 * next_s), unit_next * scale2_w2 / (2 * next_s) ** 2)
+        unseen_w2 = self._unseen_w2(at_ns)
+        power_w2 = unit_next * scale2_w2 / (2 * next_s) ** 2 + HIDDEN.get(name, 0.0) * unseen_w2
+        power = PowerAt(next_j / (2 * next_s), power_w2)
         belief = 0.0
         if course.buzz:
-            power = power._replace(variance_w2=self._unseen_w2(at_ns))
+            power = power._replace(variance_w2=unseen_w2)
             variance_j2 = UNSEEN * max(UNSEEN * variance_j2, hidden_j2)
             mean_w = (b.value - a.value) / (b.time_ns - a.time_ns) * 1e9
             most_j = FAST_S * mean_w + math.sqrt(LEAST_J2)
@@ -263,10 +264,16 @@ class Inside:
         return energy.beside(alias)
 
     def _unseen_w2(self, at_ns: int) -> float:
-        """Variance of power at an instant about what is shown, where something hides."""
+        """Variance of power at an instant about what is shown, where something hides.
+
+        Readings in step with it say nothing of that.
+        """
         (here,) = self._around.means_w(at_ns, 0)
+        most_w2 = (PEAK * here.power_w) ** 2 / 12
+        if self._around.whole.distinct is not None:
+            return most_w2
         hidden_j2 = self._around.whole.hidden_j2(SAMPLED * self._around.power_period_s)
-        return min(hidden_j2 / FAST_S**2, (here.power_w / 2) ** 2)
+        return min(hidden_j2 / FAST_S**2, most_w2)
 
     def _power(self, which: int) -> PowerAt:
         """Power at an edge, by all shapes."""

@@ -80,10 +80,29 @@ class Box(NamedTuple):
     """The same of its end."""
 
 
-class Kriging:
-    """Power around one instant, for one course that it may take."""
+class Target(NamedTuple):
+    """Energy that is to be told, as the readings tell it."""
 
-    def __init__(self, boxes: Sequence[Box], course: Course, period_s: float) -> None:
+    box: Box
+    white: list[float]
+    """Its covariances with what each reading adds to those before."""
+    expected_j: float
+    least: float
+    """A smaller variance is rounding."""
+
+
+class Kriging:
+    """Power around one instant, for one course that it may take.
+
+    Args:
+        boxes: what was read around.
+        course: how power is taken to run.
+        period_s: of the counter.
+        whole: a refresh whose energy is known, whatever noise its reading is given: what is
+            used before an instant in it and what is used after it make it up.
+    """
+
+    def __init__(self, boxes: Sequence[Box], course: Course, period_s: float, whole: Box) -> None:
         self._boxes, self._course, self._period_s = boxes, course, period_s
         self._length_s = course.length * period_s
         self._buzz_s2 = course.buzz * period_s * period_s
@@ -102,6 +121,7 @@ class Kriging:
                 for i, row in enumerate(rows)
             ]
             log_determinant = self._fit(unit, residuals)
+        self._whole = self._target(whole)
         self.log_evidence = -0.5 * (
             len(boxes) * (math.log(math.tau * self._told_w2) + 1)
             + log_determinant
@@ -139,12 +159,24 @@ class Kriging:
 
     def energy_j(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Energy between two instants in joules, and its variance for power of unit variance."""
-        target = Box(start_s, end_s, 0.0, 0.0)
-        across = [self._covariance(box, target) for box in self._boxes]
-        white = [sum(map(mul, row, across)) for row in self._lower]
-        energy_j = self._mean_w * (end_s - start_s) + sum(map(mul, white, self._white))
-        variance = self._covariance(target, target) - sum(value * value for value in white)
+        target, whole = self._target(Box(start_s, end_s, 0.0, 0.0)), self._whole
+        energy_j, variance = target.expected_j, self._left(target, target)
+        if (spread := self._left(whole, whole)) > whole.least:
+            gain = self._left(target, whole) / spread
+            energy_j += gain * (whole.box.energy_j - whole.expected_j)
+            variance -= gain * gain * spread
         return energy_j, max(variance, 0.0)
+
+    def _target(self, box: Box) -> Target:
+        across = [self._covariance(own, box) for own in self._boxes]
+        white = [sum(map(mul, row, across)) for row in self._lower]
+        expected_j = self._mean_w * (box.end_s - box.start_s) + sum(map(mul, white, self._white))
+        return Target(box, white, expected_j, ROUNDING * self._covariance(box, box))
+
+    def _left(self, one: Target, other: Target) -> float:
+        """Covariance of two energies that the readings leave."""
+        told: float = sum(map(mul, one.white, other.white))
+        return self._covariance(one.box, other.box) - told
 
     def local_scale2_w2(self, at_s: float, reach_s: float) -> float:
         """Variance of power near *at_s* in W²: how readings there miss what the others predict.

@@ -46,7 +46,7 @@ LEAST_J2 = 1e-6
 """No reading is taken to be finer."""
 LEAST_WINDOW = 0.2
 """A power reading whose window is cut to less is left out."""
-AT_NODE = 1e-4
+AT_NODE = 0.01
 """Instants so near to a node, in refreshes, are taken to be at it."""
 STRICT = 5.0
 """How strictly readings must be alike for errors to be."""
@@ -184,6 +184,7 @@ class Surroundings:
             end_ns: the other.
             variance_j2: of the energy at either of them.
         """
+        start_ns, end_ns = (self._at_node(t) for t in (start_ns, end_ns))
         found = self._pattern(start_ns), self._pattern(end_ns)
         if len(found[0]) != len(found[1]):
             return 0.0
@@ -199,6 +200,11 @@ class Surroundings:
         most_j = self.whole.levels.spread_w * (high - low) * self.period_s
         apart = min(1 - bridge, most_j**2 / (2 * variance_j2))
         return math.copysign(abs(alike) ** STRICT, alike) * (1 - apart)
+
+    def _at_node(self, t_ns: float) -> float:
+        """An instant, or the node just after it: what lies around that is around both."""
+        _, _, after = self.interval(t_ns)
+        return after.time_ns if self.share(t_ns) > 1 - AT_NODE else t_ns
 
     def node(self, number: int) -> Placed:
         """The node of a number."""
