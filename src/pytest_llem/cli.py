@@ -18,7 +18,7 @@ from pytest_llem.commands.history import history
 from pytest_llem.commands.migrate import migrate
 from pytest_llem.commands.plan import plan
 from pytest_llem.commands.run import run
-from pytest_llem.commands.streams import standard_streams
+from pytest_llem.commands.streams import has_colour, standard_streams
 from pytest_llem.errors import LlemError
 
 app = typer.Typer(
@@ -62,7 +62,8 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
+    context: typer.Context,
+    _version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
@@ -70,6 +71,9 @@ def _options(
     ] = False,
 ) -> None:
     """Energy experiments on LLM inference."""
+    context.color = (
+        has_colour(sys.stdout) or None
+    )  # else colours that are wanted in a pipe are lost
 
 
 @runs.app.command()
@@ -87,7 +91,6 @@ def recompute(
         raise typer.Exit(1)
 
 
-@runs.app.command()
 @runs.app.command()
 @app.command(rich_help_panel=MORE)
 def export(

@@ -203,6 +203,8 @@ def test_estimates_are_called_so_wherever_they_are_seen(looking: Any, data: dict
     assert "estimated, not measured" in page.text_content(".tiles")
     assert "~ estimated power" in page.text_content("[data-timeline]")
     assert "estimate, not a measurement" in page.text_content("[data-timeline]")
+    assert "the estimate rose" in page.text_content("[data-timeline]")
+    assert "energy counter" not in page.text_content("[data-timeline]")
     assert "Estimates, not measurements" in page.text_content("[data-samples]")
     page = looking.open(view="speed")
     assert "~ estimated" in page.text_content(".keys")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pytest_llem.commands.baseline import put_json
+from pytest_llem.commands.streams import has_colour, is_unicode
 
 if TYPE_CHECKING:
     from pytest_llem.reports.ab import Tale
@@ -151,11 +152,7 @@ def _tale(*, silent: bool) -> Tale:
             typer.echo(text, err=True, nl=False)
 
     live = is_live(sys.stderr, os.environ) and not silent
-    return Tale(write, width=live_width(sys.stderr), live=live, unicode=_unicode(sys.stderr))
-
-
-def _unicode(stream: object) -> bool:
-    return (getattr(stream, "encoding", None) or "").lower().startswith("utf")
+    return Tale(write, width=live_width(sys.stderr), live=live, unicode=is_unicode(sys.stderr))
 
 
 def _width() -> int:
@@ -166,7 +163,7 @@ def _show(compared: Compared, sides: tuple[Side, Side]) -> None:
     from pytest_llem.runs.ab.telling import compared_lines
     from pytest_llem.runs.showing import Look
 
-    look = Look(_width(), sys.stdout.isatty(), _unicode(sys.stdout), verbosity=1)
+    look = Look(_width(), has_colour(sys.stdout), is_unicode(sys.stdout), verbosity=1)
     for line in compared_lines(compared, sides, look):
         typer.echo(line)
 

@@ -11,6 +11,7 @@ import typer
 
 from pytest_llem.commands.baseline import AsJson, put
 from pytest_llem.commands.defaults import RUNS as HERE
+from pytest_llem.commands.streams import is_unicode
 
 
 def cost(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -52,5 +53,5 @@ def cost(  # noqa: PLR0913, PLR0917 - one parameter an option
         put([report.model_dump_json(indent=2)])
         return
     width = shutil.get_terminal_size((80, 24)).columns
-    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    unicode = is_unicode(sys.stdout)
     put(cost_lines(report, width=width, unicode=unicode))

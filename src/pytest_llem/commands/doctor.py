@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pytest_llem.commands.streams import has_colour, is_unicode
+
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
@@ -23,8 +25,8 @@ def doctor(
     if as_json:
         typer.echo(diagnosis.model_dump_json(indent=2))
     else:
-        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-        for line in doctor_lines(diagnosis, colour=sys.stdout.isatty(), unicode=unicode):
+        unicode = is_unicode(sys.stdout)
+        for line in doctor_lines(diagnosis, colour=has_colour(sys.stdout), unicode=unicode):
             typer.echo(line)
     if diagnosis.impossible:
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from pytest_llem.commands.streams import has_colour, is_unicode
 from pytest_llem.errors import ConfigError
 from pytest_llem.runs.limits import LOCK_TIMEOUT_S, TIMEOUT_S
 
@@ -199,7 +200,8 @@ def _run_one(
     from pytest_llem.runs.library import preview_of, run_experiment
 
     if dry_run:
-        for line in preview_of(config, width=shutil.get_terminal_size((80, 24)).columns):
+        width = shutil.get_terminal_size((80, 24)).columns
+        for line in preview_of(config, width, profile=settings.profile, settings=settings):
             typer.echo(line)
         return
     settings = replace(settings, **asked)  # type: ignore[arg-type] # names and types are those of RunSettings
@@ -223,8 +225,8 @@ def _show(result: ExperimentResult, runs: Path) -> None:
     lines = summary_lines(
         [SummaryRow(result)],
         width=size.columns,
-        colour=sys.stdout.isatty(),
-        unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
+        colour=has_colour(sys.stdout),
+        unicode=is_unicode(sys.stdout),
         verbosity=0,
     )
     for line in (*lines, f"results: {_below_here(runs / 'runs' / str(result.run_id))}"):

@@ -11,6 +11,7 @@ import typer
 
 from pytest_llem.commands.baseline import AsJson, put, put_json, refuse
 from pytest_llem.commands.defaults import RUNS as HERE
+from pytest_llem.commands.streams import has_colour, is_unicode
 
 if TYPE_CHECKING:
     from pytest_llem.results.listing import StoredRun
@@ -64,8 +65,8 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     look = Look(
         width=shutil.get_terminal_size((80, 24)).columns,
-        colour=sys.stdout.isatty(),
-        unicode=(sys.stdout.encoding or "").lower().startswith("utf"),
+        colour=has_colour(sys.stdout),
+        unicode=is_unicode(sys.stdout),
         verbosity=verbose,
         arrangement=arrangement_of(columns or [], sort or [], group_by or []),
     )

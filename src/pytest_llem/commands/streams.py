@@ -1,4 +1,4 @@
-"""Standard streams that are closed, or cannot be written."""
+"""Standard streams: closed, impossible to write, and what they can show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from pytest_llem.errors import StoreError
 
@@ -32,6 +32,26 @@ def standard_streams() -> Iterator[None]:
     except OSError as error:
         _give_up_output()
         raise StoreError(_told(error)) from error
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether what is written is to be coloured: what the environment says, as for pytest, or a terminal.
+
+    ``PY_COLORS`` decides before https://no-color.org and https://force-color.org.
+    """
+    decided = os.environ.get("PY_COLORS")
+    if decided in {"0", "1"}:
+        return decided == "1"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def is_unicode(stream: TextIO) -> bool:
+    """Whether it can write every sign."""
+    return (stream.encoding or "").lower().startswith("utf")
 
 
 def _open_what_is_closed() -> None:

@@ -20,7 +20,9 @@ from pytest_llem.runs.books import close_books
 from pytest_llem.runs.conductor import Account, Conductor, Task
 from pytest_llem.runs.limits import TIMEOUT_S
 from pytest_llem.runs.order import ordered
+from pytest_llem.runs.preview import outlook_of
 from pytest_llem.runs.settings import RunSettings
+from pytest_llem.runs.standing import standing_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -80,12 +82,31 @@ def run_experiment(
     return run_study(study, settings=settings, on_progress=on_progress).results[0]
 
 
-def preview_of(config: ExperimentConfig, width: int = 80) -> list[str]:
-    """What :func:`run_experiment` would measure, as the dry run of a test says it."""
-    return [
-        line.text
-        for line in summary({NAME: [_point(NAME, config, _label(config))]}, others=0, width=width)
-    ]
+def preview_of(
+    config: ExperimentConfig,
+    width: int = 80,
+    *,
+    profile: str | None = None,
+    settings: RunSettings | None = None,
+) -> list[str]:
+    """What :func:`run_experiment` would measure, as the dry run of a test says it.
+
+    Args:
+        config: the experiment.
+        width: of lines, in columns.
+        profile: system profile, into whose devices it has to fit; ``None`` is as configured or
+            detected.
+        settings: how it would be run.
+
+    Raises:
+        ConfigError: there is no such profile.
+        BaselineError: baselines cannot be read.
+    """
+    settings = settings or default_settings()
+    outlook = outlook_of(settings, standing=standing_here(settings.project, profile))
+    outlook = replace(outlook, baselines=None)  # by which only tests and studies are judged
+    groups = {NAME: [_point(NAME, config, _label(config))]}
+    return [line.text for line in summary(groups, others=0, outlook=outlook, width=width)]
 
 
 def run_study(

@@ -151,9 +151,15 @@ function keys(picture) {
   const shownTicks = picture.devices.reduce((sum, device) => sum + device.ticked.length, 0);
   if (ticked) {
     const which = shownTicks < ticked ? `, ${shownTicks} of ${ticked} drawn` : "";
-    found.push(key("key-tick", `the energy counter rose${which}`, true));
+    found.push(key("key-tick", `${whatRose(picture.devices)} rose${which}`, true));
   }
   return make("ul", { class: "keys" }, found);
+}
+
+function whatRose(devices) {
+  const ticking = devices.filter((device) => device.ticks);
+  if (ticking.every(isEstimate)) return "the estimate";
+  return ticking.some(isEstimate) ? "an energy counter or an estimate" : "the energy counter";
 }
 
 function howRead(picture) {
