@@ -128,7 +128,7 @@ def test_a_grid_is_found_whichever_share_of_their_time_polls_answer_after(share:
         for number in (0, 40, 79):
             late_ns = grid.instant_ns(number) - number * 100 * MS
             held.append(abs(late_ns) <= 1.96 * math.hypot(*grid.misplaced_ns(number)))
-    assert sum(held) >= 0.9 * len(held)  # 0.99 but for 0 and 1, the edges of what may be
+    assert sum(held) >= 0.95 * len(held)
 
 
 def test_polls_of_unlike_lengths_tell_when_they_answer() -> None:
@@ -136,7 +136,7 @@ def test_polls_of_unlike_lengths_tell_when_they_answer() -> None:
         grids = [answered_grid(polled(0.8, seed, unlike=unlike), 100 * MS) for seed in range(20)]
         return median(grid.unsure_ns for grid in grids if grid is not None)
 
-    assert unsure_ns(0.0) == pytest.approx(0.22 * MS / math.sqrt(12), rel=0.1)
+    assert unsure_ns(0.0) == pytest.approx(0.26 * MS / math.sqrt(12), rel=0.1)
     assert unsure_ns(0.5) < 0.6 * unsure_ns(0.0)
 
 

@@ -31,7 +31,7 @@ UNSHOWN = 6.0
 number: simulated refreshes that jitter by so much are taken for regular once in five times."""
 SEARCH = 40
 """Steps of the search for a period; each narrows it by a third."""
-SHARES, BEYOND = 32, 0.05
+SHARES, BEYOND = 32, 0.15
 """In how many equal parts shares of a call after which its value may be taken are looked at, each
 at its middle; and how far they reach beyond the call, which holds the truth as often where a value is
 taken at its very beginning or end."""

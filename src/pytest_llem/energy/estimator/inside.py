@@ -204,7 +204,8 @@ class Inside:
         next_s = NEXT * period_s
         next_j, unit_next = fit.energy_j(at_s - next_s, at_s + next_s)
         unseen_w2 = self._unseen_w2(at_ns)
-        power_w2 = unit_next * scale2_w2 / (2 * next_s) ** 2 + HIDDEN.get(name, 0.0) * unseen_w2
+        power_w2 = unit_next * scale2_w2 / (2 * next_s) ** 2
+        power_w2 += unseen_w2 if name in HIDDEN else 0.0
         power = PowerAt(next_j / (2 * next_s), power_w2)
         belief = 0.0
         if course.buzz:
