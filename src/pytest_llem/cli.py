@@ -71,9 +71,8 @@ def _options(
     ] = False,
 ) -> None:
     """Energy experiments on LLM inference."""
-    context.color = (
-        has_colour(sys.stdout) or None
-    )  # else colours that are wanted in a pipe are lost
+    # Typer would strip colours that are wanted in a pipe.
+    context.color = has_colour(sys.stdout) or None
 
 
 @runs.app.command()

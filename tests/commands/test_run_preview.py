@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
+from pytest_llem import ExperimentConfig, preview_experiment
 from pytest_llem.cli import app
+from pytest_llem.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +49,22 @@ def test_it_has_to_fit_into_the_devices_of_the_profile_that_is_named(
     assert "baseline" not in shown.output
 
 
-def test_a_profile_that_is_not_there_is_named(large: str) -> None:
-    shown = CliRunner().invoke(app, ["run", "--dry-run", "--model", large, "--profile", "nope"])
-    assert shown.exit_code != 0
-    assert "no profile 'nope'" in str(shown.exception)
+def test_a_profile_of_ones_own_is_named_by_its_path(large: str, tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text('title = "mine"\ndevices = ["Tesla P4"]\nmemory_bytes = 8_000_000_000\n')
+    shown = CliRunner().invoke(app, ["run", "--dry-run", "--model", large, "--profile", str(own)])
+    assert shown.exit_code == 0, shown.output
+    assert "does not fit" in shown.output
+
+
+def test_it_needs_no_profile_that_knows_the_machine(
+    large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_llem.devices.names.accelerator_names", lambda: ["P4"])
+    shown = CliRunner().invoke(app, ["run", "--dry-run", "--model", large])
+    assert shown.exit_code == 0, shown.output
+
+
+def test_a_profile_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match="no profile 'nope'"):
+        preview_experiment(ExperimentConfig(model="builtin"), profile="nope")

@@ -112,6 +112,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         _run_one(
             config,
             settings,
+            profile=profile,
             dry_run=dry_run,
             meter=meter,
             require_measured=require == "measured",
@@ -193,18 +194,23 @@ def _single(
 
 
 def _run_one(
-    config: ExperimentConfig, settings: RunSettings, *, dry_run: bool, **asked: object
+    config: ExperimentConfig,
+    settings: RunSettings,
+    *,
+    profile: str | None,
+    dry_run: bool,
+    **asked: object,
 ) -> None:
     from dataclasses import replace
 
     from pytest_llem.runs.library import preview_of, run_experiment
 
+    settings = replace(settings, **asked)  # type: ignore[arg-type] # names and types are those of RunSettings
     if dry_run:
         width = shutil.get_terminal_size((80, 24)).columns
-        for line in preview_of(config, width, profile=settings.profile, settings=settings):
+        for line in preview_of(config, width, profile=profile, settings=settings):
             typer.echo(line)
         return
-    settings = replace(settings, **asked)  # type: ignore[arg-type] # names and types are those of RunSettings
     result = run_experiment(config, settings=settings)
     _show(result, settings.runs)
     if result.outcome != "passed":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.estimator.bound import PEAK, Bound
 from pytest_llem.energy.estimator.hidden import share_at
+from pytest_llem.energy.estimator.likeness import Likeness
 from pytest_llem.energy.estimator.mixture import LEVEL, Mixture, Normal, half_width_j
 from pytest_llem.energy.estimator.shape import Box, Course, Kriging, bent, rough, smooth
 from pytest_llem.energy.estimator.steps import follow
@@ -36,7 +37,7 @@ alternates from refresh to refresh is explained by wrong ways of averaging almos
 HIDDEN = {"wavers": 0.5}
 """Factors on the variance of what fluctuates unseen; 0 for the others. What goes back and forth
 within a refresh is the one course that such a fluctuation, seen at the same share of it every
-time, cannot be told from."""
+time, cannot be told from; power at an instant has all of it."""
 RIPPLED = 0.5
 """The same for steps, in units of the integral of the ripple that plateaus show: two values of
 that integral differ by twice its variance."""
@@ -129,9 +130,9 @@ class Inside:
         start, end = (self._edge(i).stretched(factor) for i in (0, 1))
         energy_j = after.value - before.value + end.mean_j - start.mean_j
         both_j2 = math.sqrt(start.variance_j2 * end.variance_j2)
-        together = self._around.likeness(*self._edges_ns, both_j2)
+        together = Likeness(self._around, self._edges_ns).of_energies(both_j2)
         timing = Timing(self._around, self._edges_ns)
-        timing_j2 = timing.variance_j2(self._power(0), self._power(1), together)
+        timing_j2 = timing.equivalent_j2(self._power(0), self._power(1))
         half_j = half_width_j(start, end, together, timing_j2 + LEAST_J2)
         return energy_j, half_j / SURE
 
@@ -267,14 +268,15 @@ class Inside:
     def _unseen_w2(self, at_ns: int) -> float:
         """Variance of power at an instant about what is shown, where something hides.
 
-        Readings in step with it say nothing of that.
+        No more than of a power that is anywhere between nothing and ``PEAK`` times the mean,
+        and that where readings are in step with it, which say nothing of an instant.
         """
         (here,) = self._around.means_w(at_ns, 0)
-        most_w2 = (PEAK * here.power_w) ** 2 / 12
+        flat_w2 = (PEAK * here.power_w) ** 2 / 12
         if self._around.whole.distinct is not None:
-            return most_w2
+            return flat_w2
         hidden_j2 = self._around.whole.hidden_j2(SAMPLED * self._around.power_period_s)
-        return min(hidden_j2 / FAST_S**2, most_w2)
+        return min(hidden_j2 / FAST_S**2, flat_w2)
 
     def _power(self, which: int) -> PowerAt:
         """Power at an edge, by all shapes."""

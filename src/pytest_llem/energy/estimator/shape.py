@@ -85,10 +85,8 @@ class Target(NamedTuple):
 
     box: Box
     white: list[float]
-    """Its covariances with what each reading adds to those before."""
+    """Its covariances with what each reading adds to those before, for power of unit variance."""
     expected_j: float
-    least: float
-    """A smaller variance is rounding."""
 
 
 class Kriging:
@@ -161,7 +159,8 @@ class Kriging:
         """Energy between two instants in joules, and its variance for power of unit variance."""
         target, whole = self._target(Box(start_s, end_s, 0.0, 0.0)), self._whole
         energy_j, variance = target.expected_j, self._left(target, target)
-        if (spread := self._left(whole, whole)) > whole.least:
+        spread = self._left(whole, whole)
+        if spread > ROUNDING * self._covariance(whole.box, whole.box):
             gain = self._left(target, whole) / spread
             energy_j += gain * (whole.box.energy_j - whole.expected_j)
             variance -= gain * gain * spread
@@ -171,7 +170,7 @@ class Kriging:
         across = [self._covariance(own, box) for own in self._boxes]
         white = [sum(map(mul, row, across)) for row in self._lower]
         expected_j = self._mean_w * (box.end_s - box.start_s) + sum(map(mul, white, self._white))
-        return Target(box, white, expected_j, ROUNDING * self._covariance(box, box))
+        return Target(box, white, expected_j)
 
     def _left(self, one: Target, other: Target) -> float:
         """Covariance of two energies that the readings leave."""

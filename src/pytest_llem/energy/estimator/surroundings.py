@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from functools import cached_property
-from operator import mul
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,10 +44,6 @@ LEAST_J2 = 1e-6
 """No reading is taken to be finer."""
 LEAST_WINDOW = 0.2
 """A power reading whose window is cut to less is left out."""
-AT_NODE = 0.01
-"""Instants so near to a node, in refreshes, are taken to be at it."""
-STRICT = 5.0
-"""How strictly readings must be alike for errors to be."""
 
 
 class Nodes(Protocol):
@@ -172,43 +166,13 @@ class Surroundings:
         most_s = MOST_SLIP * self.power_period_s
         return min(max(SLIP_S, max(halves_ns, default=0.0) / SECOND_NS), most_s)
 
-    def likeness(self, start_ns: float, end_ns: float, variance_j2: float) -> float:
-        """How far errors at two instants go together, from -1 to 1.
-
-        What repeats itself is misjudged alike: readings around both instants are
-        correlated, and errors are the more so the more alike the instants lie in their
-        refreshes (as the values of a Brownian bridge are, but that power is finite).
-
-        Args:
-            start_ns: one instant.
-            end_ns: the other.
-            variance_j2: of the energy at either of them.
-        """
-        start_ns, end_ns = (self._at_node(t) for t in (start_ns, end_ns))
-        found = self._pattern(start_ns), self._pattern(end_ns)
-        if len(found[0]) != len(found[1]):
-            return 0.0
-        first, second = ([value - self.whole.levels.middle_w for value in one] for one in found)
-        scale = math.hypot(*first) * math.hypot(*second)
-        if not scale or not variance_j2:
-            return 0.0
-        alike = math.fsum(map(mul, first, second)) / scale
-        low, high = sorted(
-            min(max(self.share(t), AT_NODE), 1 - AT_NODE) for t in (start_ns, end_ns)
-        )
-        bridge = low * (1 - high) / math.sqrt(low * (1 - low) * high * (1 - high))
-        most_j = self.whole.levels.spread_w * (high - low) * self.period_s
-        apart = min(1 - bridge, most_j**2 / (2 * variance_j2))
-        return math.copysign(abs(alike) ** STRICT, alike) * (1 - apart)
-
-    def _at_node(self, t_ns: float) -> float:
-        """An instant, or the node just after it: what lies around that is around both."""
-        _, _, after = self.interval(t_ns)
-        return after.time_ns if self.share(t_ns) > 1 - AT_NODE else t_ns
-
     def node(self, number: int) -> Placed:
         """The node of a number."""
         return self._nodes[number]
+
+    def is_last(self, number: int) -> bool:
+        """Whether no node of a higher number is known."""
+        return number + 1 >= len(self._nodes)
 
     def means_w(self, at_ns: float, reach: int) -> list[Sample]:
         """Mean power between nodes around an instant, each at the middle of its interval."""
@@ -229,7 +193,7 @@ class Surroundings:
         _, a, b = self.interval(t_ns)
         return (t_ns - a.time_ns) / (b.time_ns - a.time_ns)
 
-    def _pattern(self, t_ns: float) -> list[float]:
+    def pattern(self, t_ns: float) -> list[float]:
         """Powers around an instant, in an order of their own."""
         found = [mean.power_w for mean in self.means_w(t_ns, REACH)]
         if self.has_power:

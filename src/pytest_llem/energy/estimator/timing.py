@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.energy.estimator.likeness import Likeness
 from pytest_llem.energy.estimator.mixture import mixed
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ beyond the second is the load's."""
 BOUNDED = 0.95
 """How far 95 % of what lies between bounds reach, beside a normal distribution as wide: 0.84 where
 all between them is as likely, 0.97 where the likelihood falls to either bound in a straight line.
-Grids that brackets allow lie between bounds."""
+Grids that brackets allow lie between bounds; of these two, more the latter, by simulation."""
 PRODUCT = 1.25
 """The same of what lies between bounds times a power that is either high or low at each edge: 95 % of
 one grid and many edges reach to 1.13, and those of a grid that lies at a bound to this."""
@@ -52,10 +53,8 @@ class Timing:
         self._slopes = self._slopes_w()
         self._nodes = [around.node(number) for number in self._slopes]
 
-    def variance_j2(self, start: PowerAt, end: PowerAt, together: float) -> float:
-        """Of the window's energy, by the powers at its edges.
-
-        What these are misjudged by goes together by so much, from -1 to 1.
+    def equivalent_j2(self, start: PowerAt, end: PowerAt) -> float:
+        """Variance of a normal distribution whose 95 % reach as far, by the powers at the edges.
 
         On a regular grid all nodes are misplaced alike: the load is taken to be a little
         earlier or later than it is. What that costs at the start it saves at the end, as far
@@ -67,14 +66,15 @@ class Timing:
         else:
             own_j2 = self._each_j2(self._own_ns(node) for node in self._nodes)
             earlier_s, later_s = (self._misplaced_s(t_ns) for t_ns in self._edges_ns)
-        both_w2 = math.sqrt(start.variance_w2 * end.variance_w2)
+        together = Likeness(self._around, self._edges_ns).of_powers()
+        both_w2 = together * math.sqrt(start.variance_w2 * end.variance_w2)
         return own_j2 + math.fsum(
             (BOUNDED * (late_s * end.mean_w - early_s * start.mean_w)) ** 2
             + PRODUCT**2
             * (
                 late_s**2 * end.variance_w2
                 + early_s**2 * start.variance_w2
-                - 2 * together * late_s * early_s * both_w2
+                - 2 * late_s * early_s * both_w2
             )
             for early_s, late_s in zip(earlier_s, later_s, strict=True)
         )
