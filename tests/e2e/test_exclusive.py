@@ -273,9 +273,10 @@ def test_ctrl_c_while_waiting_ends_the_run(
     pytester.makepyfile(test_it="def test_it(energy): pass")
     waiting = pytest_process(pytester.path, "test_it.py")
     assert waiting.stdout is not None
-    for line in waiting.stdout:
-        if "waiting for" in line:
-            break
+    said = []
+    while not said or "waiting for" not in said[-1]:
+        said.append(waiting.stdout.readline())
+        assert said[-1], f"it did not wait: {said}"
     waiting.send_signal(signal.SIGINT)
     waiting.communicate(timeout=30)
     assert waiting.returncode == pytest.ExitCode.INTERRUPTED
