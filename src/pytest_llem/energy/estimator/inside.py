@@ -204,13 +204,13 @@ class Inside:
         variance_j2 = unit_variance * scale2_w2 + HIDDEN.get(name, 0.0) * hidden_j2
         next_s = NEXT * period_s
         next_j, unit_next = fit.energy_j(at_s - next_s, at_s + next_s)
-        unseen_w2 = self._unseen_w2(at_ns)
         power_w2 = unit_next * scale2_w2 / (2 * next_s) ** 2
-        power_w2 += unseen_w2 if name in HIDDEN else 0.0
+        if name in HIDDEN:
+            power_w2 += self._unseen_w2(at_ns)
         power = PowerAt(next_j / (2 * next_s), power_w2)
         belief = 0.0
         if course.buzz:
-            power = power._replace(variance_w2=unseen_w2)
+            power = power._replace(variance_w2=self._unseen_w2(at_ns))
             variance_j2 = UNSEEN * max(UNSEEN * variance_j2, hidden_j2)
             mean_w = (b.value - a.value) / (b.time_ns - a.time_ns) * 1e9
             most_j = FAST_S * mean_w + math.sqrt(LEAST_J2)

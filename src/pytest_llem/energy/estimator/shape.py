@@ -120,6 +120,8 @@ class Kriging:
             ]
             log_determinant = self._fit(unit, residuals)
         self._whole = self._target(whole)
+        left = self._left(self._whole, self._whole)
+        self._whole_left = left if left > ROUNDING * self._covariance(whole, whole) else 0.0
         self.log_evidence = -0.5 * (
             len(boxes) * (math.log(math.tau * self._told_w2) + 1)
             + log_determinant
@@ -159,11 +161,10 @@ class Kriging:
         """Energy between two instants in joules, and its variance for power of unit variance."""
         target, whole = self._target(Box(start_s, end_s, 0.0, 0.0)), self._whole
         energy_j, variance = target.expected_j, self._left(target, target)
-        spread = self._left(whole, whole)
-        if spread > ROUNDING * self._covariance(whole.box, whole.box):
-            gain = self._left(target, whole) / spread
+        if self._whole_left:
+            gain = self._left(target, whole) / self._whole_left
             energy_j += gain * (whole.box.energy_j - whole.expected_j)
-            variance -= gain * gain * spread
+            variance -= gain * gain * self._whole_left
         return energy_j, max(variance, 0.0)
 
     def _target(self, box: Box) -> Target:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 MOST, FAR_MORE = 2.0, 6.0
 """Refreshes are taken to jitter by no more than the first of what brackets can have hidden; scatter
 beyond the second is the load's."""
-
-
 BOUNDED = 0.95
 """How far 95 % of what lies between bounds reach, beside a normal distribution as wide: 0.84 where
 all between them is as likely, 0.97 where the likelihood falls to either bound in a straight line.
