@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.estimator.grid import (
-    Bracket,
+from pytest_llem.energy.estimator.allowed import (
     answered_grid,
-    numbered,
+    jittering_grid,
     phase_grid,
     regular_grid,
 )
+from pytest_llem.energy.estimator.grid import Bracket, numbered
 
 MS = 1_000_000.0
 
@@ -39,7 +39,8 @@ def test_a_regular_grid_is_found_far_finer_than_its_brackets(
     period_ms: float, phase_ms: float, seed: int
 ) -> None:
     period_ns = period_ms * MS
-    grid = regular_grid(brackets(period_ns, phase_ms * MS, seed=seed), 1.003 * period_ns)
+    seen = brackets(period_ns, phase_ms * MS, seed=seed)
+    grid = regular_grid(seen, 1.003 * period_ns) or jittering_grid(seen, 1.003 * period_ns)
     assert grid is not None
     for number in (0, 30, 59):
         miss_ns = grid.instant_ns(number) - (phase_ms * MS + number * period_ns)
@@ -50,7 +51,24 @@ def test_a_regular_grid_is_found_far_finer_than_its_brackets(
 
 @pytest.mark.parametrize("jitter_ms", [1.0, 5.0])
 def test_refreshes_that_jitter_lie_on_no_grid(jitter_ms: float) -> None:
-    assert regular_grid(brackets(100 * MS, 0.0, jitter_ns=jitter_ms * MS), 100 * MS) is None
+    seen = brackets(100 * MS, 0.0, jitter_ns=jitter_ms * MS)
+    assert regular_grid(seen, 100 * MS) is None
+    assert jittering_grid(seen, 100 * MS) is None
+
+
+@pytest.mark.parametrize("jitter_ms", [0.02, 0.05])
+def test_a_sliver_that_jitter_leaves_is_not_taken_for_certainty(jitter_ms: float) -> None:
+    """The fewer grids are left by refreshes that jitter, the surer the one that is seems."""
+    held = []
+    for seed in range(60):
+        seen = brackets(100 * MS, 0.0, jitter_ns=jitter_ms * MS, seed=seed)
+        grid = regular_grid(seen, 100 * MS) or jittering_grid(seen, 100 * MS)
+        if grid is None:
+            continue
+        far_ns = grid.period_ns * 59 - 59 * 100 * MS
+        held.append(abs(far_ns) <= 1.96 * 59 * grid.unsure_period_ns)
+    assert len(held) >= 20
+    assert sum(held) >= 0.85 * len(held)
 
 
 def test_a_few_refreshes_show_no_grid() -> None:
@@ -70,7 +88,7 @@ def test_an_instant_lies_within_what_is_stated_where_most_were_seen_badly(
         spans.append(Bracket(0, refresh_ns - before_ns, refresh_ns + width_ns - before_ns))
     found = numbered(spans, period_ms * MS)
     assert [bracket.number for bracket in found] == [n - found[0].number * -1 for n in range(40)]
-    grid = regular_grid(found, period_ms * MS)
+    grid = regular_grid(found, period_ms * MS) or jittering_grid(found, period_ms * MS)
     assert grid is not None
     for bracket, number in zip(found, range(40), strict=True):
         miss_ns = grid.instant_ns(bracket.number) - number * period_ms * MS

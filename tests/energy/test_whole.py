@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llem.energy.estimator.counter import Points
 from pytest_llem.energy.estimator.refresh import Placed
 from pytest_llem.energy.estimator.sample import Sample
+from pytest_llem.energy.estimator.surroundings import Surroundings
 from pytest_llem.energy.estimator.whole import Whole, repeats_after
 
 PERIOD_S = 0.1
@@ -60,3 +62,18 @@ def test_readings_of_a_load_that_never_repeats_itself_all_count() -> None:
 def test_the_highest_power_is_that_of_any_reading() -> None:
     assert whole([100.0, 300.0, 200.0]).highest_w == pytest.approx(300.0)
     assert whole([100.0, 300.0], [Sample(0.0, 650.0)]).highest_w == pytest.approx(650.0)
+
+
+def test_what_a_load_in_step_repeats_is_no_level_for_coming_again() -> None:
+    """A burst across two refreshes has means at which power never stood, and always the same."""
+    cycle_w = [520.0, 440.0, 330.0, 330.0, 330.0, 330.0, 330.0]
+    known_w = [level.mean_w for level in whole(cycle_w * 8).levels.levels[1:]]
+    assert known_w == pytest.approx([330.0])
+
+
+def test_only_readings_of_the_stretch_that_is_looked_at_count() -> None:
+    """What was before, such as a pause, is not the load."""
+    nodes = Points([Placed(i * 1e8, 10_000.0, 30.0 * i) for i in range(100)])
+    samples = [Sample(i * 1e8, 650.0 if i < 20 else 300.0) for i in range(100)]
+    around = Surroundings(nodes, samples, PERIOD_S, (5_050_000_000, 6_050_000_000))
+    assert around.whole.highest_w == pytest.approx(300.0)

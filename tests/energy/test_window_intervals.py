@@ -201,3 +201,36 @@ def test_they_hold_it_under_a_load_in_step_with_all_readings() -> None:
                 start_ns = START_NS + rng.randrange(4 * SECOND, RECORDED_S * SECOND - 5 * SECOND)
                 held.append(holds_truth(trace, load, start_ns, start_ns + SECOND // 2))
     assert sum(held) >= 0.9 * len(held)
+
+
+def test_they_hold_it_where_a_load_comes_round_almost_in_step() -> None:
+    """Both edges are alike but for some milliseconds, which may be at either side of a jump."""
+    held = []
+    for seed in range(8):
+        rng = random.Random(8000 + seed)  # noqa: S311 - a simulation
+        load = Square(
+            low_w=150.0, high_w=600.0, period_ns=333 * MS, phase_ns=rng.randrange(2 * SECOND)
+        )
+        for card in cards(rng)[:2]:
+            trace = recorded(load, card, seconds=RECORDED_S, seed=seed)
+            for _ in range(WINDOWS):
+                start_ns = START_NS + rng.randrange(4 * SECOND, RECORDED_S * SECOND - 6 * SECOND)
+                held.append(holds_truth(trace, load, start_ns, start_ns + 2 * SECOND))
+    assert sum(held) >= 0.9 * len(held)
+
+
+def test_waves_are_known_far_better_than_by_a_straight_line() -> None:
+    """Power that bends is what a reading says in the middle of what it averages over."""
+    errors = []
+    for seed in range(6):
+        rng = random.Random(9000 + seed)  # noqa: S311 - a simulation
+        period_ns = rng.randrange(450, 900) * MS
+        load = Sine(middle_w=300.0, amplitude_w=120.0, period_ns=period_ns, phase_ns=0)
+        trace = recorded(load, cards(rng)[0], seconds=RECORDED_S, seed=seed)
+        for _ in range(WINDOWS):
+            start_ns = START_NS + rng.randrange(4 * SECOND, RECORDED_S * SECOND - 6 * SECOND)
+            told = estimate_window(trace, start_ns, start_ns + SECOND)
+            truth_j = load.energy_j(start_ns, start_ns + SECOND)
+            assert told.energy_j is not None
+            errors.append(abs(told.energy_j / truth_j - 1))
+    assert median(errors) < 6e-5

@@ -194,7 +194,7 @@ class Inside:
         course = COURSES[name]
         _, a, b = self._around.interval(at_ns)
         at_s = (at_ns - a.time_ns) / 1e9
-        boxes = self._around.boxes(at_ns, averaging_s)
+        boxes = self._around.boxes(at_ns, averaging_s, bends=course.integral is smooth)
         period_s = self._around.period_s
         whole = Box(0.0, (b.time_ns - a.time_ns) / 1e9, b.value - a.value, 0.0)
         fit = Kriging(boxes, course, period_s, whole)

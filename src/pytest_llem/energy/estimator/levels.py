@@ -54,9 +54,7 @@ class Levels(NamedTuple):
 def levels_of(means_w: Sequence[float], powers_w: Sequence[float]) -> Levels:
     """The levels among means over refreshes and power readings (which may be none)."""
     seen = powers_w or means_w
-    middle_w = fmean(seen)
-    variance_w2 = max(_about(seen, middle_w), _about(means_w, middle_w), 1.0)
-    spread_w = math.sqrt(variance_w2)
+    middle_w, spread_w = fmean(seen), spread_of_w(means_w, powers_w)
     crowds = sorted(_crowds(sorted(seen), spread_w), key=len, reverse=True)[:MOST]
     crowded = sum(map(len, crowds))
     mean_ripple_w = _ripple_w(means_w, spread_w)
@@ -67,7 +65,7 @@ def levels_of(means_w: Sequence[float], powers_w: Sequence[float]) -> Levels:
         power_ripple_w = math.sqrt(inner) + 0.002 * spread_w
         each = math.fsum(_typical(crowd) ** 2 * len(crowd) for crowd in crowds) / crowded
         plateau_ripple_w = math.sqrt(each)
-    fresh = Level(FRESH if crowds else 1.0, middle_w, 1.5 * variance_w2)
+    fresh = Level(FRESH if crowds else 1.0, middle_w, 1.5 * spread_w**2)
     known = [
         Level(
             (1 - FRESH) * len(crowd) / crowded,
@@ -77,6 +75,12 @@ def levels_of(means_w: Sequence[float], powers_w: Sequence[float]) -> Levels:
         for crowd in crowds
     ]
     return Levels((fresh, *known), mean_ripple_w, power_ripple_w, plateau_ripple_w)
+
+
+def spread_of_w(means_w: Sequence[float], powers_w: Sequence[float]) -> float:
+    """Standard deviation of means over refreshes or of power readings, whichever is larger."""
+    middle_w = fmean(powers_w or means_w)
+    return math.sqrt(max(_about(powers_w or means_w, middle_w), _about(means_w, middle_w), 1.0))
 
 
 def _crowds(ordered_w: Sequence[float], spread_w: float) -> Iterator[list[float]]:

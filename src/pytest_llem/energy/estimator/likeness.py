@@ -33,7 +33,8 @@ class Likeness:
     def of_energies(self, variance_j2: float) -> float:
         """Of the energies from the nodes before both edges to them, from -1 to 1.
 
-        As power is finite, they differ by no more than it can use between.
+        As power is finite, they differ by no more than it can use between. Where the two
+        refreshes did not use the same, nobody knows whether that is before or after the edge.
 
         Args:
             variance_j2: of the energy at either of them.
@@ -45,7 +46,18 @@ class Likeness:
         )
         most_j = self._around.whole.levels.spread_w * (high - low) * self._around.period_s
         apart = min(1 - _bridge(low, high), most_j**2 / (2 * variance_j2))
-        return self._alike(*self._edges_ns) * (1 - apart)
+        found = self._alike(*self._edges_ns) * (1 - apart)
+        middle = (low + high) / 2
+        differ_j2 = self._differ_j() ** 2 * middle * (1 - middle)
+        return min(found, max(1 - differ_j2 / (2 * variance_j2), 0.0))
+
+    def _differ_j(self) -> float:
+        """By how much the refreshes around both edges differ in energy."""
+        first_j, last_j = (
+            after.value - before.value
+            for _, before, after in map(self._around.interval, self._edges_ns)
+        )
+        return last_j - first_j
 
     def of_powers(self) -> float:
         """Of the powers at both edges, from -1 to 1.

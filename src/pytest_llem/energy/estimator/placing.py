@@ -9,15 +9,14 @@ from itertools import pairwise, zip_longest
 from statistics import NormalDist, fmean, median
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.estimator.grid import (
+from pytest_llem.energy.estimator.allowed import (
     UNSHOWN,
-    USABLE,
-    Bracket,
     answered_grid,
-    numbered,
+    jittering_grid,
     phase_grid,
     regular_grid,
 )
+from pytest_llem.energy.estimator.grid import USABLE, Bracket, numbered
 from pytest_llem.energy.estimator.line import fitted_line
 from pytest_llem.energy.estimator.refresh import Placed, narrow, observed_period_ns
 
@@ -43,6 +42,9 @@ LEAST_HELD = 1e-4
 """A bracket that holds no more of what is expected contradicts it, and stands alone."""
 USUAL_CALL = 2.0
 """Polls that took longer than usual by more than this factor were held up somewhere."""
+UNSURE = 1 / 3
+"""Where polls seem not to answer at one share of their time, refreshes may jitter as well: by as
+much as a call takes, but no more than this share of what brackets can have hidden."""
 STANDARD = NormalDist()
 
 
@@ -235,8 +237,8 @@ def _grid(
     """The grid that all brackets allow, with what can be taken for granted of polls.
 
     Polls that take about as long as others are taken to give their value at one share of
-    their time; where that leaves no grid, those of the same length; at last none. Brackets
-    overlap where a poll ends one and begins the next.
+    their time; where that leaves no grid, those of the same length; then none, unless
+    refreshes jitter. Brackets overlap where a poll ends one and begins the next.
     """
     brackets = numbered([_bracket(s, usual_ns) for s in refreshes], period_ns)
     if (grid := answered_grid(brackets, period_ns)) is not None:
@@ -245,7 +247,10 @@ def _grid(
     if (grid := regular_grid(alike, period_ns)) is not None:
         unsure_ns = math.hypot(grid.unsure_ns, usual_ns / math.sqrt(12))
         return grid._replace(unsure_ns=unsure_ns)
-    grid = regular_grid(brackets, period_ns)
+    if (grid := regular_grid(brackets, period_ns)) is not None:
+        jitter_ns = min(UNSURE * grid.unshown_ns, usual_ns)
+        return grid._replace(jitter_ns=max(jitter_ns, grid.jitter_ns))
+    grid = jittering_grid(brackets, period_ns)
     return phase_grid(brackets, period_ns) if grid is None and exact else grid
 
 

@@ -78,6 +78,9 @@ class Box(NamedTuple):
     exactly; what it lacks, the box that ends there has."""
     ends_j2: float = 0.0
     """The same of its end."""
+    alike_j: tuple[float, ...] = ()
+    """How far it may be off by what all power readings have in common: deviations of that, one
+    after another, with their signs."""
 
 
 class Target(NamedTuple):
@@ -144,12 +147,19 @@ class Kriging:
         return log_determinant
 
     def _misplaced(self) -> dict[tuple[int, int], float]:
-        """Covariances in J², by rows, of what instants that are not known exactly misplace."""
+        """Covariances in J², by rows, of what is not power's own variation.
+
+        Instants that are not known exactly misplace energy, and power readings are off alike.
+        """
         boxes = self._boxes
         found = {(i, i): b.begins_j2 + b.ends_j2 for i, b in enumerate(boxes)}
+        alike = [(i, box.alike_j) for i, box in enumerate(boxes) if box.alike_j]
+        for count, (i, own) in enumerate(alike, start=1):
+            for j, other in alike[:count]:
+                found[i, j] = found.get((i, j), 0.0) + sum(map(mul, own, other))
         for i, (a, b) in enumerate(pairwise(boxes), start=1):
             if b.begins_j2:
-                found[i, i - 1] = -math.sqrt(a.ends_j2 * b.begins_j2)
+                found[i, i - 1] = found.get((i, i - 1), 0.0) - math.sqrt(a.ends_j2 * b.begins_j2)
         return found
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from functools import cached_property
 from statistics import median
@@ -30,8 +31,8 @@ WHOLE_NOISE = 0.003
 """The same for a power reading that averages over its whole refresh."""
 STRETCH = 3
 """Refreshes on either side of one over which paths of power are followed."""
-FAR = 20
-"""Refreshes beyond either edge by which the load as a whole is judged."""
+FAR_S = 2.0
+"""How far beyond either edge the load as a whole is judged by."""
 SLIP_S = 0.002
 """How far the instants of power readings, which are polled less finely, may be off at least;
 how far each is off is known to ``Sample.half_ns``."""
@@ -40,6 +41,13 @@ MOST_SLIP = 0.3
 SAME = 0.1
 """A power reading over the same time as a refresh of the counter, to so much of a period,
 says nothing new; counted twice, what was read once would seem well predicted."""
+FINE_NOISE = 0.001
+"""The same for a power reading of power that bends, which is its mean at the middle of what was
+averaged. What is left is off for all readings alike."""
+LEAST_SLIP_S = 0.0005
+"""The instants of all power readings may be off together by so much at least."""
+GAIN = 0.03
+"""By this share what they say of power may differ from what the counter does, all alike."""
 LEAST_J2 = 1e-6
 """No reading is taken to be finer."""
 LEAST_WINDOW = 0.2
@@ -86,10 +94,12 @@ class Surroundings:
     def whole(self) -> Whole:
         """The load as a whole."""
         first, last = (self._nodes.last_before(t) for t in self._edges_ns)
-        numbers = self._around(sum(self._edges_ns) / 2, (last - first) // 2 + FAR)
+        far = round(FAR_S / self.period_s)
+        numbers = self._around(sum(self._edges_ns) / 2, (last - first) // 2 + far)
+        nodes = [self._nodes[number] for number in range(numbers.start, numbers.stop + 1)]
         return Whole(
-            [self._nodes[number] for number in range(numbers.start, numbers.stop + 1)],
-            self._samples if self.has_power else [],
+            nodes,
+            self._samples_between(nodes[0].time_ns, nodes[-1].time_ns) if self.has_power else [],
             period_s=self.period_s,
             power_period_s=self.power_period_s,
             jitters=self._nodes.refreshed,
@@ -110,11 +120,13 @@ class Surroundings:
         number = self._nodes.last_before(t_ns)
         return number, self._nodes[number], self._nodes[number + 1]
 
-    def boxes(self, at_ns: float, averaging_s: float) -> list[Box]:
+    def boxes(self, at_ns: float, averaging_s: float, *, bends: bool) -> list[Box]:
         """Energies around an instant, in seconds from the node before it.
 
-        *averaging_s* is what power readings are taken to average over; with 0 they
-        are left out.
+        Args:
+            at_ns: the instant.
+            averaging_s: what power readings are taken to average over; with 0 they are left out.
+            bends: whether power is taken to bend, instead of changing direction all the time.
         """
         _, origin, _ = self.interval(at_ns)
         boxes = []
@@ -127,7 +139,7 @@ class Surroundings:
             begins_j2, ends_j2 = (self.whole.misplaced_j2(node, power_w) for node in (a, b))
             boxes.append(Box(start_s, end_s, energy_j, COUNTER_NOISE, begins_j2, ends_j2))
         if averaging_s:
-            power = self._power_boxes(at_ns, origin.time_ns, averaging_s)
+            power = self._power_boxes(at_ns, origin.time_ns, averaging_s, bends=bends)
             near_s = SAME * self.period_s
             boxes += [box for box in power if not any(_same(box, own, near_s) for own in boxes)]
         return boxes
@@ -188,6 +200,10 @@ class Surroundings:
         after = bisect_left(self._times_ns, at_ns)
         return self._samples[max(after - reach, 0) : after + reach]
 
+    def _samples_between(self, start_ns: float, end_ns: float) -> Sequence[Sample]:
+        first, last = (bisect_left(self._times_ns, t_ns) for t_ns in (start_ns, end_ns))
+        return self._samples[first:last]
+
     def share(self, t_ns: float) -> float:
         """Where in its refresh an instant lies, from 0 to 1."""
         _, a, b = self.interval(t_ns)
@@ -230,14 +246,30 @@ class Surroundings:
         number = self._nodes.last_before(t_ns)
         return range(max(number - reach, 0), min(number + reach + 1, len(self._nodes) - 1))
 
-    def _power_boxes(self, at_ns: float, origin_ns: float, averaging_s: float) -> list[Box]:
+    def _power_boxes(
+        self, at_ns: float, origin_ns: float, averaging_s: float, *, bends: bool
+    ) -> list[Box]:
         share = min(averaging_s / self.power_period_s, 1.0)
-        noise = POWER_NOISE * (1 - share) + WHOLE_NOISE
+        noise = FINE_NOISE if bends else POWER_NOISE * (1 - share) + WHOLE_NOISE
+        near = self.samples_near(at_ns, self._power_reach)
         boxes = []
-        for sample in self.samples_near(at_ns, self._power_reach):
+        for i, sample in enumerate(near):
             end_s = (sample.time_ns - origin_ns) / SECOND_NS
-            boxes.append(Box(end_s - averaging_s, end_s, sample.power_w * averaging_s, noise))
+            energy_j = sample.power_w * averaging_s
+            box = Box(end_s - averaging_s, end_s, energy_j, noise)
+            if bends:
+                slip_s = max(sample.half_ns / SECOND_NS / math.sqrt(3), LEAST_SLIP_S)
+                slipped_j = _slope_w(near, i) * averaging_s * slip_s
+                box = box._replace(alike_j=(slipped_j, GAIN * energy_j))
+            boxes.append(box)
         return boxes
+
+
+def _slope_w(samples: Sequence[Sample], number: int) -> float:
+    """By how much power rises at a sample, in watts a second."""
+    before, after = samples[max(number - 1, 0)], samples[min(number + 1, len(samples) - 1)]
+    apart_s = (after.time_ns - before.time_ns) / SECOND_NS
+    return (after.power_w - before.power_w) / apart_s if apart_s else 0.0
 
 
 def _same(one: Box, other: Box, near_s: float) -> bool:

@@ -11,7 +11,7 @@ from pytest_llem.energy.estimator.aliasing import alias_of
 from pytest_llem.energy.estimator.averaging import unexplained_share
 from pytest_llem.energy.estimator.hidden import hidden_variance_j2, scatter_j2
 from pytest_llem.energy.estimator.jitter import jitter_ns
-from pytest_llem.energy.estimator.levels import levels_of
+from pytest_llem.energy.estimator.levels import levels_of, spread_of_w
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,9 @@ MISPLACED = 5 / 3
 """How much a misplaced node adds to what scatters about neighbours, in units of its variance."""
 SAME = 0.02
 """Readings that differ by no more of their spread are the same again."""
+LONG = 4
+"""Loads that repeat themselves after fewer refreshes show too little to tell what they return to
+by how often they do."""
 
 
 def repeats_after(values: Sequence[float], same: float) -> int | None:
@@ -78,8 +81,18 @@ class Whole:
 
     @cached_property
     def levels(self) -> Levels:
-        """Powers to which the load returns, by what is read most often."""
-        return levels_of(self._means_w, self._powers_w if self._shows_levels else [])
+        """Powers to which the load returns, by what is read most often.
+
+        Those that a load in step with them repeats count once: what a refresh has in the mean
+        comes again each time, though power never stood at it.
+        """
+        powers_w = self._powers_w if self._shows_levels else []
+        found = levels_of(self._means_w, powers_w)
+        if (after := self._repeats_after) is None or after < LONG:
+            return found
+        count = round(after * self._powers_each)
+        once = levels_of(self._means_w[:after], powers_w[:count])
+        return found._replace(levels=once.levels)
 
     @cached_property
     def highest_w(self) -> float:
@@ -92,13 +105,17 @@ class Whole:
 
         ``None`` where they do not, and each is of another part of the load.
         """
-        same_w = SAME * self.levels.spread_w
+        after = self._repeats_after
+        return None if after is None else round(after * (1 + self._powers_each))
+
+    @cached_property
+    def _repeats_after(self) -> int | None:
+        """After how many refreshes the load repeats itself, in step with them, if it does."""
+        powers_w = self._powers_w if self._shows_levels else []
+        same_w = SAME * spread_of_w(self._means_w, powers_w)
         if max(self._means_w) - min(self._means_w) <= same_w:  # nothing is repeated
             return None
-        after = repeats_after(self._means_w, same_w)
-        if after is None:
-            return None
-        return round(after * (1 + self._powers_each))
+        return repeats_after(self._means_w, same_w)
 
     def plateau_ripple_j(self, averaging_s: float) -> float:
         """Standard deviation of the energy by which a reading on a plateau misses it."""
