@@ -12,6 +12,7 @@ hypothesis tracker with pruning and merging: Blackman 2004, IEEE AESM 19).
 from __future__ import annotations
 
 import math
+from copy import copy
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,12 @@ KEPT = 14
 """Paths kept at the end of a refresh."""
 JUMPS = 0.3
 """Share of the refreshes that hold a jump."""
+PULSES = 0.03
+"""Share of the refreshes that hold a pulse: up and down again, or down and up."""
+BRIEF = 0.25
+"""What a pulse lasts, in units of its refresh."""
+LOFTY = 0.5
+"""Least height of a pulse, in units of the mean power; else it is that of other levels."""
 DISTRUST = 0.6
 """Exponent of the paths' likelihoods: a load that repeats itself repeats its evidence too,
 and jumps fall between the places."""
@@ -80,7 +87,7 @@ class Path:
 
     __slots__ = (
         "at_w", "b", "bb", "bg", "c", "cb", "cc", "cg", "g", "gg", "jumped", "jumped_s", "l", "lb", "lc",
-        "leap_w2", "lg", "ll", "log", "time_s",
+        "leap_w2", "lg", "ll", "log", "pulsed_s", "time_s",
     )  # fmt: skip
 
     def __init__(self, log: float, level: Level, time_s: float) -> None:
@@ -88,6 +95,7 @@ class Path:
         self.c = self.b = self.g = self.lc = self.lb = self.lg = 0.0
         self.cc = self.cb = self.cg = self.bb = self.bg = self.gg = 0.0
         self.jumped, self.jumped_s, self.leap_w2 = False, -math.inf, 0.0
+        self.pulsed_s = -math.inf
         self.at_w = level.mean_w
 
     def jump(self, log: float, level: Level, unsure_s2: float, *, b: bool, g: bool) -> Path:
@@ -108,7 +116,18 @@ class Path:
         new.cg, new.gg = self.cg + shift * g, self.gg + shift * g
         new.bg = self.bg + shift * (b and g)
         new.jumped, new.jumped_s, new.leap_w2 = True, self.time_s, leap_w2
-        new.at_w = self.at_w
+        new.pulsed_s, new.at_w = self.pulsed_s, self.at_w
+        return new
+
+    def pulse(self, log: float, until_s: float, energy_j2: float, *, b: bool, g: bool) -> Path:
+        """This path with a pulse of an unknown energy in a stretch that ends at *until_s*."""
+        new = copy(self)
+        new.log += log
+        new.cc += energy_j2
+        new.cb, new.bb = new.cb + energy_j2 * b, new.bb + energy_j2 * b
+        new.cg, new.gg = new.cg + energy_j2 * g, new.gg + energy_j2 * g
+        new.bg += energy_j2 * (b and g)
+        new.jumped, new.pulsed_s = True, until_s
         return new
 
     def go(self, time_s: float, *, b: bool, g: bool) -> None:
@@ -167,7 +186,7 @@ class Path:
 
 
 # Kinds of events, in the order in which simultaneous ones happen.
-CLOSE, SEE, BEGIN, OPEN, JUMP, NODE, STOP = range(7)
+CLOSE, SEE, BEGIN, OPEN, JUMP, PULSE, NODE, STOP = range(8)
 
 
 class Event(NamedTuple):
@@ -175,6 +194,7 @@ class Event(NamedTuple):
     kind: int
     value: float = 0.0
     since_s: float = 0.0
+    until_s: float = 0.0
 
 
 def follow(
@@ -196,10 +216,11 @@ def follow(
     origin = max(i for i in range(len(nodes) - 1) if i == 0 or nodes[i][0] <= at_s)
     ground_s = nodes[origin][0]
     unit_w = math.sqrt(max(level.variance_w2 for level in levels))
+    pulse_w = max(unit_w, LOFTY * levels[0].mean_w)
     unit_j = unit_w * (nodes[origin + 1][0] - ground_s) / 12
     paths = [Path(math.log(level.share), level, nodes[0][0]) for level in levels]
     b = g = False
-    stay, leap = math.log(1 - JUMPS), math.log(JUMPS / PLACES)
+    stay, leap = math.log(1 - JUMPS - PULSES), math.log(JUMPS / PLACES)
     for event in _events(nodes, windows, (ground_s, at_s), noise.slip_s):
         time_s, kind = event.time_s, event.kind
         if kind == JUMP:
@@ -211,6 +232,9 @@ def follow(
                 for path in still
                 for level in levels
             ]
+            continue
+        if kind == PULSE:
+            paths += _pulses(paths, event, pulse_w, b=b, g=g)
             continue
         for path in paths:
             path.go(time_s, b=b, g=g)
@@ -227,6 +251,22 @@ def follow(
             g = kind == BEGIN
             _note_power(paths)
     return _told(paths)
+
+
+def _pulses(
+    paths: Sequence[Path], event: Event, pulse_w: float, *, b: bool, g: bool
+) -> list[Path]:
+    """Paths with a pulse in a stretch: one that begins in it, or goes on from the one before."""
+    length_s = event.until_s - event.since_s
+    brief_s = BRIEF * event.value
+    begins = math.log(PULSES * length_s / event.value)
+    energy_j2 = (pulse_w * min(length_s, brief_s)) ** 2
+    lasts = math.log(-math.expm1(-length_s / brief_s) * brief_s / length_s)
+    return [
+        path.pulse(lasts if path.jumped else begins, event.until_s, energy_j2, b=b, g=g)
+        for path in paths
+        if not path.jumped or path.pulsed_s == event.since_s
+    ]
 
 
 def _see_power(paths: Sequence[Path], event: Event, noise: Noise) -> None:
@@ -250,6 +290,8 @@ def _events(
     events = [Event(asked_s[0], BEGIN), Event(asked_s[1], STOP)]
     for (start_s, before_j), (end_s, after_j) in pairwise(nodes):
         events += _places(start_s, end_s, asked_s[1])
+        if start_s <= asked_s[1] < end_s:
+            events += _stretches(start_s, end_s, windows, asked_s[1])
         events.append(Event(end_s, NODE, after_j - before_j))
     for window in windows:
         events.append(Event(window.start_s, OPEN))
@@ -272,6 +314,18 @@ def _places(start_s: float, end_s: float, at_s: float) -> list[Event]:
         unsure_s2 = step_s * step_s / 12
         places += [Event(low_s + (i + 0.5) * step_s, JUMP, unsure_s2) for i in range(count)]
     return places
+
+
+def _stretches(
+    start_s: float, end_s: float, windows: Sequence[Window], at_s: float
+) -> list[Event]:
+    """Where a pulse may lie in a refresh: each stretch adds to other energies than the next."""
+    cuts = [at_s, *(cut_s for window in windows for cut_s in (window.start_s, window.end_s))]
+    inside = sorted({cut_s for cut_s in cuts if start_s < cut_s < end_s})
+    return [
+        Event((low_s + high_s) / 2, PULSE, end_s - start_s, low_s, high_s)
+        for low_s, high_s in pairwise([start_s, *inside, end_s])
+    ]
 
 
 def _likeliest(paths: list[Path], unit_w: float, unit_j: float) -> list[Path]:
