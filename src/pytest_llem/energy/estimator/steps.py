@@ -234,7 +234,7 @@ def follow(
             ]
             continue
         if kind == PULSE:
-            paths += _pulses(paths, event, pulse_w, b=b, g=g)
+            paths += _pulses(paths, event, pulse_w, noise.slip_s, b=b, g=g)
             continue
         for path in paths:
             path.go(time_s, b=b, g=g)
@@ -254,19 +254,27 @@ def follow(
 
 
 def _pulses(
-    paths: Sequence[Path], event: Event, pulse_w: float, *, b: bool, g: bool
+    paths: Sequence[Path], event: Event, pulse_w: float, slip_s: float, *, b: bool, g: bool
 ) -> list[Path]:
-    """Paths with a pulse in a stretch: one that begins in it, or goes on from the one before."""
-    length_s = event.until_s - event.since_s
+    """Paths with a pulse in a stretch: one that begins in it, or goes on from the one before.
+
+    One in a power reading's window may yet be unseen, as far as the window may be off.
+    """
+    length_s, until_s = event.until_s - event.since_s, event.until_s
     brief_s = BRIEF * event.value
     begins = math.log(PULSES * length_s / event.value)
-    energy_j2 = (pulse_w * min(length_s, brief_s)) ** 2
     lasts = math.log(-math.expm1(-length_s / brief_s) * brief_s / length_s)
-    return [
-        path.pulse(lasts if path.jumped else begins, event.until_s, energy_j2, b=b, g=g)
-        for path in paths
-        if not path.jumped or path.pulsed_s == event.since_s
-    ]
+    unseen = begins + math.log(min(slip_s / length_s, 1.0) / 2)
+    energy_j2 = (pulse_w * min(length_s, brief_s)) ** 2
+    new = []
+    for path in paths:
+        if path.pulsed_s == event.since_s:
+            new.append(path.pulse(lasts, until_s, energy_j2, b=b, g=g))
+        elif not path.jumped:
+            new.append(path.pulse(begins, until_s, energy_j2, b=b, g=g))
+            if b:
+                new.append(path.pulse(unseen, until_s, energy_j2, b=False, g=g))
+    return new
 
 
 def _see_power(paths: Sequence[Path], event: Event, noise: Noise) -> None:
@@ -288,10 +296,16 @@ def _events(
     slip_s: float,
 ) -> list[Event]:
     events = [Event(asked_s[0], BEGIN), Event(asked_s[1], STOP)]
+    after_s = min(end_s for end_s, _ in nodes if end_s > asked_s[1])
     for (start_s, before_j), (end_s, after_j) in pairwise(nodes):
         events += _places(start_s, end_s, asked_s[1])
-        if start_s <= asked_s[1] < end_s:
-            events += _stretches(start_s, end_s, windows, asked_s[1])
+        stretches = _stretches(start_s, end_s, windows, asked_s[1])
+        if end_s == asked_s[0]:
+            events.append(stretches[-1])
+        elif start_s == asked_s[0]:
+            events += stretches
+        elif start_s == after_s:
+            events.append(stretches[0])
         events.append(Event(end_s, NODE, after_j - before_j))
     for window in windows:
         events.append(Event(window.start_s, OPEN))
@@ -316,9 +330,7 @@ def _places(start_s: float, end_s: float, at_s: float) -> list[Event]:
     return places
 
 
-def _stretches(
-    start_s: float, end_s: float, windows: Sequence[Window], at_s: float
-) -> list[Event]:
+def _stretches(start_s: float, end_s: float, windows: Sequence[Window], at_s: float) -> list[Event]:
     """Where a pulse may lie in a refresh: each stretch adds to other energies than the next."""
     cuts = [at_s, *(cut_s for window in windows for cut_s in (window.start_s, window.end_s))]
     inside = sorted({cut_s for cut_s in cuts if start_s < cut_s < end_s})
