@@ -12,7 +12,12 @@ from pytest_llem.energy.estimator.integrate import Power
 from pytest_llem.energy.estimator.notes import calls_of, notes_of
 from pytest_llem.energy.estimator.power_period import power_period
 from pytest_llem.energy.estimator.readings import Readings, readings_between
-from pytest_llem.energy.estimator.repair import implausible_w, plausible, repaired
+from pytest_llem.energy.estimator.repair import (
+    implausible_steps,
+    implausible_w,
+    repaired,
+    said_of_step,
+)
 from pytest_llem.energy.estimator.surroundings import Nodes, Surroundings
 
 if TYPE_CHECKING:
@@ -122,22 +127,15 @@ def _by_counter(
 def _since_reset(readings: Readings, start_ns: int, end_ns: int, most_w: float) -> Stretch:
     """The readings between resets and leaps around the window, or what happened in it."""
     first, last = 0, len(readings)
-    for i in range(1, len(readings)):
-        if plausible(readings, i - 1, i, most_w):
-            continue
+    for i in implausible_steps(readings, most_w):
         if readings.after_ns[i] <= start_ns:
             first = i
         elif readings.before_ns[i - 1] >= end_ns:
             last = i
             break
         else:
-            a, b = readings.energy_j[i - 1], readings.energy_j[i]
-            what = (
-                f"went backwards from {a:.3f} J to {b:.3f} J (a reset)"
-                if b < a
-                else f"leapt from {a:.3f} J to {b:.3f} J, more than the device can use"
-            )
-            return Stretch(readings, f"the energy counter {what}", start_ns, end_ns)
+            said = said_of_step(readings.energy_j[i - 1], readings.energy_j[i])
+            return Stretch(readings, said, start_ns, end_ns)
     return Stretch(readings.part(first, last), "", start_ns, end_ns)
 
 
