@@ -114,6 +114,13 @@ def test_what_a_counter_did_not_see_is_unknown_and_says_why(
     assert said in (spent.reason or "")
 
 
+def test_a_process_that_ended_before_the_counter_refreshed_has_not_used_nothing() -> None:
+    short = changed(trace_of(Constant(300.0), until_s=0.05), lambda _, __: 50.0, 300.0)
+    spent = spent_of([short])
+    assert spent.energy_j is None
+    assert "not seen to refresh in the 0.05 s" in (spent.reason or "")
+
+
 def test_a_counter_that_caught_up_or_leapt_in_its_first_reading_is_known() -> None:
     late = changed(trace_of(Constant(300.0)), lambda s, v: v if not 3 < s < 5 else 30900.0, 300.0)
     off = changed(trace_of(Constant(300.0)), lambda s, v: v + 90_000 * (s == 0), 300.0)

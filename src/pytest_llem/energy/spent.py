@@ -131,7 +131,9 @@ def _silence(readings: Readings, counters: Readings, powers: Readings) -> str:
     last_s = (readings.after_ns[-1] - moments[-1]) / SECOND_NS
     if first_s > limit_s:
         return f"the energy counter gave nothing for the first {first_s:.1f} s"
-    if last_s > limit_s or len(new) == 1:
+    if len(new) == 1 and last_s <= limit_s:
+        return f"the energy counter was not seen to refresh in the {last_s:.2f} s it was read"
+    if last_s > limit_s:
         return f"the energy counter gave nothing new for the last {last_s:.1f} s"
     for a, b in pairwise(new):
         seconds = (counters.after_ns[b] - counters.before_ns[a]) / SECOND_NS

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_llem.energy.estimator.readings import Readings
     from pytest_llem.energy.estimator.repair import Note
+    from pytest_llem.energy.sampling.trace import Trace
 
 NEAR_NS = 500_000_000
 """What is mended so near to an edge can move a window's energy."""
@@ -51,6 +52,19 @@ def calls_of(readings: Readings, start_ns: int, end_ns: int) -> Iterator[str]:
         missing = sum(math.isnan(column[i]) for i in inside)
         if 0 < missing < len(inside):
             yield f"{missing} of {len(inside)} readings gave no {name}, or zero, which is no answer"
+
+
+def losses_of(trace: Trace, start_ns: int, end_ns: int, *, valid: bool) -> Iterator[str]:
+    """When the device of a window could not be read; a loss just beside it may explain why it is invalid."""
+    if not trace.losses and trace.loss and not valid:  # as in traces that were stored without times
+        yield trace.loss
+    near_ns = 0 if valid else NEAR_NS
+    for loss in trace.losses:
+        if loss.touches(start_ns - near_ns, end_ns + near_ns):
+            since = when(loss.start_ns, start_ns, end_ns)
+            seconds = None if loss.end_ns is None else (loss.end_ns - loss.start_ns) / 1e9
+            lasted = "" if seconds is None else f" for {seconds:.2f} s"
+            yield f"it could not be read{lasted}, from {since} on: {loss.text}"
 
 
 def when(time_ns: int, start_ns: int, end_ns: int) -> str:
