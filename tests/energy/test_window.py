@@ -268,6 +268,7 @@ def test_a_gap_in_power_alone_is_invalid(busy: Trace) -> None:
         keep=lambda t: not begin_ns(5) < t < begin_ns(6),
         energy_j=lambda _t, _value: None,
     )
+    gap.device = replace(gap.device, capability=Capability("gpu", "integrated", None, None))
     window = estimate_window(gap, begin_ns(4), begin_ns(7))
     assert window.energy_j is None
     assert "power readings are missing" in window.warnings[0]
