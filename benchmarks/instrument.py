@@ -18,6 +18,8 @@ from pytest_llem.errors import MeterError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_llem.devices.meter import Method
+
 MS = 1_000_000
 SECOND = 1_000_000_000
 
@@ -183,6 +185,11 @@ class Card:
         return round(round(self.sensor.power_gain * power_w / quantum_w) * quantum_w, 6)
 
 
+def _capability(sensor: Sensor) -> Capability:
+    method: Method = "integrated" if sensor.quantum_j is None else "counter"
+    return Capability("gpu", method, sensor.quantum_j, None)
+
+
 class SimulatedMeter:
     """Reads simulated cards; a read takes virtual time."""
 
@@ -193,8 +200,8 @@ class SimulatedMeter:
     ) -> None:
         self._clock, self._random = clock, random.Random(seed)
         self._devices = [
-            Device(f"GPU-{i}", "simulated", Capability("gpu", "counter", s.quantum_j, None), i)
-            for i, s in enumerate(sensors)
+            Device(f"GPU-{i}", "simulated", _capability(sensor), i)
+            for i, sensor in enumerate(sensors)
         ]
         self._cards = {
             device.uuid: Card(curve, sensor, clock(), seed + 1000 * i)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FAULT_AFTER = 28
 """Passes of 50 ms until something happens: the warm-up is out of time and the windows have begun."""
 SOURCE = """
-import time, pytest
+import re, time, pytest
 
 passes = 0
 
@@ -32,10 +32,11 @@ def work():
     if passes == {after}:
         now = time.monotonic_ns() - {origin}
         with open({script!r}, "a") as script:
-            script.write({statement!r}.replace("NOW", "%dns" % now))
+            later = lambda match: "%dns" % (now + int(match[1] or 0) * 1_000_000)
+            script.write(re.sub(r"NOW([+]\\d+)?", later, {statement!r}))
     time.sleep(0.05)
 
-@pytest.mark.llem(measurement={{"windows": 4, "window_s": 0.6, "warmup_min_s": 0.3, "warmup_max_s": 1.0}})
+@pytest.mark.llem(measurement={{"windows": {windows}, "window_s": {window_s}, "warmup_min_s": 0.3, "warmup_max_s": 1.0}})
 def test_it(energy):
     energy.measure(work, work={{"requests": 1, "output_tokens": 5}}, name="load")
 
@@ -54,10 +55,12 @@ def own_number(request):
 """Run by the measured process alone, so that the file has its number."""
 
 
-def measured_through(run: Run, driver: Driver, uuid: str, statement: str) -> pytest.RunResult:
-    """A run during which something is said about a GPU."""
+def measured_through(
+    run: Run, driver: Driver, uuid: str, statement: str, **length: float
+) -> pytest.RunResult:
+    """A run during which something is said about a GPU; ``NOW+100`` is 100 ms later."""
     source = SOURCE.format(
-        after=FAULT_AFTER,
+        **({"after": FAULT_AFTER, "windows": 4, "window_s": 0.6} | length),
         origin=driver.origin_ns,
         script=str(driver.script),
         statement=f"gpu {uuid}\n{statement}\n",
@@ -76,6 +79,7 @@ def measurement(results: Results) -> dict[str, Any]:
         ("throttle 0x40", "GPU-aaaa was throttled: hw_thermal_slowdown"),
         ("throttle 0x80", "GPU-aaaa was throttled: hw_power_brake_slowdown"),
         ("power_limit_mw 350000", "power limit of GPU-aaaa changed from 700 W to 350 W"),
+        ("spike counter 900000 from=NOW", "more than the device can use"),
         ("reset at=NOW", "the energy counter went backwards"),
         ("reset at=NOW to_mj=5000", "the energy counter went backwards"),
     ],
@@ -91,6 +95,43 @@ def test_a_disturbed_window_is_left_out_and_says_what_disturbed_it(
     assert disturbed
     assert all(window["warnings"] for window in disturbed)
     for window in found["windows"]:
+        if window["valid"]:
+            assert window["energy_j"] == pytest.approx(300 * window["duration_s"], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("stall counter power instant from=NOW", "the energy counter"),
+        ("error 999 counter from=NOW", "gave nothing new for the last"),
+        ("zero counter from=NOW", "gave nothing new for the last"),
+    ],
+)
+def test_a_counter_that_falls_silent_leaves_no_figure_and_no_zero(
+    run: Run, results: Results, gpus: Gpus, statement: str, said: str
+) -> None:
+    driver = gpus(Gpu(curve=Constant(300.0), uuid="GPU-aaaa"))
+    measured_through(run, driver, "GPU-aaaa", statement)
+    found = measurement(results)
+    assert not found["windows"][-1]["valid"]
+    assert {window["counter_energy_j"] for window in found["windows"] if not window["valid"]} == {
+        None
+    }
+    (spent,) = [one["spent"] for one in results() if one["measurements"]]
+    assert spent["energy_j"] is None
+    assert said in spent["reason"]
+
+
+def test_a_gpu_that_is_lost_for_a_moment_is_named_in_the_window_it_was_lost_in(
+    run: Run, results: Results, gpus: Gpus
+) -> None:
+    driver = gpus(Gpu(curve=Constant(300.0), uuid="GPU-aaaa"))
+    length = {"windows": 3, "window_s": 2.5, "after": 40}
+    measured_through(run, driver, "GPU-aaaa", "lost from=NOW to=NOW+250", **length)
+    windows = measurement(results)["windows"]
+    named = [any("could not be read" in text for text in one["warnings"]) for one in windows]
+    assert sum(named) == 1
+    for window in windows:
         if window["valid"]:
             assert window["energy_j"] == pytest.approx(300 * window["duration_s"], rel=0.02)
 
@@ -123,7 +164,7 @@ def test_a_gpu_that_is_lost_is_said_to_be_lost(run: Run, results: Results, gpus:
     ("statement", "named"),
     [
         ("set violation 0x40 at=NOW", "was slowed for"),
-        ("spike counter 90000000 every=7", "leapt by"),
+        ("spike counter 90000000 every=7", "and came back"),
         ("slow 50ms every=9", "took longer than 20 ms"),
         ("zero counter every=4", "readings gave no energy"),
         ("zero counter instant power from=NOW", "readings gave any energy but zero"),

@@ -204,6 +204,25 @@ def test_a_changed_power_limit_makes_a_window_invalid() -> None:
     assert any("700 W to 500 W" in warning for warning in measured.warnings)
 
 
+@pytest.mark.parametrize(
+    ("then_w", "said"),
+    [(700.0, "from 700 W to 350 W and back"), (500.0, "from 700 W to 350 W and to 500 W")],
+)
+def test_a_power_limit_that_changed_twice_in_a_window_is_told_with_what_it_was(
+    then_w: float, said: str
+) -> None:
+    middle_ns = (WHOLE[2].start_ns + WHOLE[2].end_ns) // 2
+
+    def fact(t: int) -> Facts:
+        changed = abs(t - middle_ns) < 130 * MS
+        return Facts(t, power_limit_w=350.0 if changed else 700.0 if t < middle_ns else then_w)
+
+    trace = looked(trace_of(Constant(300.0)), fact)
+    sample = derive_measured(marks_of(WHOLE), [trace]).windows[2]
+    assert not sample.valid
+    assert any(warning.endswith(said) for warning in sample.warnings)
+
+
 LATE = WHOLE[2].end_ns - 80 * MS
 """Between the last look within the third window and its end."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from itertools import pairwise
@@ -62,6 +63,17 @@ def test_what_nobody_looked_at_has_no_reading() -> None:
     samples = Power(looked_at(levels_w, gaps_ns), float(PERIOD_NS), exact=True).samples()
     shown = [s for s in samples if abs(s.time_ns - 51 * PERIOD_NS) < PERIOD_NS / 2]
     assert shown == []
+
+
+@pytest.mark.parametrize(("watts", "step_w"), [(300.0, 1.0), (300.1, 0.1), (300.123, 0.001)])
+def test_power_that_never_changed_is_known_to_the_step_it_is_told_in(
+    watts: float, step_w: float
+) -> None:
+    power = Power(looked_at([watts] * 100, [4 * MS] * 500))
+    integral = power.integral(200 * MS, 1200 * MS, None)
+    assert integral is not None
+    assert integral.energy_j == pytest.approx(watts)
+    assert integral.deviation_j == pytest.approx(step_w / math.sqrt(12))
 
 
 FAST_POWER = Sensor(

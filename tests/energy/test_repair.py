@@ -99,6 +99,55 @@ def test_a_counter_that_leaps_for_good_makes_the_window_invalid_and_says_by_what
     assert estimate_window(leapt, at_ns(6), at_ns(8)).valid
 
 
+@pytest.mark.parametrize("by_j", [900.0, 700.0])
+def test_a_leap_that_no_refresh_can_hold_makes_the_window_invalid(by_j: float) -> None:
+    steady = recorded(Constant(300.0), Sensor(phase_ns=37 * MS), seconds=12)
+    steady.facts.append(Facts(START_NS, power_limit_w=700.0))
+    leapt = edited(steady, energy_j=lambda t, value: value + by_j if t > at_ns(5) else value)
+    window = estimate_window(leapt, at_ns(4), at_ns(7))
+    assert not window.valid
+    assert "more than the device can use" in window.warnings[0]
+    assert estimate_window(leapt, at_ns(6), at_ns(8)).valid
+
+
+def test_what_a_counter_caught_up_after_readings_were_missing_is_no_leap() -> None:
+    steady = recorded(Constant(600.0), Sensor(phase_ns=37 * MS), seconds=12)
+    steady.facts.append(Facts(START_NS, power_limit_w=700.0))
+    hole = edited(steady, keep=lambda t: not at_ns(5) < t < at_ns(6.5))
+    window = estimate_window(hole, at_ns(4), at_ns(8))
+    assert window.valid
+    assert window.energy_j == pytest.approx(2400.0, rel=0.01)
+    stood = next(v for t, v in zip(steady.before_ns, steady.energy_j, strict=True) if t > at_ns(5))
+    still = edited(steady, energy_j=lambda t, v: stood if at_ns(5) < t < at_ns(6.5) else v)
+    assert estimate_window(still, at_ns(4), at_ns(8)).valid
+
+
+def test_many_spikes_are_told_in_one_sentence(busy: Trace) -> None:
+    struck = set(busy.before_ns[::7])
+    odd = edited(busy, energy_j=lambda t, value: value + 90_000 if t in struck else value)
+    window = estimate_window(odd, at_ns(4), at_ns(7))
+    plain = estimate_window(busy, at_ns(4), at_ns(7))
+    assert window.energy_j == pytest.approx(plain.energy_j, rel=0.02)
+    count = sum(at_ns(3.5) <= t <= at_ns(7.5) for t in struck)
+    (said,) = [text for text in window.warnings if "leapt" in text]
+    assert f"leapt {count} times by up to 900" in said
+    assert f"and came back; {count} readings left out" in said
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("by_j", [90_000.0, -2500.0])
+def test_a_spike_of_the_first_readings_is_left_out_and_named(
+    busy: Trace, count: int, by_j: float
+) -> None:
+    struck = busy.before_ns[:count]
+    odd = edited(busy, energy_j=lambda t, v: v + 3000 + (by_j if t in struck else 0))
+    mended = repaired(readings_between(odd, START_NS, at_ns(12)), 2100.0)
+    (note,) = mended.notes
+    assert f"began {by_j:+.6g} J off" in note.text
+    assert f"{count} reading" in note.text
+    assert mended.readings.with_energy().energy_j == [v + 3000 for v in busy.energy_j[count:]]
+
+
 def test_power_that_the_device_cannot_draw_is_left_out_and_named(busy: Trace) -> None:
     struck = [t for t in busy.before_ns if t >= at_ns(5.1)][:3]
     odd = edited(busy, power_w=lambda t, value: 80_000.0 if t in struck else value)

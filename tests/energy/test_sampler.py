@@ -13,6 +13,7 @@ from instruments.curves import Constant
 from instruments.recordings import MS, Sensor, recorded
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
 from pytest_llem.energy.estimator.refresh import observe
+from pytest_llem.energy.estimator.window import estimate_window
 from pytest_llem.energy.sampling.sampler import Sampler
 from pytest_llem.energy.sampling.samplers import Samplers
 from pytest_llem.errors import MeterError
@@ -136,6 +137,31 @@ def test_a_device_that_fails_is_left_alone_and_named(error: Exception) -> None:
     assert isinstance(sampler.failure, MeterError)
     assert "GPU-0" in str(sampler.failure)
     assert sampler.settled_after(clock() - SECOND)
+
+
+def test_a_loss_is_named_in_the_windows_that_it_touches_and_in_no_other() -> None:
+    sampler, clock, meter = fake(devices=1)
+    attend(sampler, on=True)
+    drive(sampler, clock, 5)
+    lost_ns = clock()
+    meter.broken["GPU-0"] = MeterError("GPU-0 is lost")
+    drive(sampler, clock, 0.3)
+    del meter.broken["GPU-0"]
+    drive(sampler, clock, 8)
+    (trace,) = sampler.traces
+    said = {}
+    for start_s in (-2, -1, 1.5, 3):
+        start_ns = lost_ns + round(start_s * SECOND)
+        window = estimate_window(trace, start_ns, start_ns + (3 if start_s == -1 else 1) * SECOND)
+        assert window.valid
+        said[start_s] = [text for text in window.warnings if "GPU-0 is lost" in text]
+    assert said[-2] == said[1.5] == said[3] == []
+    assert said[-1] == [
+        "it could not be read for 1.00 s, from 1.00 s into the window on: GPU-0 is lost"
+    ]
+    (before,) = trace.until(lost_ns + SECOND // 2).losses
+    assert before.end_ns is None
+    assert (trace.until(lost_ns - SECOND).losses, trace.until(lost_ns - SECOND).loss) == ([], "")
 
 
 def test_settled_means_refreshed_beyond_the_instant() -> None:

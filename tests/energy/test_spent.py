@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,11 @@ from pytest_llem.devices.meter import Capability, Device
 from pytest_llem.energy.sampling.trace import UNPARTED, Trace
 from pytest_llem.energy.spent import spent_of
 from pytest_llem.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llem.devices.meter import Method
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -65,11 +72,69 @@ def test_a_counter_that_wrapped_is_carried_on_and_one_that_was_reset_is_unknown(
     assert spent_of([reset]).energy_j is None
 
 
+def changed(trace: Trace, energy_j: Callable[[float, float], float], power_w: float) -> Trace:
+    """The trace with other energies, by seconds since its start, and with power readings."""
+    for i, value in enumerate(trace.energy_j):
+        trace.energy_j[i] = energy_j((trace.before_ns[i] - ORIGIN) / SECOND, value)
+        trace.power_w[i] = power_w
+    return trace
+
+
+@pytest.mark.parametrize("method", ["counter", "estimated"])
+def test_a_counter_that_never_moved_is_unknown_and_a_model_may_say_nothing_was_used(
+    method: Method,
+) -> None:
+    trace = trace_of(Constant(300.0))
+    trace.device = replace(trace.device, capability=Capability("gpu", method, None, None))
+    spent = spent_of([changed(trace, lambda _, __: 50.0, 300.0)])
+    if method == "estimated":
+        assert (spent.energy_j, spent.reason) == (0.0, None)
+    else:
+        assert spent.energy_j is None
+        assert spent.reason == "GPU-1: the energy counter gave nothing new for the last 8.0 s"
+
+
+@pytest.mark.parametrize(
+    ("energy_j", "said"),
+    [
+        (lambda s, value: value if s < 3 else math.nan, "nothing new for the last 5.0 s"),
+        (lambda s, value: min(value, 300.0 * 103), "nothing new for the last 5.0 s"),
+        (lambda s, value: value if s > 3 else math.nan, "nothing for the first 3.0 s"),
+        (lambda _, __: math.nan, "the energy counter gave nothing"),
+        (lambda s, value: value - 300 * min(max(s - 3, 0), 2), "did not catch up"),
+        (lambda s, value: value if s < 4 else value - 30_000, "went backwards"),
+        (lambda s, value: value if s < 4 else value + 30_000, "more than the device can use"),
+    ],
+)
+def test_what_a_counter_did_not_see_is_unknown_and_says_why(
+    energy_j: Callable[[float, float], float], said: str
+) -> None:
+    spent = spent_of([changed(trace_of(Constant(300.0)), energy_j, 300.0)])
+    assert spent.energy_j is None
+    assert said in (spent.reason or "")
+
+
+def test_a_process_that_ended_before_the_counter_refreshed_has_not_used_nothing() -> None:
+    short = changed(trace_of(Constant(300.0), until_s=0.05), lambda _, __: 50.0, 300.0)
+    spent = spent_of([short])
+    assert spent.energy_j is None
+    assert "not seen to refresh in the 0.05 s" in (spent.reason or "")
+
+
+def test_a_counter_that_caught_up_or_leapt_in_its_first_reading_is_known() -> None:
+    late = changed(trace_of(Constant(300.0)), lambda s, v: v if not 3 < s < 5 else 30900.0, 300.0)
+    off = changed(trace_of(Constant(300.0)), lambda s, v: v + 90_000 * (s == 0), 300.0)
+    assert spent_of([late]).energy_j == pytest.approx(2400.0)
+    assert spent_of([off]).energy_j == pytest.approx(2400.0, rel=0.01)
+    assert spent_of([late, off]).reason is None
+
+
 def test_a_device_that_was_never_read_is_unknown() -> None:
     silent = Trace(Device("GPU-2", "simulated", Capability("gpu", "counter", 0.001, None)), "nvml")
     spent = spent_of([trace_of(Constant(100.0)), silent])
     assert spent.energy_j is None
     assert spent.read_s == 0.0
+    assert spent.reason == "GPU-2: it was never read"
 
 
 def test_without_a_trace_there_is_nothing_to_tell() -> None:

@@ -268,6 +268,7 @@ def test_a_gap_in_power_alone_is_invalid(busy: Trace) -> None:
         keep=lambda t: not begin_ns(5) < t < begin_ns(6),
         energy_j=lambda _t, _value: None,
     )
+    gap.device = replace(gap.device, capability=Capability("gpu", "integrated", None, None))
     window = estimate_window(gap, begin_ns(4), begin_ns(7))
     assert window.energy_j is None
     assert "power readings are missing" in window.warnings[0]
@@ -361,3 +362,15 @@ def test_calls_as_long_as_a_refresh_never_move_an_edge_by_one_unsaid(slow_share:
                 covered += abs(window.energy_j - 317.0 * 0.6) <= window.uncertainty_j
     assert told
     assert covered >= 0.95 * told
+
+
+@pytest.mark.parametrize("gave", [5.0, 0.0])
+def test_a_device_whose_counter_fell_silent_is_not_told_from_its_power(
+    busy: Trace, gave: float
+) -> None:
+    silent = edited(busy, energy_j=lambda t, value: value if t < begin_ns(gave) else None)
+    window = estimate_window(silent, begin_ns(9.5), begin_ns(11))
+    assert not window.valid
+    assert (window.energy_j, window.uncertainty_j) == (None, None)
+    assert "the energy counter gave nothing around the window" in window.warnings
+    assert window.integrated_energy_j is not None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_llem.config.cost import Declared, Tariff
 from pytest_llem.energy.spent import Spent
+from pytest_llem.reports.cost import cost_lines
 from pytest_llem.results.cost import Process, cost_report
 
 if TYPE_CHECKING:
@@ -113,6 +114,17 @@ def test_what_is_not_known_is_said_and_never_zero(make_result: Make) -> None:
     assert (taken.time_s, taken.energy_j, taken.output_tokens, taken.gpu_hours) == (None,) * 4
     assert (taken.time_unknown, taken.energy_unknown, taken.gpu_unknown) == (1, 1, 1)
     assert set(taken.money.model_dump().values()) == {None}
+
+
+def test_why_energy_is_not_known_is_said_once(make_result: Make) -> None:
+    reason = "GPU-1: the energy counter gave nothing new for the last 13.5 s"
+    frozen = spent(None, reason=reason)
+    result = make_result(wall_s=14.4, measurements=())
+    found = report(Tariff(), [Process(result, frozen), Process(result, frozen)])
+    taken = found.experiments[0].taken
+    assert (taken.energy_j, taken.energy_unknown) == (None, 2)
+    assert taken.energy_problems == (reason,)
+    assert " ".join(cost_lines(found, width=200)).count(reason) == 1
 
 
 def test_what_failed_was_paid_for_too(make_result: Make) -> None:

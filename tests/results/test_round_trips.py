@@ -20,7 +20,7 @@ from pytest_llem.energy.marks import Idle, MeasurementMarks, WarmUp
 from pytest_llem.energy.model_shape import ModelShape
 from pytest_llem.energy.naming import NAME
 from pytest_llem.energy.recorded import Recorded
-from pytest_llem.energy.sampling.trace import Trace
+from pytest_llem.energy.sampling.trace import Loss, Trace
 from pytest_llem.results.environment import Environment
 from pytest_llem.results.manifest import Manifest
 from pytest_llem.results.parquet import parquet_paths
@@ -153,7 +153,8 @@ FACTS = st.builds(
 
 @st.composite
 def traces(draw: st.DrawFn) -> Trace:
-    trace = Trace(device=draw(DEVICES), meter=draw(st.text()), loss=draw(st.text()))
+    losses = draw(st.lists(st.builds(Loss, INT64, st.none() | INT64, st.text()), max_size=2))
+    trace = Trace(draw(DEVICES), draw(st.text()), loss=draw(st.text()), losses=losses)
     for reading in draw(st.lists(READINGS, max_size=5)):
         trace.append(reading)
     trace.facts.extend(draw(st.lists(FACTS, max_size=3)))

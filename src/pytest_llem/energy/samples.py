@@ -102,10 +102,19 @@ def _disturbances(
             yield f"{trace.device.uuid} also computed for others: {foreign}"
         limits = [fact.power_limit_w for fact in facts if fact.power_limit_w is not None]
         if limits and max(limits) - min(limits) > LIMIT_TOLERANCE * max(limits):
-            yield (
-                f"the power limit of {trace.device.uuid} changed "
-                f"from {limits[0]:g} W to {limits[-1]:g} W"
-            )
+            yield f"the power limit of {trace.device.uuid} changed {_change(limits)}"
+
+
+def _change(limits: Sequence[float]) -> str:
+    """From the first to the last by way of the one that is furthest from both."""
+    first_w, last_w = limits[0], limits[-1]
+    far_w = max(limits, key=lambda limit: min(abs(limit - first_w), abs(limit - last_w)))
+    slack_w = LIMIT_TOLERANCE * max(limits)
+    if min(abs(far_w - first_w), abs(far_w - last_w)) <= slack_w:
+        return f"from {first_w:g} W to {last_w:g} W"
+    if abs(last_w - first_w) <= slack_w:
+        return f"from {first_w:g} W to {far_w:g} W and back"
+    return f"from {first_w:g} W to {far_w:g} W and to {last_w:g} W"
 
 
 def _oddities(

@@ -208,6 +208,8 @@ def _missing(report: CostReport) -> Iterator[str]:
     ):
         if count:
             yield f"Of {count} process{'' if count == 1 else 'es'} {what}."
+    problems = dict.fromkeys(one for taken in takens for one in taken.energy_problems)
+    yield from (f"Energy is not known of all that was read: {one}." for one in problems)
     windows = sum(taken.windows_without_tokens for taken in takens)
     if windows:
         yield f"Of {windows} windows no tokens are known."

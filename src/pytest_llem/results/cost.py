@@ -61,6 +61,8 @@ class Taken(Stored):
     """Processes of which only the windows are in ``energy_j``."""
     energy_unknown: int
     """Processes that are not in ``energy_j``."""
+    energy_problems: tuple[str, ...] = ()
+    """Why the energy of all that was read is not known of some of them, each reason once."""
     windows_energy_j: float | None
     """Energy of the windows; ``None`` if any is unknown."""
     unread_s: float | None
@@ -213,6 +215,11 @@ def _taken(processes: Sequence[Process], tariff: Tariff) -> Taken:
             for one, energy in zip(processes, energies, strict=True)
         ),
         energy_unknown=energies.count(None),
+        energy_problems=tuple(
+            dict.fromkeys(
+                one.spent.reason for one in processes if one.spent is not None and one.spent.reason
+            )
+        ),
         windows_energy_j=_of_windows(measured, lambda sample: sample.energy_j),
         unread_s=_unread_s(processes),
         estimated=any(_is_estimate(one) for one in processes),

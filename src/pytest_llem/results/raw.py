@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from pytest_llem.devices.meter import Device, Facts
-from pytest_llem.energy.sampling.trace import UNPARTED, Trace
+from pytest_llem.energy.sampling.trace import UNPARTED, Loss, Trace
 from pytest_llem.errors import StoreError
 
 if TYPE_CHECKING:
@@ -39,18 +39,27 @@ class RawData:
 
 def described(trace: Trace) -> dict[str, Any]:
     """What *trace* is of: its meter, and its device with the capability, as JSON values."""
-    return {"meter": trace.meter, "device": asdict(trace.device), "loss": trace.loss}
+    return {
+        "meter": trace.meter,
+        "device": asdict(trace.device),
+        "loss": trace.loss,
+        "losses": [list(loss) for loss in list(trace.losses)],
+    }
 
 
 def empty_trace(description: Mapping[str, Any]) -> Trace:
     """A trace without readings, of what :func:`described` said.
 
     Raises:
-        ValueError, LookupError: *description* is no such thing.
+        ValueError, LookupError, TypeError: *description* is no such thing.
     """
     device = _devices().validate_python(description["device"])
-    loss = description.get("loss", "")
-    return Trace(device=device, meter=str(description["meter"]), loss=str(loss))
+    loss = str(description.get("loss", ""))
+    losses = [
+        Loss(int(start_ns), None if end_ns is None else int(end_ns), str(text))
+        for start_ns, end_ns, text in description.get("losses", ())
+    ]
+    return Trace(device=device, meter=str(description["meter"]), loss=loss, losses=losses)
 
 
 @cache

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from pytest_llem.energy.estimator.readings import Readings
 
 SECOND_NS = 1e9
+STEPS_W = (1.0, 0.1, 0.01)
+"""Steps in which power may be told, as its values show; else it is told in milliwatts."""
+LEAST_STEP_W = 1e-3
+STEP_SHARE = 1e-6
+"""Of a step; so near to a whole number is one."""
 
 
 class Integral(NamedTuple):
@@ -45,6 +50,7 @@ class Power:
         """Time from one power reading to the next; ``None`` if the value never changed."""
         self._end_ns = readings.after_ns[-1]
         self._powers_w = readings.power_w
+        self._step_w = _step_w(readings.power_w)
         calls = zip(readings.before_ns, readings.after_ns, strict=True)
         self._looks_ns = [(before + after) / 2 for before, after in calls]
         placed = [refreshes[i] for i in range(len(refreshes))]
@@ -106,8 +112,9 @@ class Power:
 
         A value is shown for a refresh period and speaks of the time before it, so the
         staircase is read late by half of both. The deviation is that of a mean of
-        samples, by how they scatter about their neighbours, and of not knowing what
-        the readings average over; a load in step with the sampling can be worse.
+        samples, by how they scatter about their neighbours, of not knowing what
+        the readings average over, and of the step in which power is told; a load in
+        step with the sampling can be worse.
         """
         period_ns = self.period_ns or 0.0
         averaging_ns = period_ns / 4 if averaging_s is None else averaging_s * SECOND_NS
@@ -121,8 +128,9 @@ class Power:
         unseen = 1 - min(averaging_ns / period_ns, 1.0) if period_ns else 0.0
         sampling_j = scatter_w * period_ns / SECOND_NS * math.sqrt(len(inside)) * unseen
         edges_j = abs(inside[-1] - inside[0]) * period_ns / SECOND_NS / math.sqrt(12)
+        told_j = self._step_w / math.sqrt(12) * (end_ns - start_ns) / SECOND_NS
         return Integral(
-            energy_j, math.hypot(sampling_j, edges_j, scatter_w * period_ns / SECOND_NS)
+            energy_j, math.hypot(sampling_j, edges_j, scatter_w * period_ns / SECOND_NS, told_j)
         )
 
     def _until(self, t_ns: float) -> float:
@@ -135,6 +143,16 @@ class Power:
         first = max(bisect_right(self._times_ns, start_ns) - 1, 0)
         last = bisect_right(self._times_ns, end_ns)
         return [step.power_w for step in self._steps[first:last]]
+
+
+def _step_w(powers_w: Sequence[float]) -> float:
+    """The widest of the usual steps that all of the readings are whole multiples of."""
+    for step_w in STEPS_W:
+        if all(
+            abs(power_w / step_w - round(power_w / step_w)) < STEP_SHARE for power_w in powers_w
+        ):
+            return step_w
+    return LEAST_STEP_W
 
 
 def _cumulate(steps: Sequence[Sample]) -> list[float]:

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_llem.energy.estimator.counter import MARGIN_NS, counter_nodes
 from pytest_llem.energy.estimator.inside import Inside
 from pytest_llem.energy.estimator.integrate import Power
-from pytest_llem.energy.estimator.notes import calls_of, notes_of
+from pytest_llem.energy.estimator.notes import calls_of, losses_of, notes_of
 from pytest_llem.energy.estimator.power_period import power_period
 from pytest_llem.energy.estimator.readings import Readings, readings_between
-from pytest_llem.energy.estimator.repair import implausible_w, plausible, repaired
+from pytest_llem.energy.estimator.repair import (
+    implausible_steps,
+    implausible_w,
+    repaired,
+    said_of_step,
+)
 from pytest_llem.energy.estimator.surroundings import Nodes, Surroundings
 
 if TYPE_CHECKING:
@@ -65,7 +70,7 @@ def estimate_window(trace: Trace, start_ns: int, end_ns: int) -> WindowEnergy:
 
     Taken from the energy counter where there is one, else from integrated power. A
     window is invalid, and says why, if the trace does not reach beyond it, if the
-    counter went backwards in it, or if an edge fell into a gap.
+    counter went backwards in it or gave nothing, or if an edge fell into a gap.
     """
     most_w = implausible_w(_limit_w(trace))
     whole = readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS)
@@ -78,10 +83,10 @@ def estimate_window(trace: Trace, start_ns: int, end_ns: int) -> WindowEnergy:
         _since_reset(counters, start_ns, end_ns, most_w), power, trace.device.capability
     )
     integral = _by_power(power, powers, averaging_s, start_ns, end_ns)
-    found = _compose(counter, integral, (end_ns - start_ns) / 1e9, has_counter=bool(len(counters)))
+    has_counter = bool(len(counters)) or trace.device.capability.method == "counter"
+    found = _compose(counter, integral, (end_ns - start_ns) / 1e9, has_counter=has_counter)
     notes = [*notes_of(mended, start_ns, end_ns), *calls_of(whole, start_ns, end_ns)]
-    if trace.loss and not found.valid:
-        notes.append(trace.loss)
+    notes += losses_of(trace, start_ns, end_ns, valid=found.valid)
     return replace(found, warnings=(*found.warnings, *notes))
 
 
@@ -104,7 +109,7 @@ def _by_counter(
 ) -> tuple[Known, float | None]:
     readings, problem, start_ns, end_ns = stretch
     if not len(readings):
-        return Known(problem="the device has no energy counter"), None
+        return Known(problem="the energy counter gave nothing around the window"), None
     if problem:
         return Known(problem=problem), None
     nodes = counter_nodes(readings, capability)
@@ -122,22 +127,15 @@ def _by_counter(
 def _since_reset(readings: Readings, start_ns: int, end_ns: int, most_w: float) -> Stretch:
     """The readings between resets and leaps around the window, or what happened in it."""
     first, last = 0, len(readings)
-    for i in range(1, len(readings)):
-        if plausible(readings, i - 1, i, most_w):
-            continue
+    for i in implausible_steps(readings, most_w):
         if readings.after_ns[i] <= start_ns:
             first = i
         elif readings.before_ns[i - 1] >= end_ns:
             last = i
             break
         else:
-            a, b = readings.energy_j[i - 1], readings.energy_j[i]
-            what = (
-                f"went backwards from {a:.3f} J to {b:.3f} J (a reset)"
-                if b < a
-                else f"leapt from {a:.3f} J to {b:.3f} J, more than the device can use"
-            )
-            return Stretch(readings, f"the energy counter {what}", start_ns, end_ns)
+            said = said_of_step(readings.energy_j[i - 1], readings.energy_j[i])
+            return Stretch(readings, said, start_ns, end_ns)
     return Stretch(readings.part(first, last), "", start_ns, end_ns)
 
 

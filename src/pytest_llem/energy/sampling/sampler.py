@@ -186,13 +186,13 @@ class Sampler:
             station.asked_ns = self._clock()
             reading = self._meter.read(trace.device)
         except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
-            station.asked_ns = None
             self._lose(station, error)
             return
         station.asked_ns = None
         if self._stopping:
             return
         trace.append(reading)
+        trace.regain(reading.after_ns)
         station.lost = False
         station.due_ns = station.schedule.next_poll(self._clock(), trace)
 
@@ -204,9 +204,10 @@ class Sampler:
                 continue
             station.lost = True
             seconds = (self._clock() - asked_ns) / 1e9
-            station.trace.loss = (
+            station.trace.lose(
+                asked_ns,
                 f"the driver has not answered for {seconds:.0f} s. Look at the kernel log "
-                "(`dmesg`); it or the machine may need a restart."
+                "(`dmesg`); it or the machine may need a restart.",
             )
 
     def _read_facts(self, station: Station) -> None:
@@ -225,11 +226,12 @@ class Sampler:
         return replace(facts, foreign_processes=foreigners(facts.processes, self._own_processes()))
 
     def _lose(self, station: Station, error: Exception) -> None:
+        asked_ns, station.asked_ns = station.asked_ns or self._clock(), None
         station.lost = True
         station.due_ns = self._clock() + RETRY_NS
         uuid = station.trace.device.uuid
         lost = f"{uuid} cannot be read any more: {type(error).__name__}: {error}"
-        station.trace.loss = str(error) if isinstance(error, MeterError) else lost
+        station.trace.lose(asked_ns, str(error) if isinstance(error, MeterError) else lost)
         if self.failure is None:
             self.failure = error if isinstance(error, MeterError) else MeterError(lost)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.estimator.counter import counter_nodes
 from pytest_llem.energy.estimator.readings import readings_between
-from pytest_llem.energy.estimator.repair import implausible_w, plausible, repaired
+from pytest_llem.energy.estimator.repair import implausible_steps, implausible_w, repaired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,8 +75,7 @@ def _by_counter(counters: Readings, capability: Capability, most_w: float) -> Co
 
 def _parts(counters: Readings, most_w: float) -> list[Readings]:
     """The readings between resets and leaps."""
-    breaks = [i for i in range(1, len(counters)) if not plausible(counters, i - 1, i, most_w)]
-    edges = [0, *breaks, len(counters)]
+    edges = [0, *implausible_steps(counters, most_w), len(counters)]
     return [counters.part(first, last) for first, last in pairwise(edges)]
 
 
