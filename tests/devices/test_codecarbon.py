@@ -151,6 +151,22 @@ def test_gpus_that_cannot_be_read_are_a_loss_and_not_nothing(machine: Machine) -
     assert meter.read(device).energy_j is not None
 
 
+def test_one_gpu_of_several_that_cannot_be_read_is_a_loss_too(machine: Machine) -> None:
+    machine.gpu_w, machine.gpus, machine.second_dies = 300.0, 3, {1}
+    meter = CodeCarbonMeter(now := Timeline())
+    (device,) = meter.discover()
+    meter.read(device)
+    now.now_ns += BEAT_NS
+    meter.read(device)
+    machine.unread = {2}
+    now.now_ns += BEAT_NS
+    with pytest.raises(MeterError, match="could not read the GPUs of index 2, and would count"):
+        meter.read(device)
+    machine.unread = set()
+    now.now_ns += BEAT_NS
+    assert meter.read(device).energy_j is not None
+
+
 def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "codecarbon", None)
     assumptions.cache_clear()

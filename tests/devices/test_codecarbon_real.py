@@ -62,6 +62,20 @@ show(error(meter.read, device))
     assert "could not read the GPUs" in shown_beside_peers(CODECARBON + code, driver)
 
 
+@needs_compiler
+def test_one_lost_gpu_of_two_is_not_counted_as_nothing(tmp_path: Path) -> None:
+    code = """
+device, = meter.discover()
+meter.read(device)
+open(os.environ["LLEM_TEST_NVML_DOUBLE"], "a").write("gpu GPU-b\\n error 15\\n")
+time.sleep(0.3)
+show(error(meter.read, device))
+"""
+    gpus = [Gpu(curve=Constant(300.0), uuid=uuid) for uuid in ("GPU-a", "GPU-b")]
+    said = shown_beside_peers(CODECARBON + code, nvml_double(tmp_path, gpus))
+    assert "could not read the GPUs of index 1" in said
+
+
 def test_nothing_is_sent_written_printed_or_logged(tmp_path: Path) -> None:
     code = """
 import logging, pathlib, socket

@@ -215,6 +215,7 @@ def test_facts_have_units(tmp_path: Path) -> None:
         "processes": [],
         "foreign_processes": None,
         "wraps": None,
+        "graphics_processes": [],
     }
 
 
@@ -222,6 +223,61 @@ def test_processes_on_the_gpu_are_listed(tmp_path: Path) -> None:
     gpu = Gpu(curve=STEADY, processes=(Process(pid=4242), Process(pid=17)))
     code = "show(meter.facts(meter.discover()[0]).processes)"
     assert with_gpus(tmp_path, [gpu], code) == [17, 4242]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "computing"),
+    [(("processes_v3",), [17]), (("processes_v3", "processes_v2"), None), (("processes",), None)],
+)
+def test_a_driver_without_a_call_for_processes_tells_all_else(
+    tmp_path: Path, lacking: tuple[str, ...], computing: list[int] | None
+) -> None:
+    gpu = Gpu(curve=STEADY, processes=(Process(pid=17),), temperature_c=55, unsupported=lacking)
+    facts = with_gpus(tmp_path, [gpu], "show(meter.facts(meter.discover()[0]))")
+    assert (facts["processes"], facts["temperature_c"]) == (computing, 55.0)
+
+
+def test_processes_that_draw_are_listed_apart(tmp_path: Path) -> None:
+    gpu = Gpu(curve=STEADY, processes=(Process(pid=42, graphics=True), Process(pid=17)))
+    code = "f = meter.facts(meter.discover()[0]); show([f.processes, f.graphics_processes])"
+    assert with_gpus(tmp_path, [gpu], code) == [[17], [42]]
+
+
+@pytest.mark.parametrize(
+    ("bit", "counted"), [(0x20, True), (0x40, True), (0x80, True), (0x4, False), (0x1, False)]
+)
+def test_heat_and_brakes_are_counted_and_what_is_usual_is_not(
+    tmp_path: Path, bit: int, counted: bool
+) -> None:
+    gpu = Gpu(curve=STEADY, throttle=bit)
+    code = """
+device = meter.discover()[0]
+first = meter.facts(device).slowed_ns
+time.sleep(0.02)
+show(meter.facts(device).slowed_ns - first)
+"""
+    slowed_ns = with_gpus(tmp_path, [gpu], code)
+    assert slowed_ns >= 20 * MS if counted else slowed_ns == 0
+
+
+def test_a_gpu_that_is_cut_into_slices_later_is_lost_until_it_is_whole(tmp_path: Path) -> None:
+    gpu = Gpu(curve=STEADY, uuid="GPU-a")
+    code = """
+device = meter.discover()[0]
+def cut(on):
+    with open(os.environ["LLEM_TEST_NVML_DOUBLE"], "a") as script:
+        script.write(f"gpu GPU-a\\nmig {on}\\n")
+    time.sleep(0.05)
+    meter.facts(device)
+cut(1)
+lost = error(meter.read, device), error(NvmlMeter().read, device)
+cut(0)
+show([*lost, meter.read(device).power_w])
+"""
+    *lost, power_w = with_gpus(tmp_path, [gpu], "import os\n" + code)
+    for error in lost:
+        assert error.startswith("MeterError: GPU GPU-a is in MIG mode")
+    assert power_w == 300.0
 
 
 def test_a_gpu_without_a_counter_that_is_lost_by_its_field_is_lost(tmp_path: Path) -> None:

@@ -45,6 +45,42 @@ def test_packages_are_read_and_what_lies_inside_them_is_not_added(root: Path) ->
     assert meter.read(devices[0]).power_w is None
 
 
+def test_zones_of_one_name_are_all_read(root: Path) -> None:
+    zone(root, "intel-rapl:3", "package-0", 7_000_000)
+    for folder in ("intel-rapl:0/intel-rapl:0:1", "intel-rapl:3/intel-rapl:3:0"):
+        zone(root, folder, "dram", 2_000_000)
+    zone(root, "intel-rapl:3/intel-rapl:3:1", "dram", 3_000_000)
+    zone(root, "amd-rapl:0", "package-1", 5_000_000)  # the same, shown twice
+    meter = RaplMeter(root)
+    read = {device.uuid: meter.read(device).energy_j for device in meter.discover()}
+    assert read == {
+        "rapl:package-1": 5.0,
+        "rapl:package-0": 1.0,
+        "rapl:package-0@intel-rapl:3": 7.0,
+        "rapl:package-0:dram": 2.0,
+        "rapl:package-0@intel-rapl:3:dram": 2.0,
+        "rapl:package-0@intel-rapl:3:dram@intel-rapl:3:1": 3.0,
+    }
+    scopes = {device.uuid: device.capability.scope for device in meter.discover()}
+    assert [uuid for uuid, scope in scopes.items() if scope == "dram"] == [
+        uuid for uuid in read if ":dram" in uuid
+    ]
+
+
+@pytest.mark.parametrize("asked", ["rapl", "replay:{root}/nothing.trace.parquet"])
+def test_an_error_that_says_what_to_do_is_given_no_other_advice(
+    root: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.setenv("LLEM_POWERCAP", str(root))
+    zone(root, "intel-rapl:0", "package-0", "many")
+    with pytest.raises(MeterError) as caught:
+        choose_meter(MeterRequest(asked.format(root=root)))
+    said = str(caught.value)
+    assert said.endswith(".")
+    assert ".." not in said
+    assert "Run where its devices are" not in said
+
+
 def test_a_counter_that_begins_anew_is_carried_on(root: Path) -> None:
     meter = RaplMeter(root)
     device = meter.discover()[0]

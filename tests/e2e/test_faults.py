@@ -164,6 +164,8 @@ def test_a_gpu_that_is_lost_is_said_to_be_lost(run: Run, results: Results, gpus:
     ("statement", "named"),
     [
         ("set violation 0x40 at=NOW", "was slowed for"),
+        ("set violation 0x80 at=NOW", "was slowed for"),
+        ("process 4711 type=graphics from=NOW", "also drew for process 4711"),
         ("spike counter 90000000 every=7", "and came back"),
         ("slow 50ms every=9", "took longer than 20 ms"),
         ("zero counter every=4", "readings gave no energy"),

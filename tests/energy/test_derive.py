@@ -326,3 +326,25 @@ def test_a_device_that_was_lost_is_named() -> None:
 def test_figures_survive_json() -> None:
     measured = derive_measured(marks_of(WHOLE, PREFILL), [trace_of(Constant(300.0))])
     assert Measured.model_validate_json(measured.model_dump_json()) == measured
+
+
+def test_a_display_on_the_gpu_is_named_and_does_no_harm() -> None:
+    def fact(t: int) -> Facts:
+        return Facts(t, processes=(), foreign_processes=(), graphics_processes=(4711,))
+
+    measured = derive_measured(marks_of(WHOLE), [looked(trace_of(Constant(300.0)), fact)])
+    assert all(window.valid for window in measured.windows)
+    (warning,) = [text for text in measured.warnings if "4711" in text]
+    assert "also drew for process 4711" in warning
+
+
+@pytest.mark.parametrize(("processes", "said"), [(None, 1), ((), 0)])
+def test_a_driver_that_tells_no_processes_is_said_once(
+    processes: tuple[int, ...] | None, said: int
+) -> None:
+    trace = looked(
+        trace_of(Constant(300.0)), lambda t: Facts(t, throttle_reasons=(), processes=processes)
+    )
+    measured = derive_measured(marks_of(WHOLE), [trace])
+    assert all(window.valid for window in measured.windows)
+    assert sum("those of others go unseen" in text for text in measured.warnings) == said

@@ -193,3 +193,12 @@ def test_prefill_only_windows_that_are_invalid_say_why() -> None:
     _, prefill, _ = told(samples)
     assert prefill.method == "unresolved"
     assert "No prefill-only window is valid: it was hot." in prefill.reason
+
+
+def test_only_windows_that_count_are_counted() -> None:
+    samples = windows(lengths=(), prefills=5)
+    spoilt = [one for one in samples if one.phase == "prefill"][1:]
+    samples = [one.model_copy(update={"valid": one not in spoilt}) for one in samples]
+    _, prefill, decode = told(samples, "measured")
+    assert prefill.reason == "Mean over 1 of 5 prefill-only windows."
+    assert decode.reason == "The whole less the mean over 1 of 5 prefill-only windows."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from itertools import pairwise
@@ -286,6 +287,53 @@ def test_a_call_that_comes_back_late_is_no_loss_any_more(
     assert len(sampler.traces[0]) > 3
     sampler.stop()
     assert not sampler.hanging
+
+
+def test_facts_that_cannot_be_asked_are_unknown_and_lose_no_device(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sampler, clock, meter = fake()
+
+    def failing(device: Device) -> Facts:
+        raise LookupError(f"the driver of {device.uuid} is too old")
+
+    meter.facts = failing  # type: ignore[method-assign]
+    drive(sampler, clock, 5)
+    (trace,) = sampler.traces
+    assert (sampler.lost, sampler.failure, trace.loss) == (False, None, "")
+    assert len(trace) > 20
+    assert len(trace.facts) >= 5
+    assert {fact.temperature_c for fact in trace.facts} == {None}
+    (said,) = caplog.messages
+    assert "LookupError: the driver of GPU-0 is too old" in said
+
+
+def test_facts_that_are_no_numbers_are_unknown() -> None:
+    sampler, clock, meter = fake()
+
+    def odd(device: Device) -> Facts:
+        del device
+        return Facts(clock(), math.nan, 1980, math.inf)
+
+    meter.facts = odd  # type: ignore[method-assign]
+    drive(sampler, clock, 2)
+    seen = {(f.temperature_c, f.sm_clock_mhz, f.power_limit_w) for f in sampler.traces[0].facts}
+    assert seen == {(None, 1980, None)}
+
+
+def test_drawing_processes_are_those_of_others() -> None:
+    clock = FakeClock()
+    meter = FakeMeter(clock)
+
+    def drawn_on(device: Device) -> Facts:
+        del device
+        return Facts(clock(), processes=(7, 8), graphics_processes=(7, 9))
+
+    meter.facts = drawn_on  # type: ignore[method-assign]
+    sampler = Sampler(meter, meter.discover()[:1], clock=clock, own_processes=lambda: {7})
+    drive(sampler, clock, 1)
+    fact = sampler.traces[0].facts[0]
+    assert (fact.foreign_processes, fact.graphics_processes) == ((8,), (9,))
 
 
 def test_a_lost_device_of_one_meter_does_not_hold_back_another() -> None:

@@ -239,7 +239,7 @@ def test_what_slowed_between_two_looks_is_seen_too() -> None:
     load = WarmingUp([Constant(400.0)], facts=facts)
     load.go_on(3.0)
     assert load.settled_s(10.0) is None
-    assert "heat or a limit of its board" in load.seen()["throttling"].reason
+    assert "heat, a brake or a limit of its board" in load.seen()["throttling"].reason
 
 
 @pytest.mark.parametrize("reason", ["sw_power_cap", "gpu_idle", "applications_clocks_setting"])
@@ -345,3 +345,13 @@ def test_what_is_seen_as_of_an_instant_stays_so() -> None:
     assert load.seen()["power"].holds
     after = {one.name: one for one in load.watch.seen(then_ns)}
     assert after["power"].holds is before["power"].holds is False
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_temperature_that_is_no_number_is_not_told(every: int) -> None:
+    def facts(now_ns: int) -> Facts:
+        odd = now_ns // (250 * MS) % every == 0
+        return Facts(now_ns, temperature_c=math.nan if odd else 50.0)
+
+    load = WarmingUp([Constant(300.0)], 0.1, facts=facts)
+    assert load.settled_s(10.0) is not None

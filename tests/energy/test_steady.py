@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import math
 import random
+from typing import TYPE_CHECKING
+
+import pytest
 
 from pytest_llem.energy.warm_up.steady import LEAST_PASSES, SteadyState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def followed(state: SteadyState, durations_s: list[float]) -> int:
@@ -94,3 +101,48 @@ def test_nothing_seen_is_undecided() -> None:
     state = SteadyState(least_s=0.0, limit_s=1.0)
     assert not state.decided
     assert state.reason == "no pass was seen"
+
+
+def noisy(
+    pass_s: float, noise: float, seed: int, *, growth: float = 0.0, memory: float = 0.0
+) -> Iterator[float]:
+    """Passes with relative noise, which remembers so much of itself, and a trend."""
+    rng = random.Random(seed)  # noqa: S311 - a simulation
+    level, strayed = pass_s, rng.gauss(0, noise)
+    while True:
+        yield level * (1 + strayed)
+        strayed = memory * strayed + rng.gauss(0, noise) * math.sqrt(1 - memory**2)
+        level *= 1 + growth
+
+
+def until_decided(durations_s: Iterator[float], *, least_s: float = 5.0) -> SteadyState:
+    state = SteadyState(least_s=least_s, limit_s=30.0)
+    while not state.decided:
+        state.add(next(durations_s))
+    return state
+
+
+@pytest.mark.parametrize("least_s", [0.1, 5.0])
+@pytest.mark.parametrize("growth", [0.05, 0.04, 0.01, -0.01, -0.05])
+@pytest.mark.parametrize("pass_s", [0.05, 0.2, 0.25, 0.5, 2.0])
+def test_a_trend_does_not_excuse_itself(pass_s: float, growth: float, least_s: float) -> None:
+    growing = [pass_s * (1 + growth) ** number for number in range(60)]
+    state = SteadyState(least_s=least_s, limit_s=2 * sum(growing))
+    assert followed(state, growing) == 0
+
+
+@pytest.mark.parametrize(
+    ("pass_s", "noise", "growth"),
+    [(0.05, 0.03, 0.01), (0.2, 0.01, 0.01), (0.2, 0.03, 0.05), (0.5, 0.01, 0.05)],
+)
+def test_a_trend_beneath_noise_is_seen(pass_s: float, noise: float, growth: float) -> None:
+    states = [until_decided(noisy(pass_s, noise, seed, growth=growth)) for seed in range(200)]
+    assert sum(state.converged for state in states) <= 0.05 * len(states)
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.5, 0.8, 0.95])
+@pytest.mark.parametrize("noise", [0.002, 0.01, 0.05, 0.2])
+@pytest.mark.parametrize("pass_s", [0.05, 0.5, 2.0])
+def test_noise_that_goes_nowhere_is_steady(pass_s: float, noise: float, memory: float) -> None:
+    states = [until_decided(noisy(pass_s, noise, seed, memory=memory)) for seed in range(200)]
+    assert sum(state.converged for state in states) >= 0.97 * len(states)

@@ -7,7 +7,7 @@ Names and units are those of CodeCarbon 3.3: watts in ``Power.W``, kWh in ``Ener
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,12 @@ class Machine:
     cpu_w: float = 40.0
     ram_w: float = 20.0
     gpu_w: float | None = None
-    """Of one GPU; ``None`` is none, and 0 is one that cannot be read any more."""
+    """Of each GPU; ``None`` is none, and 0 is what cannot be read any more."""
+    gpus: int = 1
+    unread: set[int] = field(default_factory=set)
+    """Indices of those that cannot be read any more."""
+    second_dies: set[int] = field(default_factory=set)
+    """Indices of those that are counted with the one before."""
     tdp_w: float | None = 120.0
     sockets: int = 2
     asked: int = 0
@@ -53,9 +58,13 @@ class Machine:
             monkeypatch.setitem(sys.modules, module.__name__, module)
 
     def _gpus(self) -> SimpleNamespace:
-        part = self._part(lambda: self.gpu_w or 0.0)
-        part.num_gpus = 1
-        part.devices = SimpleNamespace(get_gpu_static_info=lambda: [{"name": "NVIDIA L4"}])
+        devices = [_Gpu(index, self) for index in range(self.gpus)]
+        part = self._part(lambda: sum(one.power.W for one in devices))
+        part.num_gpus = self.gpus
+        part.devices = SimpleNamespace(
+            devices=devices,
+            get_gpu_static_info=lambda: [{"name": "NVIDIA L4"}] * self.gpus,
+        )
         return part
 
     def _part(self, power_w: Any) -> SimpleNamespace:
@@ -65,6 +74,26 @@ class Machine:
             return SimpleNamespace(W=watts), SimpleNamespace(kWh=watts * seconds * JOULES)
 
         return SimpleNamespace(start=lambda: None, measure_power_and_energy=measure)
+
+
+@dataclass
+class _Gpu:
+    """One GPU, as it was when it was asked last."""
+
+    gpu_index: int
+    machine: Machine
+
+    @property
+    def power(self) -> SimpleNamespace:
+        nothing = self.machine.unread | self.machine.second_dies
+        return SimpleNamespace(W=0.0 if self.gpu_index in nothing else self.machine.gpu_w or 0.0)
+
+    @property
+    def energy_delta(self) -> SimpleNamespace:
+        return SimpleNamespace(kWh=self.power.W * JOULES)
+
+    def _reports_zero_power_by_design(self) -> bool:
+        return self.gpu_index in self.machine.second_dies
 
 
 def _module(name: str, **content: Any) -> ModuleType:

@@ -148,6 +148,7 @@ FACTS = st.builds(
     processes=st.none() | st.lists(INT64, max_size=3).map(tuple),
     foreign_processes=st.none() | st.lists(INT64, max_size=3).map(tuple),
     wraps=st.none() | INT64,
+    graphics_processes=st.none() | st.lists(INT64, max_size=3).map(tuple),
 )
 
 

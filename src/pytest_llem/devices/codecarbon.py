@@ -119,10 +119,12 @@ class CodeCarbonMeter:
         used_j = self._cpu.measure_power_and_energy(seconds)[1].kWh * KWH_J
         if self._gpus is not None:
             power, energy = self._gpus.measure_power_and_energy(seconds)
-            if not power.W and not energy.kWh:  # it leaves out what it cannot read
+            unread = _unread(self._gpus)
+            if unread or (not power.W and not energy.kWh):
+                which = f" of index {', '.join(map(str, unread))}" if unread else ""
                 raise MeterError(
-                    "CodeCarbon could not read the GPUs, and would count them as nothing. Look at "
-                    "`nvidia-smi`, or take the meter nvml."
+                    f"CodeCarbon could not read the GPUs{which}, and would count them as nothing. "
+                    "Look at `nvidia-smi`, or take the meter nvml."
                 )
             used_j += energy.kWh * KWH_J
         used_j += assumptions().ram_w * seconds
@@ -138,6 +140,23 @@ class CodeCarbonMeter:
         if end_ns == time_ns:
             return end_j
         return start_j + (end_j - start_j) * (time_ns - start_ns) / (end_ns - start_ns)
+
+
+def _unread(gpus: Any) -> list[int]:
+    """Indices of GPUs that it counted as nothing, which is how it leaves out what it cannot read.
+
+    The second die of a card whose first one counts for both is meant to be nothing.
+    """
+    return [
+        gpu.gpu_index
+        for gpu in gpus.devices.devices
+        if not (gpu.power.W or gpu.energy_delta.kWh or _nothing_by_design(gpu))
+    ]
+
+
+def _nothing_by_design(gpu: Any) -> bool:
+    asked = getattr(gpu, "_reports_zero_power_by_design", None)  # CodeCarbon has no public name
+    return asked is not None and bool(asked())
 
 
 @cache

@@ -76,7 +76,7 @@ class Facts:
     memory_bytes: int | None = None
     """Memory in use on the device."""
     slowed_ns: int | None = None
-    """How long heat, the board's limit or its reliability guard slowed the device since an
+    """How long heat, a brake, the board's limit or its reliability guard slowed the device since an
     arbitrary origin, in nanoseconds; also what was too brief to be seen as a reason."""
     processes: tuple[int, ...] | None = None
     """Processes that compute on the device."""
@@ -85,6 +85,9 @@ class Facts:
     wraps: int | None = None
     """How often the meter carried the energy counter on since an arbitrary origin, because it
     had gone round its range."""
+    graphics_processes: tuple[int, ...] | None = None
+    """Processes that draw on the device, a display's server among them; none of them is known
+    to be the experiment's."""
 
 
 class CpuClock(Protocol):

@@ -66,15 +66,25 @@ class RaplMeter:
             MeterError: there are packages, and this user may not read them.
         """
         self._zones = {}
-        packages = list(self._named(r"[\w-]+-rapl:\d+", self._root, "package"))
-        for path, name in packages:
-            self._zones[f"rapl:{name}"] = _zone(path)
-        for path, name in packages:
-            for memory, _ in self._named(r"[\w-]+-rapl:\d+:\d+", path, "dram"):
-                self._zones[f"rapl:{name}:dram"] = _zone(memory)
+        for path, name in self._named(r"[\w-]+-rapl:\d+", self._root, "package"):
+            self._add(f"rapl:{name}", path)
+        for uuid, package in list(self._zones.items()):
+            for path, _ in self._named(r"[\w-]+-rapl:\d+:\d+", package.path, "dram"):
+                self._add(f"{uuid}:dram", path)
         if not self._zones:
             self.absence = f"no CPU package in {self._root}"
         return [_device(uuid, index) for index, uuid in enumerate(self._zones)]
+
+    def _add(self, uuid: str, path: Path) -> None:
+        """Take a zone, by its folder too where another of its kind has the same name.
+
+        One of another kind is the same package through another interface.
+        """
+        if (known := self._zones.get(uuid)) is not None:
+            if _control(known.path) != _control(path):
+                return
+            uuid = f"{uuid}@{path.name}"
+        self._zones[uuid] = _zone(path)
 
     def _named(self, pattern: str, below: Path, name: str) -> Iterator[tuple[Path, str]]:
         """Zones whose folder and name are so called."""
@@ -109,6 +119,10 @@ class RaplMeter:
         """There is nothing to give back."""
 
 
+def _control(path: Path) -> str:
+    return path.name.partition(":")[0]
+
+
 def _zone(path: Path) -> Zone:
     zone = Zone(path, _number(path / "max_energy_range_uj"))
     _number(path / "energy_uj")
@@ -116,7 +130,7 @@ def _zone(path: Path) -> Zone:
 
 
 def _device(uuid: str, index: int) -> Device:
-    memory = uuid.endswith(":dram")
+    memory = ":dram" in uuid
     capability = Capability("dram" if memory else "package", "counter", MICROJOULE, PERIOD_S)
     name = f"memory of {cpu_name()}" if memory else cpu_name()
     return Device(uuid=uuid, name=name, capability=capability, index=index)

@@ -24,6 +24,10 @@ BEST_FIRST = ("nvml", "zeus", "rapl")
 """Measuring meters that ``auto`` tries, in this order, before it estimates."""
 CPU_FIRST = ("rapl",)
 """The same for an experiment that runs on the CPU alone; the others are for accelerators."""
+ELSEWHERE = (
+    "Run where its devices are (in a container, pass them in), or take the meter 'auto', which "
+    "estimates from CPU time where nothing can be measured."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,16 @@ class MeterChoice:
     """Watts per busy core that an estimate assumes; ``None`` for measurements."""
 
 
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Why a meter has nothing to read."""
+
+    why: str
+    """Without a full stop."""
+    advised: bool = False
+    """Whether that says what to do."""
+
+
 def choose_meter(request: MeterRequest) -> MeterChoice:
     """The meter that answers *request*; nothing is read yet, and no model is loaded.
 
@@ -89,12 +103,12 @@ def _best(request: MeterRequest, order: Sequence[str]) -> MeterChoice:
         found = _unasked(name)
         if isinstance(found, MeterChoice):
             return found
-        reasons.append(found)
+        reasons.append(found.why)
     because = "; ".join(filter(None, reasons))
     return _estimate(request, because or "no device that can be measured")
 
 
-def _unasked(name: str) -> MeterChoice | str:
+def _unasked(name: str) -> MeterChoice | Nothing:
     """The meter called *name* if it is worth taking unasked, or why not.
 
     A meter may say by ``hopeless``, without loading any library, that it has nothing to add.
@@ -102,10 +116,10 @@ def _unasked(name: str) -> MeterChoice | str:
     hopeless = getattr(METERS.load(name), "hopeless", None)
     reason: str | None = hopeless() if hopeless is not None else None
     if reason is not None:
-        return reason
+        return Nothing(reason)
     found = _measuring(name)
     if isinstance(found, MeterChoice) and name not in CPU_FIRST and _packages_only(found):
-        return f"{name} finds CPU packages only"
+        return Nothing(f"{name} finds CPU packages only")
     return found
 
 
@@ -134,12 +148,9 @@ def _check(request: MeterRequest) -> str | None:
 def _asked_for(request: MeterRequest, argument: str | None) -> MeterChoice:
     name = request.name.partition(":")[0]
     found = _measuring(name, *([argument] if argument else []))
-    if isinstance(found, str):
-        raise MeterError(
-            f"the meter {name!r} has nothing to read: {found}. Run where its devices are "
-            "(in a container, pass them in), or take the meter 'auto', which estimates from "
-            "CPU time where nothing can be measured."
-        )
+    if isinstance(found, Nothing):
+        advice = "" if found.advised else " " + ELSEWHERE
+        raise MeterError(f"the meter {name!r} has nothing to read: {found.why}.{advice}")
     if request.require_measured and name == REPLAY:
         raise MeterError(
             "energy has to be measured, but a replay only repeats what was measured before. "
@@ -153,7 +164,7 @@ def _asked_for(request: MeterRequest, argument: str | None) -> MeterChoice:
     return found
 
 
-def _measuring(name: str, *argument: str) -> MeterChoice | str:
+def _measuring(name: str, *argument: str) -> MeterChoice | Nothing:
     """A choice of the meter called *name*, or why it has nothing to read."""
     open_meter: Callable[..., Meter] = METERS.load(name)
     meter = open_meter(*argument)
@@ -161,11 +172,11 @@ def _measuring(name: str, *argument: str) -> MeterChoice | str:
         devices = tuple(meter.discover())
     except MeterError as error:
         meter.close()
-        return str(error)
+        return Nothing(str(error).rstrip("."), advised=True)
     if all(device.refusal for device in devices):
-        reason = _why_not(meter, devices)
+        nothing = _why_not(meter, devices)
         meter.close()
-        return reason
+        return nothing
     choice = MeterChoice(
         name=name,
         why=getattr(meter, "account", None) or f"{name} reads {_counted(devices)}",
@@ -177,11 +188,11 @@ def _measuring(name: str, *argument: str) -> MeterChoice | str:
     return choice
 
 
-def _why_not(meter: Any, devices: Sequence[Device]) -> str:
+def _why_not(meter: Any, devices: Sequence[Device]) -> Nothing:
     refusals = [device.refusal for device in devices if device.refusal]
     absence: str | None = getattr(meter, "absence", None)
     reason = refusals[0] if refusals else absence or "it finds no device"
-    return reason.rstrip(".")
+    return Nothing(reason.rstrip("."), advised=bool(refusals))
 
 
 def _counted(devices: Sequence[Device]) -> str:

@@ -69,6 +69,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
                 (
                     *marks.differences,
                     *_warnings(samples, marks.warm_up, beside),
+                    *_company(samples, group),
                     *traffic_warnings(traffic, latencies),
                 )
             )
@@ -104,6 +105,27 @@ def _net(figures: dict[str, Any], idle: Idle | None) -> dict[str, float | None]:
         "net_energy_j": energy_j - idle.power_w * duration_s,
         "net_energy_uncertainty_j": None if gross_u_j is None else math.hypot(gross_u_j, idle_u_j),
     }
+
+
+def _company(samples: Sequence[WindowSample], traces: Sequence[Trace]) -> Iterator[str]:
+    """Who else was on the devices while windows ran, where that spoils none, or is not known."""
+    if not samples:
+        return
+    start_ns, end_ns = samples[0].start_ns, samples[-1].end_ns
+    for trace in traces:
+        facts = [fact for fact in trace.facts if start_ns <= fact.time_ns <= end_ns]
+        drawing = sorted({pid for fact in facts for pid in fact.graphics_processes or ()})
+        if drawing:
+            yield (
+                f"{trace.device.uuid} also drew for process {', '.join(map(str, drawing))}: what a "
+                "display takes is in the figures"
+            )
+        tells = any(fact.throttle_reasons is not None for fact in facts)
+        if tells and all(fact.processes is None for fact in facts):
+            yield (
+                f"{trace.device.uuid}: its driver does not tell which processes compute on it, so "
+                "those of others go unseen"
+            )
 
 
 def _warnings(

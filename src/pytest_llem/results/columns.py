@@ -47,7 +47,7 @@ FACTS = (
         "Why clocks are lowered; empty is no reason, null is unknown",
     ),
     ("memory_bytes", "int64", "B", "Memory in use on the device; null is unknown"),
-    ("slowed_ns", "int64", "ns", "Time slowed by heat or board limits so far; null is unknown"),
+    ("slowed_ns", "int64", "ns", "Time slowed by heat, brakes or limits so far; null is unknown"),
     ("processes", "numbers", "", "Processes that compute on the device; null is unknown"),
     (
         "foreign_processes",
@@ -56,6 +56,12 @@ FACTS = (
         "Those that are not the experiment's; null if they cannot be told apart",
     ),
     ("wraps", "int64", "1", "Times the meter carried the energy counter on; null is unknown"),
+    (
+        "graphics_processes",
+        "numbers",
+        "",
+        "Others' processes that draw on the device; null is unknown",
+    ),
 )
 MARKS = (
     ("measurement", "int32", "1", "Number of the measurement within its experiment, from 0"),

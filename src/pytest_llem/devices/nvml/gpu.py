@@ -47,6 +47,8 @@ class NvmlGpu:
         self._nvml: Any = session.nvml
         self._handle = self._nvml.nvmlDeviceGetHandleByUUID(uuid)
         self.has_counter = self._known(self._nvml.nvmlDeviceGetTotalEnergyConsumption) is not None
+        self.sliced = bool(self.mig())
+        """Whether it was cut into slices at the last look."""
         self.power_field = self._choose_power_field()
         self._power_mw: Callable[[], int | None] = {
             "NVML_FI_DEV_POWER_INSTANT": self._instant_mw,
@@ -67,6 +69,7 @@ class NvmlGpu:
         return power_mw / 1000 if power_mw else None
 
     def facts(self) -> Facts:
+        self.sliced = bool(self.mig())
         return Facts(
             time_ns=time.monotonic_ns(),
             temperature_c=self._temperature_c(),
@@ -75,7 +78,8 @@ class NvmlGpu:
             throttle_reasons=self._throttle_reasons(),
             memory_bytes=self._memory("used"),
             slowed_ns=self._slowed_ns(),
-            processes=self._processes(),
+            processes=self._processes("Compute"),
+            graphics_processes=self._processes("Graphics"),
         )
 
     def name(self) -> str | None:
@@ -128,15 +132,18 @@ class NvmlGpu:
         return "nvmlDeviceGetPowerUsage" if self._usage_mw() is not None else None
 
     def _instant_mw(self) -> int | None:
-        """The field's value for the GPU itself (scope 0), without a module around it."""
-        fields = [self._nvml.NVML_FI_DEV_POWER_INSTANT]
-        values = self._known(self._nvml.nvmlDeviceGetFieldValues, fields)
+        answer = self._field(self._nvml.NVML_FI_DEV_POWER_INSTANT)
+        return None if answer is None else int(answer.value.uiVal)  # nvml.h: in milliwatts
+
+    def _field(self, field: int) -> Any:
+        """A field's answer for the GPU itself (scope 0), without a module around it."""
+        values = self._known(self._nvml.nvmlDeviceGetFieldValues, [field])
         if values is None:
             return None
         if values[0].nvmlReturn != self._nvml.NVML_SUCCESS:
             self._session.raise_if_gone(values[0].nvmlReturn)
             return None
-        return int(values[0].value.uiVal)  # nvml.h: unsigned int, in milliwatts
+        return values[0]
 
     def _usage_mw(self) -> int | None:
         power_mw: int | None = self._known(self._nvml.nvmlDeviceGetPowerUsage)
@@ -160,7 +167,11 @@ class NvmlGpu:
         return None if bits is None else clock_events(bits)
 
     def _slowed_ns(self) -> int | None:
-        """Sum of the violation counters that a card as it is meant to run does not move."""
+        """Sum of the counters that a card as it is meant to run does not move.
+
+        An external power brake is in no policy but that of power, which every busy card
+        violates; it has a field of its own. ``hw_slowdown`` alone has no counter.
+        """
         nvml = self._nvml
         policies = (
             nvml.NVML_PERF_POLICY_THERMAL,
@@ -169,10 +180,22 @@ class NvmlGpu:
         )
         seen = [self._known(nvml.nvmlDeviceGetViolationStatus, policy) for policy in policies]
         known = [int(status.violationTime) for status in seen if status is not None]
+        if (braked_ns := self._braked_ns()) is not None:
+            known.append(braked_ns)
         return sum(known) if known else None
 
-    def _processes(self) -> tuple[int, ...] | None:
-        running = self._known(self._nvml.nvmlDeviceGetComputeRunningProcesses)
+    def _braked_ns(self) -> int | None:
+        """How long an external power brake slowed the GPU; bindings renumbered its field."""
+        answer = self._field(self._nvml.NVML_FI_DEV_CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN)
+        if answer is None or answer.valueType != self._nvml.NVML_VALUE_TYPE_UNSIGNED_LONG_LONG:
+            return None
+        return int(answer.value.ullVal)
+
+    def _processes(self, kind: Literal["Compute", "Graphics"]) -> tuple[int, ...] | None:
+        name = f"nvmlDeviceGet{kind}RunningProcesses"
+        running = self._known(getattr(self._nvml, name))
+        if running is None:  # drivers before 510
+            running = self._known(getattr(self._nvml, f"{name}_v2"))
         return None if running is None else tuple(sorted({int(one.pid) for one in running}))
 
     def _memory(self, part: Literal["used", "total"]) -> int | None:

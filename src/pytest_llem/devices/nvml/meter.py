@@ -61,6 +61,8 @@ class NvmlMeter:
         session = self._open()
         try:
             gpu = self._gpu(session, device.uuid)
+            if gpu.sliced:
+                raise MeterError(refusal(gpu.uuid, mig=True, readable=True))
             before_ns = time.monotonic_ns()
             energy_j = gpu.energy_j()
             between_ns = time.monotonic_ns()

@@ -51,6 +51,8 @@ class NvmlSession:
         except self.nvml.NVMLError as error:
             self.raise_if_gone(error.value)
             return None
+        except self.nvml.NVMLLibraryMismatchError:  # a driver before this version of the call
+            return None
 
     def raise_if_gone(self, code: int) -> None:
         """Stop at a return code after which a GPU never answers again.

@@ -11,8 +11,14 @@ W are the weight bytes that a step touches (of a mixture of experts those that t
 expected to hit), K the bytes of key-value cache that one request's token reads at the mean
 context of the generation, N the parameters that a token multiplies, BW and F bandwidth and
 peak arithmetic of a GPU. ``e_flop`` is the GPU's power limit over F (0.71 pJ in bfloat16 on an
-H100: 700 W over 989 TFLOP/s), so it has everything in it that a busy chip draws. Constants are
-in the system profiles (:mod:`pytest_llem.config.profiles`), each with its source.
+H100: 700 W over 989 TFLOP/s), so it has everything in it that a busy chip draws. ``e_mem`` is
+3.9 pJ a bit for HBM2 to HBM3 (O'Connor et al., Fine-Grained DRAM, MICRO-50, 2017, of HBM2;
+nothing is published on HBM2e and HBM3 apart), 3.4 for HBM3E (the lower of published figures, 3.4
+to 3.9) and 7.5 for GDDR6 (Micron, Ultra-Bandwidth Solutions, "average device power"). Of an H100
+SXM, BW is 3.35 TB/s and F 989 TFLOP/s (NVIDIA's data sheet), and P_static 120 W: idle cards in
+public listings of nvidia-smi at 69 to 75 W, and 50 W for a CUDA context (The Model Parking Tax,
+arXiv 2605.23918). What holds of other cards is in their system profiles
+(``pytest_llem/config/profiles/*.toml``), each with its source.
 
 *reference* is that. Prefill is added to the whole: 2·N·e_flop for each input token, the
 weights once a batch, and static power for the longer of the two.

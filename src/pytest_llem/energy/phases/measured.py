@@ -35,6 +35,8 @@ def measured_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) ->
         decode_uncertainty_j=None if None in stated else math.hypot(*stated),
         ttft_s=figures["ttft_s"],
     )
-    how = f"{len(windows)} prefill-only window{'s' if len(windows) > 1 else ''}"
+    valid, count = sum(sample.valid for sample in windows), len(windows)
+    counted = f"{valid} of {count}" if valid < count else f"{count}"
+    how = f"{counted} prefill-only window{'s' if count > 1 else ''}"
     told = Told("measured", f"Mean over {how}.", f"The whole less the mean over {how}.")
     return split(whole, prefill, told)

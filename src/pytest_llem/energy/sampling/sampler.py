@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from pytest_llem.devices.meter import Facts
+from pytest_llem.energy.sampling.looks import finite, told_apart
 from pytest_llem.energy.sampling.station import Station
 from pytest_llem.errors import MeterError
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-    from pytest_llem.devices.meter import Device, Facts, Meter
+    from pytest_llem.devices.meter import Device, Meter
     from pytest_llem.energy.sampling.trace import Trace
 
 FACTS_PERIOD_NS, FACTS_ATTENDED_NS = 1_000_000_000, 250_000_000
@@ -31,18 +33,6 @@ HANGING_NS = 2_000_000_000
 """A driver's call that has not come back for so long may never do so."""
 STOP_S = 5.0
 """How long the end of the call under way is waited for at the end."""
-
-
-def foreigners(processes: Iterable[int], own: Iterable[int]) -> tuple[int, ...] | None:
-    """Those of a device's processes that are none of *own*; ``None`` if they cannot be told apart.
-
-    Where none of them is known, the device's numbers may be those of another namespace,
-    as they are in a container, and the experiment's own may be among them.
-    """
-    listed, known = set(processes), set(own)
-    if listed and not listed & known:
-        return None
-    return tuple(sorted(listed - known))
 
 
 class Sampler:
@@ -76,6 +66,7 @@ class Sampler:
         self._left: threading.Thread | None = None
         self._attending = False
         self._stopping = False
+        self._unknown: set[str] = set()
         self.failure: MeterError | None = None
         """The first device that could not be read any more, or ``None``."""
 
@@ -220,10 +211,25 @@ class Sampler:
         station.facts_due_ns = began_ns + max(period_ns, round(took_ns / FACTS_SHARE))
 
     def _facts(self, station: Station) -> Facts:
-        facts = self._meter.facts(station.trace.device)
-        if self._own_processes is None or facts.processes is None:
-            return facts
-        return replace(facts, foreign_processes=foreigners(facts.processes, self._own_processes()))
+        """Slow values now; unknown where the meter fails to ask, which is said the first time."""
+        try:
+            facts = self._meter.facts(station.trace.device)
+        except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
+            self._say_unknown(station, error)
+            return Facts(self._clock())
+        own = None if self._own_processes is None else set(self._own_processes())
+        return finite(facts) if own is None else told_apart(finite(facts), own)
+
+    def _say_unknown(self, station: Station, error: Exception) -> None:
+        uuid = station.trace.device.uuid
+        if uuid not in self._unknown:
+            self._unknown.add(uuid)
+            logging.getLogger("pytest_llem").warning(
+                "%s does not tell temperature, clocks, throttling and processes: %s: %s",
+                uuid,
+                type(error).__name__,
+                error,
+            )
 
     def _lose(self, station: Station, error: Exception) -> None:
         asked_ns, station.asked_ns = station.asked_ns or self._clock(), None

@@ -30,6 +30,8 @@ SILENT_NS = 3 * SECOND_NS
 """A device that gave nothing new for so long will not give anything."""
 SPARE_S = 0.5
 """Looks come every quarter of a second: the first and the last lie so much closer."""
+UNNAMED = "heat, a brake or a limit of its board"
+"""What a device may have been slowed by that only its counters saw."""
 LEAST_LOOKS = 3
 """Fewer looks at a temperature show no change."""
 
@@ -132,7 +134,7 @@ def _temperatures(trace: Trace, first_ns: int, now_ns: int) -> _Temperatures | N
     seen = [
         (fact.time_ns / SECOND_NS, fact.temperature_c)
         for fact in _facts(trace, first_ns, now_ns)
-        if fact.temperature_c is not None
+        if fact.temperature_c is not None and math.isfinite(fact.temperature_c)
     ]
     if len(seen) < LEAST_LOOKS or seen[0][0] == seen[-1][0]:
         return None
@@ -180,10 +182,10 @@ def _slowed(facts: Sequence[Facts], now_ns: int) -> list[str]:
     latest: dict[str, int] = {}
     for a, b in pairwise(facts):
         if a.slowed_ns is not None and b.slowed_ns is not None and b.slowed_ns > a.slowed_ns:
-            latest["heat or a limit of its board"] = b.time_ns
+            latest[UNNAMED] = b.time_ns
     for fact in facts:
         for reason in set(fact.throttle_reasons or ()) - HARMLESS:
-            latest.pop("heat or a limit of its board", None)
+            latest.pop(UNNAMED, None)
             latest[reason] = fact.time_ns
     return [
         f"{(now_ns - time_ns) / SECOND_NS:.1f} s ago: {reason}"

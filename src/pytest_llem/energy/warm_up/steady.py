@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from statistics import median
+from typing import TYPE_CHECKING
 
 from pytest_llem.energy.marks import Criterion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LEAST_PASSES = 6
 """Fewer passes show no trend."""
@@ -13,6 +17,8 @@ LEAST_DRIFT = 0.02
 """Medians that differ by less count as equal."""
 MOST_DRIFT = 0.25
 """Medians that differ by more are not equal, however much single passes vary."""
+AHEAD = 5
+"""A drift counts over so many passes at least, as each may be a window."""
 MEDIAN_ERROR = 1.2533 * math.sqrt(2)
 """Standard error of a difference of two medians of normal values, in those of one mean."""
 
@@ -22,9 +28,10 @@ class SteadyState:
 
     Of all passes so far the later half is looked at (as Geweke 1992 does with
     chains): steady is a load whose two quarters there have medians that differ by
-    no more than two standard errors, as told from the scatter of the passes, and by
-    no less than 2 % and no more than 25 % of it. Medians and absolute deviations
-    forgive what a neighbour on the machine does to single passes.
+    no more than two standard errors, as told from the scatter of the passes about
+    their trend, and by no less than 2 % and no more than 25 % of it. Of quarters that
+    lie closer than five passes, the drift is taken to go on for five. Medians and
+    absolute deviations forgive what a neighbour on the machine does to single passes.
     """
 
     def __init__(self, *, least_s: float, limit_s: float) -> None:
@@ -68,16 +75,11 @@ class SteadyState:
             passes = "1 pass" if count == 1 else f"{count} passes"
             reason = f"only {passes} in {self._elapsed_s:.1f} s, too few to see a trend"
             return Criterion(name="latency", holds=False, reason=reason)
-        late = self._durations_s[len(self._durations_s) // 2 :]
-        middle = len(late) // 2
-        before, after = late[:middle], late[middle:]
-        centre = median(late)
-        if not centre:
+        late = self._durations_s[count // 2 :]
+        if not (centre := median(late)):
             reason = "passes take no measurable time"
             return Criterion(name="latency", holds=True, reason=reason)
-        drift = abs(median(after) - median(before)) / centre
-        scatter = 1.4826 * median([abs(value - centre) for value in late]) / centre
-        noise = 2 * MEDIAN_ERROR * scatter / math.sqrt(middle)
+        drift, noise = (value / centre for value in _drift(late))
         allowed = min(max(LEAST_DRIFT, noise), MOST_DRIFT)
         seen = f"passes of {centre:.3g} s drifted by {drift:.1%}, {allowed:.1%} allowed"
         return Criterion(
@@ -88,3 +90,25 @@ class SteadyState:
         if len(self._durations_s) < LEAST_PASSES:
             return self.criterion.reason
         return f"not steady within {self._elapsed_s:.1f} s: {self.criterion.reason}"
+
+
+def _drift(durations_s: Sequence[float]) -> tuple[float, float]:
+    """By how much durations drift, and two standard errors of that, both in seconds.
+
+    From one half to the other, or in :data:`AHEAD` passes where those are more. The scatter
+    is that about the line through both medians, so that a trend does not excuse itself.
+    """
+    count, middle = len(durations_s), len(durations_s) // 2
+    apart = count / 2
+    per_pass = (median(durations_s[middle:]) - median(durations_s[:middle])) / apart
+    levelled = [value - per_pass * number for number, value in enumerate(durations_s)]
+    error = MEDIAN_ERROR * _scatter(levelled) / math.sqrt(middle)
+    ahead = max(AHEAD / apart, 1.0)
+    return abs(per_pass) * apart * ahead, 2 * error * ahead
+
+
+def _scatter(residuals: Sequence[float]) -> float:
+    """Standard deviation by the median deviation; a line has taken two degrees of freedom."""
+    centre, count = median(residuals), len(residuals)
+    deviation = median([abs(value - centre) for value in residuals])
+    return 1.4826 * deviation * math.sqrt(count / (count - 2))
