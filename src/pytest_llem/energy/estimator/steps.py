@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.estimator.mixture import Mixture, Normal
 from pytest_llem.energy.estimator.timing import PowerAt
+from pytest_llem.energy.estimator.transition import AT_ONCE, Transition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,8 @@ BRIEF = 0.25
 """What a pulse lasts, in units of its refresh."""
 LOFTY = 0.5
 """Least height of a pulse, in units of the mean power; else it is that of other levels."""
+NEGLIGIBLE = 0.1
+"""A variance that is less of another one changes nothing."""
 DISTRUST = 0.6
 """Exponent of the paths' likelihoods: a load that repeats itself repeats its evidence too,
 and jumps fall between the places."""
@@ -65,6 +68,7 @@ class Noise(NamedTuple):
     power_j2: float
     slip_s: float
     """How far a power reading's window may lie from where it is thought to lie."""
+    transition: Transition = AT_ONCE
 
 
 class Told(NamedTuple):
@@ -87,7 +91,7 @@ class Path:
 
     __slots__ = (
         "at_w", "b", "bb", "bg", "c", "cb", "cc", "cg", "g", "gg", "jumped", "jumped_s", "l", "lb", "lc",
-        "leap_w2", "lg", "ll", "log", "pulsed_s", "time_s",
+        "leap_w2", "lg", "ll", "log", "pulsed_s", "tail_j2", "time_s",
     )  # fmt: skip
 
     def __init__(self, log: float, level: Level, time_s: float) -> None:
@@ -95,11 +99,18 @@ class Path:
         self.c = self.b = self.g = self.lc = self.lb = self.lg = 0.0
         self.cc = self.cb = self.cg = self.bb = self.bg = self.gg = 0.0
         self.jumped, self.jumped_s, self.leap_w2 = False, -math.inf, 0.0
-        self.pulsed_s = -math.inf
+        self.pulsed_s, self.tail_j2 = -math.inf, 0.0
         self.at_w = level.mean_w
 
-    def jump(self, log: float, level: Level, unsure_s2: float, *, b: bool, g: bool) -> Path:
-        """This path with a new level; the jump's instant has the variance *unsure_s2*."""
+    def jump(
+        self, log: float, level: Level, off_s2: tuple[float, float], *, b: bool, g: bool
+    ) -> Path:
+        """This path with a new level.
+
+        *off_s2* is the variance of the jump's instant, and the square of what of its leap may
+        be on the wrong side of the instant up to which energy is asked for.
+        """
+        unsure_s2, tail_s2 = off_s2
         new = Path.__new__(Path)
         leap_w2 = (self.l - level.mean_w) ** 2 + self.ll + level.variance_w2
         shift = leap_w2 * unsure_s2
@@ -117,6 +128,7 @@ class Path:
         new.bg = self.bg + shift * (b and g)
         new.jumped, new.jumped_s, new.leap_w2 = True, self.time_s, leap_w2
         new.pulsed_s, new.at_w = self.pulsed_s, self.at_w
+        new.tail_j2 = self.tail_j2 + leap_w2 * tail_s2
         return new
 
     def pulse(self, log: float, until_s: float, energy_j2: float, *, b: bool, g: bool) -> Path:
@@ -225,16 +237,17 @@ def follow(
         time_s, kind = event.time_s, event.kind
         if kind == JUMP:
             still = [path for path in paths if not path.jumped]
+            off_s2 = event.value, _tail_s2(event, at_s, noise.transition.constant_s)
             for path in still:
                 path.go(time_s, b=b, g=g)
             paths += [
-                path.jump(leap + math.log(level.share), level, event.value, b=b, g=g)
+                path.jump(leap + math.log(level.share), level, off_s2, b=b, g=g)
                 for path in still
                 for level in levels
             ]
             continue
         if kind == PULSE:
-            paths += _pulses(paths, event, pulse_w, noise.slip_s, b=b, g=g)
+            paths += _pulses(paths, event, pulse_w, noise.slip_s, (b, g))
             continue
         for path in paths:
             path.go(time_s, b=b, g=g)
@@ -250,16 +263,30 @@ def follow(
         else:
             g = kind == BEGIN
             _note_power(paths)
-    return _told(paths)
+    return _told(paths, noise.transition.share)
+
+
+def _tail_s2(event: Event, at_s: float, transition_s: float) -> float:
+    """Square of the part of a jump that is beyond an instant, in units of its leap.
+
+    An exponential approach leaves most, by a factor of e, at the instant where a jump of the
+    same energy is; its time constant is not known well, so that it fades slowly.
+    """
+    if not transition_s:
+        return 0.0
+    away_s = max(abs(at_s - event.time_s) - math.sqrt(3 * event.value), 0.0)
+    left = 1 / (1 + (away_s / transition_s) ** 2)
+    return float((transition_s * left / math.e) ** 2)
 
 
 def _pulses(
-    paths: Sequence[Path], event: Event, pulse_w: float, slip_s: float, *, b: bool, g: bool
+    paths: Sequence[Path], event: Event, pulse_w: float, slip_s: float, grows: tuple[bool, bool]
 ) -> list[Path]:
     """Paths with a pulse in a stretch: one that begins in it, or goes on from the one before.
 
     One in a power reading's window may yet be unseen, as far as the window may be off.
     """
+    b, g = grows
     length_s, until_s = event.until_s - event.since_s, event.until_s
     brief_s = BRIEF * event.value
     begins = math.log(PULSES * length_s / event.value)
@@ -357,7 +384,7 @@ def _likeliest(paths: list[Path], unit_w: float, unit_j: float) -> list[Path]:
     return list(kept.values())
 
 
-def _told(paths: Sequence[Path]) -> Told:
+def _told(paths: Sequence[Path], gradual: float) -> Told:
     top = max(path.log for path in paths)
     evidence = top + math.log(math.fsum(math.exp(path.log - top) for path in paths))
     shares = [math.exp(DISTRUST * (path.log - top)) for path in paths]
@@ -365,9 +392,21 @@ def _told(paths: Sequence[Path]) -> Told:
     weights = [share / total for share in shares]
     energy = Mixture(
         tuple(
-            Normal(weight, path.g, max(path.gg, 0.0))
+            part
             for weight, path in zip(weights, paths, strict=True)
+            for part in _parts(weight, path, gradual)
         )
     )
     powers = [PowerAt(path.at_w, path.ll) for path in paths]
     return Told(evidence, energy, PowerAt.mixed(weights, powers))
+
+
+def _parts(weight: float, path: Path, gradual: float) -> list[Normal]:
+    """What a path says if it jumps at once, and if its jumps take their time."""
+    sure_j2 = max(path.gg, 0.0)
+    if path.tail_j2 <= NEGLIGIBLE * sure_j2:
+        return [Normal(weight, path.g, sure_j2)]
+    return [
+        Normal((1 - gradual) * weight, path.g, sure_j2),
+        Normal(gradual * weight, path.g, sure_j2 + path.tail_j2),
+    ]

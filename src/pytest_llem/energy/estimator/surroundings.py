@@ -169,7 +169,12 @@ class Surroundings:
         ripple_j = levels.mean_ripple_w * self.period_s
         power_w = max(levels.power_ripple_w, levels.mean_ripple_w, 0.02 * levels.spread_w)
         power_j = power_w * (averaging_s or 1.0)
-        return Noise(mixed_j**2 + ripple_j**2, power_j**2 + LEAST_J2, self._slip_s(at_ns))
+        return Noise(
+            mixed_j**2 + ripple_j**2,
+            power_j**2 + LEAST_J2,
+            self._slip_s(at_ns),
+            self.whole.transition,
+        )
 
     def _slip_s(self, at_ns: float) -> float:
         """How far windows of power readings around an instant may be off."""

@@ -12,6 +12,7 @@ from pytest_llem.energy.estimator.averaging import unexplained_share
 from pytest_llem.energy.estimator.hidden import hidden_variance_j2, scatter_j2
 from pytest_llem.energy.estimator.jitter import jitter_ns
 from pytest_llem.energy.estimator.levels import levels_of, spread_of_w
+from pytest_llem.energy.estimator.transition import transition_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llem.energy.estimator.levels import Levels
     from pytest_llem.energy.estimator.refresh import Placed
     from pytest_llem.energy.estimator.sample import Node, Sample
+    from pytest_llem.energy.estimator.transition import Transition
 
 SECOND_NS = 1e9
 SELDOM = 1.5
@@ -116,6 +118,11 @@ class Whole:
         if max(self._means_w) - min(self._means_w) <= same_w:  # nothing is repeated
             return None
         return repeats_after(self._means_w, same_w)
+
+    @cached_property
+    def transition(self) -> Transition:
+        """How power goes from one plateau to the next."""
+        return transition_of(self._means_w, self._period_s, self.levels.mean_ripple_w)
 
     def plateau_ripple_j(self, averaging_s: float) -> float:
         """Standard deviation of the energy by which a reading on a plateau misses it."""
