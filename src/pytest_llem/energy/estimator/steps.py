@@ -33,6 +33,8 @@ PULSES = 0.03
 """Share of the refreshes that hold a pulse: up and down again, or down and up."""
 BRIEF = 0.25
 """What a pulse lasts, in units of its refresh."""
+SHORTEST_S = 1e-9
+"""Nothing that is shorter matters."""
 LOFTY = 0.5
 """Least height of a pulse, in units of the mean power; else it is that of other levels."""
 NEGLIGIBLE = 0.1
@@ -287,7 +289,7 @@ def _pulses(
     One in a power reading's window may yet be unseen, as far as the window may be off.
     """
     b, g = grows
-    length_s, until_s = event.until_s - event.since_s, event.until_s
+    length_s, until_s = max(event.until_s - event.since_s, SHORTEST_S), event.until_s
     brief_s = BRIEF * event.value
     begins = math.log(PULSES * length_s / event.value)
     lasts = math.log(-math.expm1(-length_s / brief_s) * brief_s / length_s)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-USUAL_S = 0.002
+USUAL_S = 0.003
 """What is believed where nothing shows it: voltage regulators, and work that runs out."""
 UNSEEN, SEEN = 0.25, 0.9
 """Share of the jumps that take their time, by whether it shows."""
@@ -17,6 +17,8 @@ STANDS, ARRIVES = 0.1, 0.3
 of a jump differs by more from the one before; the next one lacks no more than the second."""
 CLEAR = 10.0
 """A leap is so many times what scatters on plateaus, at least."""
+BLURS = 0.03
+"""Plateaus that drift by more, in units of the leap, show no tail."""
 BEYOND = 3.0
 """A tail is seen that is so many times what scatters."""
 STRAY = 5
@@ -49,7 +51,7 @@ def transition_of(means_w: Sequence[float], period_s: float, ripple_w: float) ->
         period_s: of the refreshes.
         ripple_w: by how much means on a plateau scatter.
     """
-    tails = sorted(_tails(means_w, ripple_w), reverse=True)
+    tails = sorted(_tails(means_w, ripple_w), key=lambda tail: tail[::-1], reverse=True)
     if not tails:
         return Transition(USUAL_S, UNSEEN)
     which = len(tails) // STRAY
@@ -75,6 +77,8 @@ def _tails(means_w: Sequence[float], ripple_w: float) -> Iterator[tuple[float, b
         if lacks_w > ARRIVES * most_w or begun_w < STANDS * most_w:
             continue
         noise_w = BEYOND * ripple_w + 2 * drift_w
+        if noise_w > BLURS * most_w:
+            continue
         yield max(lacks_w, noise_w) / most_w, lacks_w > noise_w
 
 
