@@ -7,8 +7,8 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.energy.estimator.path import Level
 from pytest_llem.energy.estimator.scatter import by_median, by_quartile
-from pytest_llem.energy.estimator.steps import Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

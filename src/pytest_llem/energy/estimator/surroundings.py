@@ -8,9 +8,10 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_llem.energy.estimator.events import Window
 from pytest_llem.energy.estimator.sample import Sample
 from pytest_llem.energy.estimator.shape import Box
-from pytest_llem.energy.estimator.steps import Noise, Window
+from pytest_llem.energy.estimator.steps import Noise
 from pytest_llem.energy.estimator.whole import Whole
 
 if TYPE_CHECKING:
