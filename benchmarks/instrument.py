@@ -88,8 +88,9 @@ class Sensor:
     """Step of the power reading."""
     latency_ns: float = 200_000.0
     """Median duration of a reading."""
-    answered: float = 0.5
-    """After which share of a call its value is taken. Nobody has published where drivers do."""
+    answered: float | None = 0.5
+    """After which share of a call its value is taken; ``None`` is another one in every call. Nobody
+    has published where drivers do."""
     slow_share: float = 0.0
     """Share of readings that take ``slow_ns`` instead."""
     slow_ns: int = 50 * MS
@@ -221,15 +222,17 @@ class SimulatedMeter:
         card = self._cards[device.uuid]
         half_ns = self._latency_ns(card.sensor) / 2
         before_ns = self._clock()
-        energy_j = self._called(half_ns, card.sensor.answered, card.energy_j)
+        answered = card.sensor.answered
+        energy_j = self._called(half_ns, answered, card.energy_j)
         between_ns = self._clock()
-        power_w = self._called(half_ns, card.sensor.answered, card.power_w)
+        power_w = self._called(half_ns, answered, card.power_w)
         return Reading(before_ns, self._clock(), energy_j, power_w, between_ns)
 
     def _called(
-        self, took_ns: float, share: float, answer: Callable[[int], float | None]
+        self, took_ns: float, answered: float | None, answer: Callable[[int], float | None]
     ) -> float | None:
         """What a call that takes so long answers, after a share of it."""
+        share = self._random.random() if answered is None else answered
         self._clock.advance(took_ns * share)
         value = answer(self._clock())
         self._clock.advance(took_ns * (1 - share))

@@ -52,6 +52,8 @@ SENSORS: dict[str, dict[str, Any]] = {
     "no power readings": {"averaging_ns": None},
     "counter 20 ms, power 50 of 100 ms": {"refresh_ns": 20 * MS, "averaging_ns": 50 * MS},
     "refreshes jitter by 2 ms": {"jitter_ns": 2.0 * MS},
+    "refreshes jitter by 0.03 ms": {"jitter_ns": 0.03 * MS},
+    "each call answers at an instant of its own": {"answered": None},
     "calls of 3 ms, some of 50 ms": {"latency_ns": 3e6, "slow_share": 0.005},
 }
 """What power readings average over; the counter is refreshed as often, where nothing is said."""
@@ -99,6 +101,20 @@ def loads(rng: random.Random) -> dict[str, Curve]:
         "wave, 1700 ms": wave(1700, 200.0),
         "kernels of 13 ms": Sum((square(900, 300.0, 520.0, duty=0.6), kernels)),
         "ripple of 37 ms": Sum((wave(2300, 12.0, 380.0), wave(37, 25.0, 0.0))),
+        "pulses of 25 ms": pieces(
+            *(
+                part
+                for _ in range(30)
+                for part in (Piece(rng.randrange(200, 900) * MS, 400.0), Piece(25 * MS, 160.0))
+            )
+        ),
+        "slow jumps": pieces(
+            *(
+                Piece(rng.randrange(300, 900) * MS, *ends, 15 * MS)
+                for _ in range(20)
+                for ends in ((180.0, 560.0), (560.0, 180.0))
+            )
+        ),
     }
 
 
@@ -154,7 +170,7 @@ def _sensor(name: str, rng: random.Random) -> Sensor:
         own,
         phase_ns=rng.randrange(own.refresh_ns),
         power_phase_ns=rng.randrange(own.power_refresh_ns),
-        answered=rng.random(),
+        answered=None if own.answered is None else rng.random(),
     )
 
 

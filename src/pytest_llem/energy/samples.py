@@ -163,7 +163,7 @@ def _slowed_s(facts: Sequence[Facts]) -> float:
 
 def _slowed(trace: Trace, seconds: float) -> str:
     return (
-        f"{trace.device.uuid} was slowed for {seconds:.3g} s by heat or a limit of its "
+        f"{trace.device.uuid} was slowed for {seconds:.3g} s by heat, a brake or a limit of its "
         "board, between two looks"
     )
 

@@ -21,11 +21,12 @@ class Path:
 
     The level ``l``, and the energies ``c`` since the last node, ``b`` since the start of
     a power reading's window, ``g`` from the instant's node to the instant; ``xy`` is the
-    covariance of ``x`` and ``y``. ``at_w`` was the level at the instant.
+    covariance of ``x`` and ``y``. ``at_w`` was the level at the instant,
+    ``lasts`` is the log of the chance that its pulse goes on.
     """
 
     __slots__ = (
-        "at_w", "b", "bb", "bg", "c", "cb", "cc", "cg", "g", "gg", "jumped", "jumped_s", "l", "lb", "lc",
+        "at_w", "b", "bb", "bg", "c", "cb", "cc", "cg", "g", "gg", "jumped", "jumped_s", "l", "lasts", "lb", "lc",
         "leap_w2", "lg", "ll", "log", "pulsed_s", "tail_j2", "time_s",
     )  # fmt: skip
 
@@ -34,8 +35,13 @@ class Path:
         self.c = self.b = self.g = self.lc = self.lb = self.lg = 0.0
         self.cc = self.cb = self.cg = self.bb = self.bg = self.gg = 0.0
         self.jumped, self.jumped_s, self.leap_w2 = False, -math.inf, 0.0
-        self.pulsed_s, self.tail_j2 = -math.inf, 0.0
+        self.pulsed_s, self.lasts, self.tail_j2 = -math.inf, 0.0, 0.0
         self.at_w = level.mean_w
+
+    @property
+    def has_pulse(self) -> bool:
+        """Whether a pulse is part of it."""
+        return self.pulsed_s > -math.inf
 
     def jump(
         self, log: float, level: Level, off_s2: tuple[float, float], *, b: bool, g: bool
@@ -62,7 +68,7 @@ class Path:
         new.cg, new.gg = self.cg + shift * g, self.gg + shift * g
         new.bg = self.bg + shift * (b and g)
         new.jumped, new.jumped_s, new.leap_w2 = True, self.time_s, leap_w2
-        new.pulsed_s, new.at_w = self.pulsed_s, self.at_w
+        new.pulsed_s, new.lasts, new.at_w = self.pulsed_s, self.lasts, self.at_w
         new.tail_j2 = self.tail_j2 + leap_w2 * tail_s2
         return new
 

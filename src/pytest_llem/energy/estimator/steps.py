@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     from pytest_llem.energy.estimator.events import Window
     from pytest_llem.energy.estimator.path import Level
 
-KEPT = 14
-"""Paths kept at the end of a refresh."""
+KEPT, KEPT_PULSED = 14, 8
+"""Paths kept at the end of a refresh: those without a pulse, and those with one, which crowd out
+no others."""
 JUMPS = 0.3
 """Share of the refreshes that hold a jump."""
-PULSES = 0.03
+PULSES = 0.01
 """Share of the refreshes that hold a pulse: up and down again, or down and up."""
 BRIEF = 0.25
 """What a pulse lasts, in units of its refresh."""
@@ -153,7 +154,8 @@ def _pulses(
 ) -> list[Path]:
     """Paths with a pulse in a stretch: one that begins in it, or goes on from the one before.
 
-    One in a power reading's window may yet be unseen, as far as the window may be off.
+    How long pulses last is exponential. One in a power reading's window may yet be unseen, as
+    far as the window may be off.
     """
     b, g = grows
     length_s, until_s = max(event.until_s - event.since_s, SHORTEST_S), event.until_s
@@ -165,11 +167,16 @@ def _pulses(
     new = []
     for path in paths:
         if path.pulsed_s == event.since_s:
-            new.append(path.pulse(lasts, until_s, energy_j2, b=b, g=g))
+            longer = path.pulse(path.lasts, until_s, energy_j2, b=b, g=g)
+            longer.lasts = -length_s / brief_s
+            new.append(longer)
         elif not path.jumped:
-            new.append(path.pulse(begins, until_s, energy_j2, b=b, g=g))
+            begun = [path.pulse(begins, until_s, energy_j2, b=b, g=g)]
             if b:
-                new.append(path.pulse(unseen, until_s, energy_j2, b=False, g=g))
+                begun.append(path.pulse(unseen, until_s, energy_j2, b=False, g=g))
+            for one in begun:
+                one.lasts = lasts
+            new += begun
     return new
 
 
@@ -189,6 +196,7 @@ def _likeliest(paths: list[Path], unit_w: float, unit_j: float) -> list[Path]:
     """The best paths; those that came to the same state count as one."""
     paths.sort(key=lambda path: -path.log)
     kept: dict[tuple[int, int, int], Path] = {}
+    room = {False: KEPT, True: KEPT_PULSED}
     for path in paths:
         if path.log < paths[0].log - HOPELESS:
             break
@@ -197,7 +205,8 @@ def _likeliest(paths: list[Path], unit_w: float, unit_j: float) -> list[Path]:
         same = kept.get(state)
         if same is not None:
             same.log += math.log1p(math.exp(path.log - same.log))
-        elif len(kept) < KEPT:
+        elif room[path.has_pulse] > 0:
+            room[path.has_pulse] -= 1
             kept[state] = path
     return list(kept.values())
 
