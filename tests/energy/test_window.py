@@ -235,6 +235,13 @@ def test_a_window_beyond_the_trace_is_invalid(
     assert side in window.warnings[0]
 
 
+@pytest.mark.parametrize("length_ns", [0, -SECOND])
+def test_a_window_that_takes_no_time_is_invalid(steady: Trace, length_ns: int) -> None:
+    window = estimate_window(steady, begin_ns(5), begin_ns(5) + length_ns)
+    assert (window.energy_j, window.power_w, window.valid) == (None, None, False)
+    assert window.warnings == ("the window ends no later than it starts",)
+
+
 def test_no_readings_is_no_energy_with_a_reason(steady: Trace) -> None:
     window = estimate_window(Trace(steady.device, "simulated"), begin_ns(1), begin_ns(2))
     assert window.energy_j is None

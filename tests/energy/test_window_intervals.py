@@ -219,6 +219,23 @@ def test_they_hold_it_where_a_load_comes_round_almost_in_step() -> None:
     assert sum(held) >= 0.9 * len(held)
 
 
+def test_they_hold_it_where_a_slope_turns_next_to_an_edge() -> None:
+    """Readings of a slope lie on a line, to the last digit, up to the kink and from it on."""
+    held = []
+    rng = random.Random(23)  # noqa: S311 - a simulation
+    for seed in range(20):
+        phase_ns = rng.randrange(2 * SECOND)
+        up, down = Piece(2000 * MS, 100.0, 700.0), Piece(2000 * MS, 700.0, 100.0)
+        load = Pieces((up, down), phase_ns)
+        card = replace(cards(rng)[0], answered=rng.random())
+        trace = recorded(load, card, seconds=RECORDED_S, seed=seed)
+        for _ in range(WINDOWS // 2):
+            kink_ns = START_NS + phase_ns + rng.choice((4, 6)) * SECOND
+            start_ns = kink_ns + rng.randrange(-120 * MS, 120 * MS)
+            held.append(holds_truth(trace, load, start_ns, start_ns + SECOND))
+    assert sum(held) >= 0.88 * len(held)
+
+
 def test_waves_are_known_far_better_than_by_a_straight_line() -> None:
     """Power that bends is what a reading says in the middle of what it averages over."""
     errors = []

@@ -31,9 +31,10 @@ COURSES = {
 """Ways in which power may run: it changes direction all the time, over several refreshes or
 back and forth within one; it bends slowly, or every refresh; or it hides a fluctuation that is
 faster than all readings."""
-TRUST = {"wavers": 1.7}
+TRUST = {"wavers": 1.7, "waves": 1.5}
 """Factors on standard deviations, found by simulation over many loads; 1 for the others. What
-alternates from refresh to refresh is explained by wrong ways of averaging almost as well."""
+alternates from refresh to refresh is explained by wrong ways of averaging almost as well, and
+where a smooth course has a kink, it is nowhere near as smooth as its readings around."""
 HIDDEN = {"wavers": 0.5}
 """Factors on the variance of what fluctuates unseen; 0 for the others. What goes back and forth
 within a refresh is the one course that such a fluctuation, seen at the same share of it every

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_llem.devices.meter import Capability
     from pytest_llem.energy.sampling.trace import Trace
 
-ESTIMATOR = "refresh-shapes/10"
+ESTIMATOR = "refresh-shapes/11"
 """Name and version of this estimator; another version may give other figures."""
 WIDE_NS = 30_000_000_000
 """How far around a window the refreshes of the power reading are looked for."""
@@ -34,6 +34,7 @@ LONGEST_INTERVAL = 3.5
 """A counter that was not seen to refresh for so many periods says nothing about an edge."""
 LONGEST_GAP_S = 0.5
 """Longest time without a reading at an edge of a counter that runs continuously."""
+NO_TIME = "the window ends no later than it starts"
 AGREEMENT = 0.02
 """Counter and integrated power may differ so much, whatever their uncertainties say."""
 
@@ -70,8 +71,11 @@ def estimate_window(trace: Trace, start_ns: int, end_ns: int) -> WindowEnergy:
 
     Taken from the energy counter where there is one, else from integrated power. A
     window is invalid, and says why, if the trace does not reach beyond it, if the
-    counter went backwards in it or gave nothing, or if an edge fell into a gap.
+    counter went backwards in it or gave nothing, if an edge fell into a gap, or if it
+    takes no time.
     """
+    if end_ns <= start_ns:
+        return _compose(Known(problem=NO_TIME), Known(), 0.0, has_counter=True)
     most_w = implausible_w(_limit_w(trace))
     whole = readings_between(trace, start_ns - MARGIN_NS, end_ns + MARGIN_NS)
     readings, mended = repaired(whole, most_w)
