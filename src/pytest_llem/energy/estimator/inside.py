@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from itertools import compress, pairwise
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -140,10 +140,18 @@ class Inside:
     def _few(self) -> float:
         """How much wider an interval is that few readings tell, as Student's distribution is.
 
-        Those that a load in step with them repeats count once.
+        Those that a load in step with them repeats count once. Power readings of a part of a
+        refresh show the load itself; means over all of it leave as much open as the counter.
         """
         distinct = self._around.whole.distinct
-        return 1.0 if distinct is None else student_95(distinct) / SURE
+        if distinct is None:
+            return 1.0
+        return 1 + self._showing_means() * (student_95(distinct) / SURE - 1)
+
+    def _showing_means(self) -> float:
+        """How surely readings are means over all of a refresh, or there are none, from 0 to 1."""
+        shown = [shape.averaging not in {SAMPLED, HALF} for shape in self._shapes]
+        return max(math.fsum(compress(weights, shown)) for weights in self._weights)
 
     def _candidates(self) -> list[Shape]:
         courses = [*COURSES, STEPS]
