@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_llem.energy.figures import UNKNOWN, WORK, completed
+from pytest_llem.energy.phases.pooled import pooled_phases
 from pytest_llem.energy.student import mean_and_half_width_95
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ def pooled(measured: Sequence[Measured]) -> Measured:
     if len(measured) == 1:
         return first
     net_j, net_u_j = _mean_of(measured, "net_energy_j", "net_energy_uncertainty_j")
+    figures = _figures(measured)
+    prefill, decode = _phases(figures, measured)
     return first.model_copy(
         update={
-            **_figures(measured),
-            "prefill": _phase([one.prefill for one in measured]),
-            "decode": _phase([one.decode for one in measured]),
+            **figures,
+            "prefill": prefill,
+            "decode": decode,
             "windows": tuple(window for one in measured for window in one.windows),
             "steady_state_window": None,
             "valid": all(one.valid for one in measured),
@@ -87,13 +90,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return math.fsum(known) / len(known) if len(known) == len(values) else None
 
 
-def _phase(phases: Sequence[Phase]) -> Phase:
-    """The phase, told apart as in the first process; by several ways it is not resolved."""
-    methods = list(dict.fromkeys(phase.method for phase in phases))
-    if len(methods) > 1:
-        reason = f"the processes told it apart by different methods: {', '.join(methods)}"
-        return phases[0].model_copy(update={**UNKNOWN, "method": "unresolved", "reason": reason})
-    return _of_kind(phases)
+def _phases(whole: dict[str, Any], measured: Sequence[Measured]) -> tuple[Phase, Phase]:
+    means = _figures([one.prefill for one in measured]), _figures([one.decode for one in measured])
+    return pooled_phases(whole, means, [(one.prefill, one.decode) for one in measured])
 
 
 def _of_kind(figures: Sequence[Kind]) -> Kind:
