@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DATA_SETS = 150
 COVERED = 0.93
 """Of intervals that are to hold the truth 95 times in 100."""
+COVERED_BY_FEW = 0.9
+"""Where so few windows have to say by what law they scatter."""
 
 
 def linear(tokens: int) -> float:
@@ -85,6 +87,28 @@ def test_intervals_hold_prefill_and_decode(cost: Cost, prefills: int, scatter: S
 def test_intervals_hold_prefill_with_few_windows(windows: dict[str, Any]) -> None:
     machine = Machine(quadratic, SCATTERS["as much as the energy"])
     found = [one for one in data_sets(machine, **windows) if one.resolved]
+    assert sum(holds(one.prefill, 20.0) for one in found) >= COVERED * len(found) > 100
+
+
+@pytest.mark.parametrize("scatter", SCATTERS.values(), ids=SCATTERS)
+@pytest.mark.parametrize(
+    "windows",
+    [{"lengths": (16, 32, 64, 96)}, {"prefills": 1}],
+    ids=["four lengths", "three and prefill"],
+)
+def test_a_window_a_length_may_scatter_by_any_law(
+    windows: dict[str, Any], scatter: Scatter
+) -> None:
+    machine = Machine(quadratic, scatter)
+    found = [one for one in data_sets(machine, each=1, wholes=1, **windows) if one.resolved]
+    prefill_j, decode_j = machine.truth_j
+    assert sum(holds(one.prefill, prefill_j) for one in found) >= COVERED_BY_FEW * len(found) > 100
+    assert sum(holds(one.decode, decode_j) for one in found) >= COVERED_BY_FEW * len(found)
+
+
+def test_a_single_prefill_window_beside_others_may_scatter_more_than_they_do() -> None:
+    machine = Machine(quadratic, SCATTERS["short outputs more"])
+    found = [one for one in data_sets(machine, prefills=1) if one.resolved]
     assert sum(holds(one.prefill, 20.0) for one in found) >= COVERED * len(found) > 100
 
 
