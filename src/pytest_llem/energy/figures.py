@@ -18,6 +18,15 @@ UNKNOWN: dict[str, Any] = dict.fromkeys(Figures.model_fields)
 WORK = ("requests", "input_tokens", "output_tokens")
 
 
+def counted(samples: Sequence[WindowSample]) -> list[WindowSample]:
+    """Those that figures are of: valid, with an energy, and with something done in some time."""
+    return [
+        sample
+        for sample in samples
+        if sample.valid and sample.energy_j is not None and sample.passes and sample.duration_s > 0
+    ]
+
+
 def figures_of(samples: Sequence[WindowSample]) -> dict[str, Any]:
     """The fields of :class:`~pytest_llem.energy.measured.Figures` over valid windows.
 
@@ -25,12 +34,12 @@ def figures_of(samples: Sequence[WindowSample]) -> dict[str, Any]:
     uncertainty is the t interval of that mean, or the instrument's own where that
     is larger, as it is for a single window.
     """
-    valid = [sample for sample in samples if sample.valid and sample.energy_j is not None]
+    valid = counted(samples)
     if not valid:
         return UNKNOWN
     energies = [sample.energy_j / sample.passes for sample in valid if sample.energy_j is not None]
     energy_j, spread_j = mean_and_half_width_95(energies)
-    uncertainty_j = _larger(spread_j, _instrument_j(valid))
+    uncertainty_j = larger(spread_j, _instrument_j(valid))
     duration_s = math.fsum(sample.duration_s / sample.passes for sample in valid) / len(valid)
     return completed(
         {
@@ -42,6 +51,11 @@ def figures_of(samples: Sequence[WindowSample]) -> dict[str, Any]:
             **{name: _per_pass(valid, name) for name in WORK},
         }
     )
+
+
+def larger(one: float | None, other: float | None) -> float | None:
+    """The larger of the two that are known."""
+    return max((value for value in (one, other) if value is not None), default=None)
 
 
 def completed(known: dict[str, Any]) -> dict[str, Any]:
@@ -73,11 +87,6 @@ def _instrument_j(samples: Sequence[WindowSample]) -> float | None:
         if sample.energy_uncertainty_j is not None
     ]
     return math.sqrt(math.fsum(stated)) / len(samples) if len(stated) == len(samples) else None
-
-
-def _larger(one: float | None, other: float | None) -> float | None:
-    known = [value for value in (one, other) if value is not None]
-    return max(known, default=None)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

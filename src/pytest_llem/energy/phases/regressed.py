@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_llem.energy.estimator.window import NORMAL_95
+from pytest_llem.energy.figures import counted
 from pytest_llem.energy.phases.fisher import f_tail
 from pytest_llem.energy.phases.length_curve import Curve, Observation, curve_through
 from pytest_llem.energy.phases.split import Prefill, Split, Told, split, unresolved
@@ -50,7 +51,7 @@ def regressed_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) -
         samples: windows of any phase; those that are invalid, and those whose requests differ
             in length, are left out.
     """
-    points = [point for sample in samples if (point := _point(sample)) is not None]
+    points = [point for sample in counted(samples) if (point := _point(sample)) is not None]
     lengths = sorted({point.length for point in points})
     decoded = {point.observation.x for point in points}
     if min(len(lengths), len(decoded), len(points) - 1) < LEAST_LENGTHS:
@@ -83,12 +84,10 @@ class Point(NamedTuple):
 
 def _point(sample: WindowSample) -> Point | None:
     requests, tokens, length = sample.requests, sample.output_tokens, sample.output_length
-    if not sample.valid or sample.energy_j is None or requests is None or tokens is None:
+    whole_j, passes = sample.energy_j or 0.0, sample.passes
+    if requests is None or tokens is None or length is None or whole_j <= 0:
         return None
-    if length is None:
-        return None
-    passes = sample.passes
-    energy_j, duration_s = sample.energy_j / passes, sample.duration_s / passes
+    energy_j, duration_s = whole_j / passes, sample.duration_s / passes
     stated_j = (sample.energy_uncertainty_j or 0.0) / NORMAL_95 / passes
     return Point(
         length=length,
