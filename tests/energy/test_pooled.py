@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.figures import UNKNOWN, completed
+from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, completed
 from pytest_llem.energy.measured import Measured, Phase, ScopeFigures
 from pytest_llem.energy.phases.split import Prefill, Told, split
 from pytest_llem.energy.pooled import pooled
@@ -82,6 +82,11 @@ def test_what_one_process_does_not_know_is_unknown() -> None:
     assert found.energy_j is None
     assert not found.valid
     assert found.warnings == ("lost",)
+
+
+def test_processes_of_a_window_each_show_how_they_scatter() -> None:
+    found = pooled([measured(3.0, 0.1, warnings=(LONE_WINDOW, "hot")) for _ in range(2)])
+    assert found.warnings == ("hot",)
 
 
 def test_phases_told_apart_differently_are_not_resolved() -> None:

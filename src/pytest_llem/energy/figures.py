@@ -17,6 +17,12 @@ UNKNOWN: dict[str, Any] = dict.fromkeys(Figures.model_fields)
 """Figures of which nothing is known."""
 WORK = ("requests", "input_tokens", "output_tokens")
 
+LONE_WINDOW = (
+    "only one window over the whole is valid: its interval is the instrument's alone, for how windows "
+    "scatter takes several (measurement.windows)"
+)
+"""Said of figures whose interval cannot have it; of several processes theirs has."""
+
 
 def counted(samples: Sequence[WindowSample]) -> list[WindowSample]:
     """Those that figures are of: valid, with an energy, and with something done in some time."""

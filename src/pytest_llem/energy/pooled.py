@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_llem.energy.figures import UNKNOWN, WORK, completed
+from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, WORK, completed
 from pytest_llem.energy.phases.pooled import pooled_phases
 from pytest_llem.energy.student import mean_and_half_width_95
 
@@ -46,7 +46,7 @@ def pooled(measured: Sequence[Measured]) -> Measured:
             "windows": tuple(window for one in measured for window in one.windows),
             "steady_state_window": None,
             "valid": all(one.valid for one in measured),
-            "warnings": tuple(dict.fromkeys(text for one in measured for text in one.warnings)),
+            "warnings": _warnings(measured),
             "floor": _floor([one.floor for one in measured]),
             "net_energy_j": net_j,
             "net_energy_uncertainty_j": net_u_j,
@@ -54,6 +54,12 @@ def pooled(measured: Sequence[Measured]) -> Measured:
             "total": _alike([one.total for one in measured]),
         }
     )
+
+
+def _warnings(measured: Sequence[Measured]) -> tuple[str, ...]:
+    """Once each; a mean over processes has their scatter in its interval, however few windows."""
+    said = (text for one in measured for text in one.warnings)
+    return tuple(dict.fromkeys(text for text in said if text != LONE_WINDOW))
 
 
 def _figures(figures: Sequence[Figures]) -> dict[str, Any]:
