@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments.lengths import REQUESTS, Machine
+from instruments.lengths import POWER_W, REQUESTS, Machine
 from pytest_llem.energy.figures import figures_of
 from pytest_llem.energy.phases.regressed import regressed_split
 
@@ -110,6 +110,29 @@ def test_a_single_prefill_window_beside_others_may_scatter_more_than_they_do() -
     machine = Machine(quadratic, SCATTERS["short outputs more"])
     found = [one for one in data_sets(machine, prefills=1) if one.resolved]
     assert sum(holds(one.prefill, 20.0) for one in found) >= COVERED * len(found) > 100
+
+
+@pytest.mark.parametrize("prefills", [0, 3], ids=["lengths alone", "with prefill-only windows"])
+def test_windows_at_lengths_are_carried_along_a_drift_of_the_whole(prefills: int) -> None:
+    """They come seconds later, when everything costs more."""
+    middle_s = 10 / 2 * quadratic(REQUESTS * 127) / POWER_W
+    drifting = Machine(
+        quadratic,
+        SCATTERS["as much as the energy"],
+        course=lambda seconds: 1 + 0.005 * (seconds - middle_s),
+    )
+    found = [one for one in data_sets(drifting, wholes=10, prefills=prefills) if one.resolved]
+    assert len(found) >= 0.9 * DATA_SETS
+    prefill_j, decode_j = drifting.truth_j
+    assert sum(holds(one.prefill, prefill_j) for one in found) >= COVERED * len(found)
+    assert sum(holds(one.decode, decode_j) for one in found) >= COVERED * len(found)
+    assert "drifted by" in found[0].prefill.reason
+
+
+def test_a_drift_that_leads_out_of_all_measure_is_not_followed() -> None:
+    cooling = Machine(linear, course=lambda seconds: math.exp(-seconds / 4))
+    found = told(cooling.samples(random.Random(0)))  # noqa: S311 - a simulation
+    assert "leads too far" in found.prefill.reason
 
 
 def test_the_interval_is_of_the_size_of_the_errors() -> None:

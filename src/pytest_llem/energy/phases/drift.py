@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LEAST_WINDOWS = 3
 """A line through two points leaves nothing that says how well it is known."""
+FARTHEST = 0.5
+"""A drift that leads to less than this share of a window's energy, or to more than its inverse,
+is no line so far."""
 
 
 class Drift(NamedTuple):
@@ -35,8 +38,32 @@ class Drift(NamedTuple):
         """What a pass takes in a window, in multiples of the same pass in the middle."""
         return 1 + self.rate_per_s * self.ahead_s(sample)
 
+    @property
+    def told(self) -> str:
+        """That windows were carried, as a sentence."""
+        return (
+            f"Energy drifted by {self.rate_per_s:.2g} of itself a second over the windows of the "
+            "whole, along which it was carried back."
+        )
+
+    @property
+    def bounds(self) -> tuple[Drift, Drift]:
+        """The same with the least and the greatest rate that it may have."""
+        low, high = (self.rate_per_s + sign * self.half_width_per_s for sign in (-1, 1))
+        return self._replace(rate_per_s=low), self._replace(rate_per_s=high)
+
+    def beyond(self, samples: Sequence[WindowSample]) -> str:
+        """Why some of *samples* cannot be carried, as a sentence; empty if all can."""
+        if all(FARTHEST < self.factor(sample) < 1 / FARTHEST for sample in samples):
+            return ""
+        return (
+            f"Energy drifts by {self.rate_per_s:.2g} of itself a second over the windows of the "
+            "whole, which leads too far until the windows for the phases were measured. Let it "
+            "settle (measurement.warmup_max_s)."
+        )
+
     def carried(self, sample: WindowSample) -> WindowSample:
-        """*sample* as it would have been in the middle, where its factor is positive."""
+        """*sample* as it would have been in the middle, if it is not :meth:`beyond`."""
         factor = self.factor(sample)
         stated_j = sample.energy_uncertainty_j
         return sample.model_copy(

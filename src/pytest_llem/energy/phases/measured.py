@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 LIKE = 0.01
 """Prompts of a pass may differ by so much in their tokens, relative, and be the same work."""
-FARTHEST = 0.5
-"""A drift that leads to less than this share of a window's energy, or to more than its inverse,
-is no line so far."""
 
 
 def measured_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) -> Split:
@@ -50,12 +47,8 @@ def measured_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) ->
         return unresolved(reason)
     wholes = counted([sample for sample in samples if sample.phase == "whole"])
     drift = drift_of(wholes)
-    if drift is not None and not all(FARTHEST < drift.factor(one) < 1 / FARTHEST for one in valid):
-        return unresolved(
-            f"Energy drifts by {drift.rate_per_s:.2g} of itself a second over the windows of the "
-            "whole, which leads too far until prefill-only windows were measured. Let it settle "
-            "(measurement.warmup_max_s)."
-        )
+    if drift is not None and (reason := drift.beyond(valid)):
+        return unresolved(reason)
     carried = valid if drift is None else [drift.carried(one) for one in valid]
     figures = figures_of(carried)
     if reason := _no_part(whole, figures):
@@ -146,10 +139,7 @@ def _told(
     how = f"{counted} prefill-only window{'s' if len(windows) > 1 else ''}"
     notes = " One window shows no scatter: its interval has that of the whole." * borrowed
     if drift is not None:
-        notes += (
-            f" Energy drifted by {drift.rate_per_s:.2g} of itself a second over the windows of the "
-            "whole, along which it was carried back."
-        )
+        notes += f" {drift.told}"
     return Told(
         "measured", f"Mean over {how}.{notes}", f"The whole less the mean over {how}.{notes}"
     )
