@@ -10,6 +10,7 @@ import pytest
 from instruments.curves import Constant, Square
 from pytest_llem.devices.meter import Capability, Device, Facts
 from pytest_llem.energy.derive import derive_measured
+from pytest_llem.energy.figures import LONE_WINDOW
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.measured import Measured
 from pytest_llem.energy.sampling.trace import UNPARTED, Trace
@@ -132,6 +133,26 @@ def test_phases_that_cannot_be_told_apart_say_why(groups: Any, kind: str, reason
         assert phase.method == "unresolved"
         assert reason in phase.reason
         assert phase.energy_j is None
+
+
+def test_a_single_valid_window_warns_that_nothing_shows_how_windows_scatter() -> None:
+    trace = trace_of(Constant(300.0), facts=slowed("sw_thermal_slowdown"))
+    spoilt = derive_measured(marks_of(WHOLE[1:3], PREFILL), [trace])
+    assert [window.valid for window in spoilt.samples()] == [True, False]
+    assert LONE_WINDOW in spoilt.warnings
+    asked = derive_measured(marks_of(WHOLE[:1], kind="callable"), [trace])
+    assert LONE_WINDOW in asked.warnings
+    assert asked.energy_uncertainty_j is not None
+
+
+def test_several_windows_none_and_what_happens_once_do_not_warn_of_scatter() -> None:
+    trace = trace_of(Constant(300.0), facts=slowed("sw_thermal_slowdown"))
+    for marks in (
+        marks_of(WHOLE),
+        marks_of(WHOLE[2:3]),
+        marks_of(WHOLE[:1], kind="window"),
+    ):
+        assert LONE_WINDOW not in derive_measured(marks, [trace]).warnings
 
 
 def test_with_one_output_token_a_request_all_is_prefill() -> None:

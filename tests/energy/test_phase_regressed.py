@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments.lengths import REQUESTS, Machine
+from instruments.lengths import POWER_W, REQUESTS, Machine
 from pytest_llem.energy.figures import figures_of
 from pytest_llem.energy.phases.regressed import regressed_split
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DATA_SETS = 150
 COVERED = 0.93
 """Of intervals that are to hold the truth 95 times in 100."""
+COVERED_BY_FEW = 0.9
+"""Where so few windows have to say by what law they scatter."""
 
 
 def linear(tokens: int) -> float:
@@ -86,6 +88,51 @@ def test_intervals_hold_prefill_with_few_windows(windows: dict[str, Any]) -> Non
     machine = Machine(quadratic, SCATTERS["as much as the energy"])
     found = [one for one in data_sets(machine, **windows) if one.resolved]
     assert sum(holds(one.prefill, 20.0) for one in found) >= COVERED * len(found) > 100
+
+
+@pytest.mark.parametrize("scatter", SCATTERS.values(), ids=SCATTERS)
+@pytest.mark.parametrize(
+    "windows",
+    [{"lengths": (16, 32, 64, 96)}, {"prefills": 1}],
+    ids=["four lengths", "three and prefill"],
+)
+def test_a_window_a_length_may_scatter_by_any_law(
+    windows: dict[str, Any], scatter: Scatter
+) -> None:
+    machine = Machine(quadratic, scatter)
+    found = [one for one in data_sets(machine, each=1, wholes=1, **windows) if one.resolved]
+    prefill_j, decode_j = machine.truth_j
+    assert sum(holds(one.prefill, prefill_j) for one in found) >= COVERED_BY_FEW * len(found) > 100
+    assert sum(holds(one.decode, decode_j) for one in found) >= COVERED_BY_FEW * len(found)
+
+
+def test_a_single_prefill_window_beside_others_may_scatter_more_than_they_do() -> None:
+    machine = Machine(quadratic, SCATTERS["short outputs more"])
+    found = [one for one in data_sets(machine, prefills=1) if one.resolved]
+    assert sum(holds(one.prefill, 20.0) for one in found) >= COVERED * len(found) > 100
+
+
+@pytest.mark.parametrize("prefills", [0, 3], ids=["lengths alone", "with prefill-only windows"])
+def test_windows_at_lengths_are_carried_along_a_drift_of_the_whole(prefills: int) -> None:
+    """They come seconds later, when everything costs more."""
+    middle_s = 10 / 2 * quadratic(REQUESTS * 127) / POWER_W
+    drifting = Machine(
+        quadratic,
+        SCATTERS["as much as the energy"],
+        course=lambda seconds: 1 + 0.005 * (seconds - middle_s),
+    )
+    found = [one for one in data_sets(drifting, wholes=10, prefills=prefills) if one.resolved]
+    assert len(found) >= 0.9 * DATA_SETS
+    prefill_j, decode_j = drifting.truth_j
+    assert sum(holds(one.prefill, prefill_j) for one in found) >= COVERED * len(found)
+    assert sum(holds(one.decode, decode_j) for one in found) >= COVERED * len(found)
+    assert "drifted by" in found[0].prefill.reason
+
+
+def test_a_drift_that_leads_out_of_all_measure_is_not_followed() -> None:
+    cooling = Machine(linear, course=lambda seconds: math.exp(-seconds / 4))
+    found = told(cooling.samples(random.Random(0)))  # noqa: S311 - a simulation
+    assert "leads too far" in found.prefill.reason
 
 
 def test_the_interval_is_of_the_size_of_the_errors() -> None:

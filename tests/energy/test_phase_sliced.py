@@ -189,6 +189,51 @@ def test_what_overlaps_or_is_not_marked_is_never_cut(work: dict[str, Any], reaso
     assert reason in unresolved(derive_measured(serving.marks(**work), [trace]))
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"prefill_end_ns": -SECOND}, "prefill ends 1 s before it begins"),
+        ({"first_token_ns": 9 * SECOND, "prefill_end_ns": 9 * SECOND}, "after it has ended"),
+        ({"first_token_ns": 4 * SECOND}, "after the last request had one"),
+        ({"end_ns": -SECOND}, "ends no later than it begins"),
+        ({"end_ns": 10 * SECOND}, "after the window"),
+        ({"start_ns": -SECOND}, "before the window or the pass before"),
+    ],
+)
+def test_marks_that_contradict_each_other_are_never_cut(
+    changes: dict[str, int], reason: str
+) -> None:
+    """Changes are instants of the second window's pass, from its start."""
+    serving, trace = long_phases(0)
+    marks = serving.marks()
+    first, second, *others = marks.windows
+    at_ns = {name: second.start_ns + after_ns for name, after_ns in changes.items()}
+    wrong = second.passes[0].model_copy(update=at_ns)
+    spoilt = second.model_copy(update={"passes": (wrong,)})
+    found = derive_measured(marks.model_copy(update={"windows": (first, spoilt, *others)}), [trace])
+    said = unresolved(found)
+    assert reason in said
+    assert "Pass 0 of whole window 1" in said
+
+
+def test_windows_without_passes_or_time_are_left_out_with_a_warning() -> None:
+    serving, trace = long_phases(0)
+    marks = serving.marks()
+    first, second, third = marks.windows
+    empty = first.model_copy(update={"passes": ()})
+    short = second.model_copy(update={"end_ns": second.start_ns})
+    spoilt = marks.model_copy(update={"windows": (empty, short, third)})
+    found = derive_measured(spoilt, [trace])
+    alone = derive_measured(marks.model_copy(update={"windows": (third,)}), [trace])
+    assert [sample.valid for sample in found.windows] == [False, False, True]
+    assert (found.energy_j, found.prefill) == (alone.energy_j, alone.prefill)
+    assert found.prefill.method == "sliced"
+    warnings = " ".join(found.warnings)
+    assert "2 of 3 whole windows are invalid" in warnings
+    assert "no pass of the workload ended in whole window 0" in warnings
+    assert "whole window 1 ends 0 s before it begins" in warnings
+
+
 def test_one_request_at_a_time_does_not_overlap_with_itself() -> None:
     serving, trace = long_phases(0)
     alone = {"requests": 1, "output_tokens": OUTPUT_TOKENS, "batching": "continuous"}

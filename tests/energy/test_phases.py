@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -200,5 +201,118 @@ def test_only_windows_that_count_are_counted() -> None:
     spoilt = [one for one in samples if one.phase == "prefill"][1:]
     samples = [one.model_copy(update={"valid": one not in spoilt}) for one in samples]
     _, prefill, decode = told(samples, "measured")
-    assert prefill.reason == "Mean over 1 of 5 prefill-only windows."
-    assert decode.reason == "The whole less the mean over 1 of 5 prefill-only windows."
+    scatter = " One window shows no scatter: its interval has that of the whole."
+    assert prefill.reason == f"Mean over 1 of 5 prefill-only windows.{scatter}"
+    assert decode.reason == f"The whole less the mean over 1 of 5 prefill-only windows.{scatter}"
+
+
+def coverage(machine: Machine, count: int = 300, **wanted: Any) -> tuple[float, float]:
+    """How often the intervals of prefill and decode hold what they are while the whole is run."""
+    held = [0, 0]
+    for seed in range(count):
+        samples = windows(machine, seed, lengths=(), **wanted)
+        wholes = [sample for sample in samples if sample.phase == "whole"]
+        factor = fmean(machine.course((one.start_ns + one.end_ns) / 2e9) for one in wholes)
+        for place, phase in enumerate(told(samples, "measured")[1:]):
+            assert phase.energy_j is not None
+            assert phase.energy_uncertainty_j is not None
+            off_j = abs(phase.energy_j - factor * machine.truth_j[place])
+            held[place] += off_j <= phase.energy_uncertainty_j
+    return held[0] / count, held[1] / count
+
+
+@pytest.mark.parametrize("wanted", [{"prefills": 1}, {"prefills": 3, "wholes": 1}])
+def test_a_single_window_has_the_scatter_of_the_others(wanted: dict[str, int]) -> None:
+    machine = Machine(cost, lambda _, cost_j: 0.01 * cost_j, stated=0.001)
+    assert min(coverage(machine, 1000, **wanted)) >= 0.93
+
+
+@pytest.mark.parametrize(("wholes", "per_s"), [(5, 0.02), (10, 0.005), (10, -0.01)])
+def test_prefill_is_carried_along_a_drift_of_the_whole(wholes: int, per_s: float) -> None:
+    """Its windows come seconds later, when everything costs more or less."""
+    machine = Machine(
+        cost, lambda _, cost_j: 0.005 * cost_j, course=lambda seconds: 1 + per_s * seconds
+    )
+    assert min(coverage(machine, wholes=wholes, prefills=3)) >= 0.93
+    found = told(windows(machine, 0, lengths=(), wholes=wholes, prefills=3), "measured")[1:]
+    assert all("drifted by" in phase.reason for phase in found)
+
+
+def test_without_a_drift_intervals_hold_as_often() -> None:
+    machine = Machine(cost, lambda _, cost_j: 0.005 * cost_j)
+    assert min(coverage(machine, wholes=6, prefills=3)) >= 0.93
+    found = told(windows(machine, 1, lengths=(), wholes=6, prefills=3), "measured")[1]
+    assert "drifted" not in found.reason
+
+
+def test_a_drift_that_leads_out_of_all_measure_is_not_followed() -> None:
+    machine = Machine(cost, lambda _, cost_j: 1e-3 * cost_j, course=lambda s: math.exp(-s / 3))
+    _, prefill, _ = told(windows(machine, lengths=(), wholes=6, prefills=3), "measured")
+    assert prefill.method == "unresolved"
+    assert "leads too far" in prefill.reason
+
+
+def changed(samples: Sequence[WindowSample], phase: str, **to: Any) -> list[WindowSample]:
+    """*samples*, with other fields in the windows of one phase."""
+    return [sample.model_copy(update=to) if sample.phase == phase else sample for sample in samples]
+
+
+@pytest.mark.parametrize("phases", ["auto", "measured", "regressed"])
+@pytest.mark.parametrize(
+    ("to", "reason"),
+    [
+        ({"requests": None}, "is not known"),
+        ({"output_tokens": None}, "is not known"),
+        ({"output_tokens": None, "requests": None}, "is not known"),
+        ({"output_tokens": 1}, "had no first token"),
+        ({"requests": 0}, "had no first token"),
+        ({"energy_j": 0.0}, "there are no parts"),
+        ({"duration_s": 0.0}, "could not be measured"),
+        ({"passes": 0}, "could not be measured"),
+    ],
+)
+def test_a_whole_that_has_no_parts_says_why(phases: str, to: dict[str, Any], reason: str) -> None:
+    _, *both = told(changed(windows(prefills=3), "whole", **to), phases)
+    for phase in both:
+        assert (phase.method, phase.energy_j) == ("unresolved", None)
+        assert reason in phase.reason
+
+
+@pytest.mark.parametrize(
+    ("to", "reason"),
+    [
+        ({"energy_j": 1e6}, "did more than a part of the whole"),
+        ({"energy_j": 0.0}, "lost in the noise"),
+        ({"duration_s": 1e3}, "lost in the noise"),
+        ({"duration_s": 0.0}, "No prefill-only window is valid"),
+        ({"passes": 0}, "No prefill-only window is valid"),
+        ({"requests": 1}, "served 0 requests each"),
+        ({"output_tokens": 400}, "does not keep to the output length"),
+        ({"input_tokens": 10}, "input tokens each, whole ones 64"),
+    ],
+)
+def test_prefill_only_windows_that_are_no_prefill_of_the_whole_say_why(
+    to: dict[str, Any], reason: str
+) -> None:
+    _, *both = told(changed(windows(lengths=(), prefills=3), "prefill", **to), "measured")
+    for phase in both:
+        assert (phase.method, phase.energy_j) == ("unresolved", None)
+        assert reason in phase.reason
+
+
+def test_prefill_only_windows_that_count_nothing_are_taken_at_their_word() -> None:
+    unknown: dict[str, Any] = {"requests": None, "input_tokens": None, "output_tokens": None}
+    samples = changed(windows(lengths=(), prefills=3), "prefill", **unknown)
+    assert told(samples, "measured")[1].method == "measured"
+
+
+@pytest.mark.parametrize(
+    "to", [{"passes": 0}, {"energy_j": 0.0}, {"duration_s": 0.0}, {"requests": None}]
+)
+def test_windows_at_a_length_that_hold_nothing_are_left_out(to: dict[str, Any]) -> None:
+    samples = windows()
+    spoilt = next(number for number, one in enumerate(samples) if one.phase == "length")
+    changed = [*samples]
+    changed[spoilt] = samples[spoilt].model_copy(update=to)
+    left = [one for number, one in enumerate(samples) if number != spoilt]
+    assert told(changed, "regressed") == told(left, "regressed")

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.figures import UNKNOWN, completed
+from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, completed
 from pytest_llem.energy.measured import Measured, Phase, ScopeFigures
+from pytest_llem.energy.phases.split import Prefill, Told, split
 from pytest_llem.energy.pooled import pooled
 from pytest_llem.energy.student import student_95
 
@@ -83,14 +84,91 @@ def test_what_one_process_does_not_know_is_unknown() -> None:
     assert found.warnings == ("lost",)
 
 
+def test_processes_of_a_window_each_show_how_they_scatter() -> None:
+    found = pooled([measured(3.0, 0.1, warnings=(LONE_WINDOW, "hot")) for _ in range(2)])
+    assert found.warnings == ("hot",)
+
+
 def test_phases_told_apart_differently_are_not_resolved() -> None:
     phases = [
         Phase(**figures(2.0), method=method, reason="") for method in ("measured", "regressed")
     ]
     both = pooled([measured(4.0, decode=phase) for phase in phases])
     assert (both.decode.energy_j, both.decode.method) == (None, "unresolved")
+    assert "different methods: measured, regressed" in both.decode.reason
     same = pooled([measured(4.0, decode=phases[0]), measured(4.0, decode=phases[0])])
     assert (same.decode.energy_j, same.decode.method) == (2.0, "measured")
+
+
+PARTS = st.tuples(st.floats(0.1, 1e6), st.floats(1e-3, 1 - 1e-3), st.integers(2, 9))
+
+
+def process(energy_j: float, share: float, tokens: int, method: Any = "measured") -> Measured:
+    """One that spends a *share* of its energy and time on the prefill of one request."""
+    whole = figures(energy_j) | {"output_tokens": tokens, "input_tokens": 3}
+    found = split(whole, Prefill(share * energy_j, 0.1, share, 0.1), Told(method, "So.", "Thus."))
+    assert found.resolved
+    return measured(energy_j, output_tokens=tokens).model_copy(
+        update={"prefill": found.prefill, "decode": found.decode, "duration_s": whole["duration_s"]}
+    )
+
+
+@given(st.lists(PARTS, min_size=2, max_size=6))
+def test_pooled_phases_add_up_to_the_pooled_whole(parts: list[tuple[float, float, int]]) -> None:
+    processes = [
+        process(energy_j, share * min(energy_j / 100, 1), tokens)
+        for energy_j, share, tokens in parts
+    ]
+    found = pooled(processes)
+    for name in ("energy_j", "duration_s", "output_tokens"):
+        assert getattr(found.prefill, name) + getattr(found.decode, name) == getattr(found, name)
+    mean_j = math.fsum(one.decode.energy_j or 0 for one in processes) / len(processes)
+    assert found.decode.energy_j == pytest.approx(mean_j)
+    tokens_j = (found.decode.energy_per_output_token_j or 0) * (found.decode.output_tokens or 0)
+    assert tokens_j == pytest.approx(found.decode.energy_j)
+    assert (found.decode.method, found.decode.reason) == ("measured", "Thus.")
+
+
+def test_a_phase_that_a_process_did_not_resolve_leaves_both_unresolved_and_says_why() -> None:
+    """One output token in one process only: its whole is prefill, and a mean would be neither."""
+    known = process(400.0, 0.5, 9)
+    all_prefill = measured(
+        100.0,
+        prefill=Phase(**figures(100.0), method="measured", reason="All is prefill."),
+        decode=Phase(**figures(None), method="unresolved", reason="Nothing to decode."),
+    )
+    found = pooled([known, all_prefill])
+    for phase in (found.prefill, found.decode):
+        assert (phase.energy_j, phase.method) == (None, "unresolved")
+    assert "1 of 2: All is prefill." in found.prefill.reason
+    assert "Only 1 of 2 processes told it apart." in found.decode.reason
+    assert "1 of 2: Nothing to decode." in found.decode.reason
+
+
+@given(energies=ENERGIES)
+def test_processes_that_are_all_prefill_are_so_together(energies: list[float]) -> None:
+    nothing = Phase(**figures(None), method="unresolved", reason="Nothing to decode.")
+    found = pooled(
+        [
+            measured(
+                energy_j,
+                prefill=Phase(**figures(energy_j), method="measured", reason="All is prefill."),
+                decode=nothing,
+            )
+            for energy_j in energies
+        ]
+    )
+    assert found.prefill.energy_j == found.energy_j
+    assert found.prefill.duration_s == found.duration_s
+    assert found.decode == nothing
+
+
+def test_what_unlike_processes_say_of_a_phase_is_all_said() -> None:
+    processes = [process(400.0, 0.5, 9), process(400.0, 0.5, 9)]
+    less = processes[1].prefill.model_copy(update={"reason": "Mean over 1 of 3 windows."})
+    processes[1] = processes[1].model_copy(update={"prefill": less})
+    reason = pooled(processes).prefill.reason
+    assert reason == "1 of 2: So. 1 of 2: Mean over 1 of 3 windows."
 
 
 def test_scopes_that_every_process_read_are_pooled_too() -> None:

@@ -33,6 +33,8 @@ class Machine:
     """Half-width that the instrument states, as a share of the energy."""
     output_tokens: int = 128
     """Of the requests over the whole."""
+    course: Callable[[float], float] = field(default=lambda _: 1.0)
+    """By how much everything costs more at an instant, in seconds since the first window."""
 
     def samples(
         self,
@@ -47,7 +49,11 @@ class Machine:
         wanted: list[tuple[WindowPhase, int]] = [("whole", self.output_tokens)] * wholes
         wanted += [("prefill", 1)] * prefills
         wanted += [("length", length) for _ in range(each) for length in lengths]
-        return [self.window(phase, length, rng) for phase, length in wanted]
+        found: list[WindowSample] = []
+        for phase, length in wanted:
+            start_ns = found[-1].end_ns if found else 0
+            found.append(self.window(phase, length, rng, start_ns))
+        return found
 
     @property
     def truth_j(self) -> tuple[float, float]:
@@ -55,16 +61,22 @@ class Machine:
         prefill_j = self.cost(0)
         return prefill_j, self.cost(REQUESTS * (self.output_tokens - 1)) - prefill_j
 
-    def window(self, phase: WindowPhase, length: int, rng: random.Random) -> WindowSample:
+    def window(
+        self, phase: WindowPhase, length: int, rng: random.Random, start_ns: int = 0
+    ) -> WindowSample:
         cost_j = self.cost(REQUESTS * (length - 1))
         passes = max(round(WINDOW_S * POWER_W / cost_j), 1)
+        duration_s = passes * cost_j / POWER_W
         seen_j = rng.gauss(cost_j, self.scatter(length, cost_j))
+        seen_j *= self.course(start_ns / 1e9 + duration_s / 2)
         return SAMPLE.model_copy(
             update={
                 "phase": phase,
                 "output_length": length,
+                "start_ns": start_ns,
+                "end_ns": start_ns + round(duration_s * 1e9),
                 "passes": passes,
-                "duration_s": passes * cost_j / POWER_W,
+                "duration_s": duration_s,
                 "energy_j": passes * seen_j,
                 "energy_uncertainty_j": passes * self.stated * cost_j,
                 "requests": passes * REQUESTS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.energy.figures import figures_of
+from pytest_llem.energy.figures import LONE_WINDOW, counted, figures_of
 from pytest_llem.energy.floor.floor import floor_of
 from pytest_llem.energy.latency import latencies_of
 from pytest_llem.energy.measured import Measured
@@ -69,6 +69,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
                 (
                     *marks.differences,
                     *_warnings(samples, marks.warm_up, beside),
+                    *_loneness(marks, whole),
                     *_company(samples, group),
                     *traffic_warnings(traffic, latencies),
                 )
@@ -105,6 +106,16 @@ def _net(figures: dict[str, Any], idle: Idle | None) -> dict[str, float | None]:
         "net_energy_j": energy_j - idle.power_w * duration_s,
         "net_energy_uncertainty_j": None if gross_u_j is None else math.hypot(gross_u_j, idle_u_j),
     }
+
+
+def _loneness(marks: MeasurementMarks, whole: Sequence[WindowSample]) -> Iterator[str]:
+    """Where repeats were to show how much windows scatter, and one is left.
+
+    What ``energy.window`` encloses happens once; its interval is of that.
+    """
+    valid = counted(whole)
+    if marks.kind != "window" and len(valid) == 1 and valid[0].energy_uncertainty_j is not None:
+        yield LONE_WINDOW
 
 
 def _company(samples: Sequence[WindowSample], traces: Sequence[Trace]) -> Iterator[str]:

@@ -17,6 +17,21 @@ UNKNOWN: dict[str, Any] = dict.fromkeys(Figures.model_fields)
 """Figures of which nothing is known."""
 WORK = ("requests", "input_tokens", "output_tokens")
 
+LONE_WINDOW = (
+    "only one window over the whole is valid: its interval is the instrument's alone, for how windows "
+    "scatter takes several (measurement.windows)"
+)
+"""Said of figures whose interval cannot have it; of several processes theirs has."""
+
+
+def counted(samples: Sequence[WindowSample]) -> list[WindowSample]:
+    """Those that figures are of: valid, with an energy, and with something done in some time."""
+    return [
+        sample
+        for sample in samples
+        if sample.valid and sample.energy_j is not None and sample.passes and sample.duration_s > 0
+    ]
+
 
 def figures_of(samples: Sequence[WindowSample]) -> dict[str, Any]:
     """The fields of :class:`~pytest_llem.energy.measured.Figures` over valid windows.
@@ -25,12 +40,12 @@ def figures_of(samples: Sequence[WindowSample]) -> dict[str, Any]:
     uncertainty is the t interval of that mean, or the instrument's own where that
     is larger, as it is for a single window.
     """
-    valid = [sample for sample in samples if sample.valid and sample.energy_j is not None]
+    valid = counted(samples)
     if not valid:
         return UNKNOWN
     energies = [sample.energy_j / sample.passes for sample in valid if sample.energy_j is not None]
     energy_j, spread_j = mean_and_half_width_95(energies)
-    uncertainty_j = _larger(spread_j, _instrument_j(valid))
+    uncertainty_j = larger(spread_j, _instrument_j(valid))
     duration_s = math.fsum(sample.duration_s / sample.passes for sample in valid) / len(valid)
     return completed(
         {
@@ -42,6 +57,11 @@ def figures_of(samples: Sequence[WindowSample]) -> dict[str, Any]:
             **{name: _per_pass(valid, name) for name in WORK},
         }
     )
+
+
+def larger(one: float | None, other: float | None) -> float | None:
+    """The larger of the two that are known."""
+    return max((value for value in (one, other) if value is not None), default=None)
 
 
 def completed(known: dict[str, Any]) -> dict[str, Any]:
@@ -73,11 +93,6 @@ def _instrument_j(samples: Sequence[WindowSample]) -> float | None:
         if sample.energy_uncertainty_j is not None
     ]
     return math.sqrt(math.fsum(stated)) / len(samples) if len(stated) == len(samples) else None
-
-
-def _larger(one: float | None, other: float | None) -> float | None:
-    known = [value for value in (one, other) if value is not None]
-    return max(known, default=None)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_llem.energy.figures import UNKNOWN, WORK, completed
+from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, WORK, completed
+from pytest_llem.energy.phases.pooled import pooled_phases
 from pytest_llem.energy.student import mean_and_half_width_95
 
 if TYPE_CHECKING:
@@ -35,15 +36,17 @@ def pooled(measured: Sequence[Measured]) -> Measured:
     if len(measured) == 1:
         return first
     net_j, net_u_j = _mean_of(measured, "net_energy_j", "net_energy_uncertainty_j")
+    figures = _figures(measured)
+    prefill, decode = _phases(figures, measured)
     return first.model_copy(
         update={
-            **_figures(measured),
-            "prefill": _phase([one.prefill for one in measured]),
-            "decode": _phase([one.decode for one in measured]),
+            **figures,
+            "prefill": prefill,
+            "decode": decode,
             "windows": tuple(window for one in measured for window in one.windows),
             "steady_state_window": None,
             "valid": all(one.valid for one in measured),
-            "warnings": tuple(dict.fromkeys(text for one in measured for text in one.warnings)),
+            "warnings": _warnings(measured),
             "floor": _floor([one.floor for one in measured]),
             "net_energy_j": net_j,
             "net_energy_uncertainty_j": net_u_j,
@@ -51,6 +54,12 @@ def pooled(measured: Sequence[Measured]) -> Measured:
             "total": _alike([one.total for one in measured]),
         }
     )
+
+
+def _warnings(measured: Sequence[Measured]) -> tuple[str, ...]:
+    """Once each; a mean over processes has their scatter in its interval, however few windows."""
+    said = (text for one in measured for text in one.warnings)
+    return tuple(dict.fromkeys(text for text in said if text != LONE_WINDOW))
 
 
 def _figures(figures: Sequence[Figures]) -> dict[str, Any]:
@@ -87,13 +96,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return math.fsum(known) / len(known) if len(known) == len(values) else None
 
 
-def _phase(phases: Sequence[Phase]) -> Phase:
-    """The phase, told apart as in the first process; by several ways it is not resolved."""
-    methods = list(dict.fromkeys(phase.method for phase in phases))
-    if len(methods) > 1:
-        reason = f"the processes told it apart by different methods: {', '.join(methods)}"
-        return phases[0].model_copy(update={**UNKNOWN, "method": "unresolved", "reason": reason})
-    return _of_kind(phases)
+def _phases(whole: dict[str, Any], measured: Sequence[Measured]) -> tuple[Phase, Phase]:
+    means = _figures([one.prefill for one in measured]), _figures([one.decode for one in measured])
+    return pooled_phases(whole, means, [(one.prefill, one.decode) for one in measured])
 
 
 def _of_kind(figures: Sequence[Kind]) -> Kind:

@@ -30,9 +30,11 @@ the window counts."""
 
 def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
     """What a window came to: energy summed over the devices, work over the passes."""
-    energies = [estimate_window(trace, mark.start_ns, mark.end_ns) for trace in traces]
+    void = _void(mark)
+    lasting = traces if mark.end_ns > mark.start_ns else []
+    energies = [estimate_window(trace, mark.start_ns, mark.end_ns) for trace in lasting]
     seen = [_facts_of(trace, mark) for trace in traces]
-    duration_s = (mark.end_ns - mark.start_ns) / 1e9
+    duration_s = max(mark.end_ns - mark.start_ns, 0) / 1e9
     around = [
         [*facts, *_facts_after(trace, mark)] for trace, facts in zip(traces, seen, strict=True)
     ]
@@ -62,9 +64,10 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
         sm_clock_mhz=_mean([fact.sm_clock_mhz for facts in seen for fact in facts]),
         power_limit_w=_sum(facts[-1].power_limit_w if facts else None for facts in seen),
         throttle_reasons=_throttle_reasons(seen),
-        valid=all(energy.valid for energy in energies) and not disturbances,
+        valid=all(energy.valid for energy in energies) and not disturbances and not void,
         warnings=(
-            *_warnings(traces, energies),
+            *([void] if void else []),
+            *_warnings(lasting, energies),
             *_silences(traces, mark),
             *_oddities(traces, around, duration_s),
             *([] if disturbing(failures) or not failures.failed else [said_of(failures)]),
@@ -73,6 +76,21 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
         finish_reasons=_finish_reasons(mark.passes),
         output_length=mark.output_length,
     )
+
+
+def _void(mark: WindowMark) -> str:
+    """Why figures of a pass cannot come from the window, else nothing."""
+    if mark.end_ns <= mark.start_ns:
+        return (
+            f"{mark.phase} window {mark.index} ends {(mark.start_ns - mark.end_ns) / 1e9:g} s before "
+            "it begins, so that there is no time in it to measure"
+        )
+    if not mark.passes:
+        return (
+            f"no pass of the workload ended in {mark.phase} window {mark.index}, so that its energy "
+            "is that of none"
+        )
+    return ""
 
 
 def _facts_of(trace: Trace, mark: WindowMark) -> list[Facts]:

@@ -42,7 +42,9 @@ def windows_that_count(
     whole = [mark for mark in marks.windows if mark.phase == "whole"]
     valid = {(one.phase, one.index) for one in samples if one.valid}
     found = [mark for mark in whole if (mark.phase, mark.index) in valid]
-    return whole if marks.traffic is not None and not found else found
+    if marks.traffic is None or found:
+        return found
+    return [mark for mark in whole if mark.passes]
 
 
 def _figures(asked: TrafficConfig, windows: Sequence[WindowMark]) -> TrafficFigures:

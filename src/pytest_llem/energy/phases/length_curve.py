@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TERMS = 3
+LAWS = (0.0, 2.0)
+"""Powers of its unit by which an observation may scatter beside the first: all by the same,
+and the large ones far more."""
 
 
 class Observation(NamedTuple):
@@ -40,7 +43,10 @@ def curve_through(observations: Sequence[Observation]) -> Curve:
     longest = max(one.x for one in observations) or 1.0
     scaled = [one.x / longest for one in observations]
     terms = [(1.0, x, x * x) for x in scaled]
-    return Curve(tuple(observations), longest, _fitted(terms, observations))
+    otherwise = tuple(
+        _fitted(terms, [one._replace(unit=one.unit**law) for one in observations]) for law in LAWS
+    )
+    return Curve(tuple(observations), longest, _fitted(terms, observations), otherwise)
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Curve:
     longest: float
     fit: Fit
     """Of terms in x over *longest*."""
+    otherwise: tuple[Fit, ...]
+    """The same with scatter by each of :data:`LAWS`."""
 
     @property
     def at_zero(self) -> float:
@@ -78,12 +86,17 @@ class Curve:
         By Student's t. The observations' variances are the fit's, which takes them to scatter
         alike. Where that is not so, a group's own scatter says more of it, with as few degrees
         of freedom as it has (Satterthwaite 1946, Biometrics Bulletin 2, 110): of the two, each
-        group counts with what makes the wider interval.
+        group counts with what makes the wider interval. One that has a single member shows no
+        scatter, so it may have any that the residuals allow: it counts with the largest by
+        several laws of how observations scatter.
         """
         alike, apart = 0.0, []
         for members in self._groups.values():
             squares = math.fsum(shares[i] ** 2 for i in members)
-            pooled = math.fsum(shares[i] ** 2 * self.fit.variances[i] for i in members)
+            fits = (self.fit, *self.otherwise) if len(members) == 1 else (self.fit,)
+            pooled = max(
+                math.fsum(shares[i] ** 2 * fit.variances[i] for i in members) for fit in fits
+            )
             own, degrees = squares * self._own_variance(members), len(members) - 1
             if degrees and _wide(own, degrees) > _wide(pooled, self.fit.degrees):
                 apart.append((own, degrees))

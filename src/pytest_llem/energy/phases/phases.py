@@ -54,6 +54,27 @@ def _hopeless(marks: MeasurementMarks, whole: Mapping[str, Any]) -> str:
         return "The whole could not be measured."
     if marks.phases == "none":
         return "No phases were asked for (measurement.phases=none)."
+    return _undivided(whole)
+
+
+def _undivided(whole: Mapping[str, Any]) -> str:
+    """Why figures of a whole cannot be those of two parts, else nothing."""
+    requests, tokens = whole["requests"], whole["output_tokens"]
+    if requests is None or tokens is None:
+        return (
+            "How many requests and output tokens a pass has is not known, so neither is which "
+            "tokens are prefill's. Use an engine that counts them."
+        )
+    if not 0 < requests <= tokens:
+        return (
+            f"A pass of {requests} requests came to {tokens} output tokens: some requests had no "
+            "first token, with which prefill ends."
+        )
+    if whole["energy_j"] <= 0 or whole["duration_s"] <= 0:
+        return (
+            f"The whole came to {whole['energy_j']:.4g} J and {whole['duration_s']:.4g} s, of which "
+            "there are no parts."
+        )
     return ""
 
 

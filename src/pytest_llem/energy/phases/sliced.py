@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_llem.energy.estimator.counter import refresh_period_s
 from pytest_llem.energy.estimator.window import estimate_window
+from pytest_llem.energy.figures import counted
+from pytest_llem.energy.phases.contradictions import contradiction_in
 from pytest_llem.energy.phases.overlap import overlap_of
 from pytest_llem.energy.phases.split import Prefill, Split, Told, split, unresolved
 from pytest_llem.energy.student import mean_and_half_width_95
@@ -64,7 +66,7 @@ def sliced_split(
     chosen = [
         (mark, sample)
         for mark, sample in zip(windows, samples, strict=True)
-        if sample.phase == "whole" and sample.valid and sample.energy_j is not None
+        if sample.phase == "whole" and counted([sample])
     ]
     marks = [mark for mark, _ in chosen]
     if reason := _hopeless(marks, traces):
@@ -80,9 +82,7 @@ def sliced_split(
 
 def _hopeless(marks: Sequence[WindowMark], traces: Sequence[Trace]) -> str:
     """Why the windows cannot be cut, as far as that shows before they are; else nothing."""
-    if any(one.prefill_end_ns is None for mark in marks for one in mark.passes):
-        return "The engine does not say when requests had their first tokens."
-    if reason := overlap_of(marks):
+    if reason := _unmarked(marks):
         return reason
     if any(trace.device.capability.method == "integrated" for trace in traces):
         return (
@@ -101,6 +101,12 @@ def _hopeless(marks: Sequence[WindowMark], traces: Sequence[Trace]) -> str:
             f"refreshes of the counter ({max(known):.3g} s each)."
         )
     return ""
+
+
+def _unmarked(marks: Sequence[WindowMark]) -> str:
+    if any(one.prefill_end_ns is None for mark in marks for one in mark.passes):
+        return "The engine does not say when requests had their first tokens."
+    return overlap_of(marks) or contradiction_in(marks)
 
 
 def _cuts_ns(mark: WindowMark) -> list[int]:

@@ -61,8 +61,8 @@ def split(whole: Mapping[str, Any], prefill: Prefill, told: Told) -> Split:
     The first token of every request is prefill's output, the others are decode's. Tokens,
     energies and durations of the two add up to the whole, to the last bit.
     """
-    first_j, energy_j = _parts(whole["energy_j"], prefill.energy_j)
-    first_s, duration_s = _parts(whole["duration_s"], prefill.duration_s)
+    first_j, energy_j = parts_of(whole["energy_j"], prefill.energy_j)
+    first_s, duration_s = parts_of(whole["duration_s"], prefill.duration_s)
     if min(energy_j, duration_s, first_j, first_s) <= 0:
         return unresolved(
             f"Prefill came to {prefill.energy_j:.4g} J and {prefill.duration_s:.4g} s, the whole to "
@@ -110,7 +110,7 @@ def unresolved_phase(reason: str) -> Phase:
     return Phase(**UNKNOWN, method="unresolved", reason=reason)
 
 
-def _parts(whole: float, first: float) -> tuple[float, float]:
+def parts_of(whole: float, first: float) -> tuple[float, float]:
     """*first* and the rest of *whole*, rounded so that they add up to it exactly.
 
     A difference of two numbers within a factor of two is exact (Sterbenz 1974,
