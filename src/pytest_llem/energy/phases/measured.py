@@ -135,8 +135,8 @@ def _told(
     *,
     borrowed: bool,
 ) -> Told:
-    counted = f"{len(valid)} of {len(windows)}" if len(valid) < len(windows) else f"{len(valid)}"
-    how = f"{counted} prefill-only window{'s' if len(windows) > 1 else ''}"
+    many = f"{len(valid)} of {len(windows)}" if len(valid) < len(windows) else f"{len(valid)}"
+    how = f"{many} prefill-only window{'s' if len(windows) > 1 else ''}"
     notes = " One window shows no scatter: its interval has that of the whole." * borrowed
     if drift is not None:
         notes += f" {drift.told}"
