@@ -207,7 +207,7 @@ def _show(what: str, windows: Iterable[Window], of: Callable[[Window], str]) -> 
         held = sum(window.held for window in group) / len(group)
         middle, most = median(actual), actual[int(0.95 * len(actual))]
         wide = median(window.stated for window in group) / middle
-        print(f"{name:36}{held:8.1%}{100 * middle:10.2g}{100 * most:9.2g}{wide:8.1f}")
+        print(f"{name:44}{held:8.1%}{100 * middle:10.2g}{100 * most:9.2g}{wide:8.1f}")
 
 
 def _show_low(windows: Iterable[Window]) -> None:
