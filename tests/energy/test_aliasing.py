@@ -9,7 +9,7 @@ import pytest
 from instruments.curves import Constant, Piece, Pieces, Square
 from instruments.recordings import MS, SECOND, Sensor, recorded
 from instruments.truth import holds_truth
-from pytest_llem.energy.estimator.aliasing import alias_of
+from pytest_llem.energy.estimator.load.aliasing import alias_of
 
 START_NS = 1_000 * SECOND
 FAST = Square(low_w=150.0, high_w=600.0, period_ns=47 * MS, duty=0.3)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instruments.curves import Piece, Pieces
-from pytest_llem.energy.estimator.averaging import unexplained_share
+from pytest_llem.energy.estimator.load.averaging import unexplained_share
 from pytest_llem.energy.estimator.sample import Sample
 
 MS = 1_000_000

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_llem.energy.estimator.bound import PEAK, Bound
 from pytest_llem.energy.estimator.mixture import Normal
-from pytest_llem.energy.estimator.refresh import Placed
+from pytest_llem.energy.estimator.refreshes.refresh import Placed
 
 MS = 1_000_000
 BEFORE, AFTER = Placed(0.0, 30_000.0, 1000.0), Placed(100.0 * MS, 30_000.0, 1040.0)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.estimator.allowed import (
+from pytest_llem.energy.estimator.refreshes.allowed import (
     answered_grid,
     jittering_grid,
     phase_grid,
     regular_grid,
 )
-from pytest_llem.energy.estimator.grid import Bracket, numbered
+from pytest_llem.energy.estimator.refreshes.grid import Bracket, numbered
 
 MS = 1_000_000.0
 

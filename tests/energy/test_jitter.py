@@ -9,7 +9,7 @@ import pytest
 
 from instruments.curves import Constant, Curve, Piece, Pieces, Sine, Square
 from instruments.recordings import MS, SECOND
-from pytest_llem.energy.estimator.jitter import jitter_ns
+from pytest_llem.energy.estimator.load.jitter import jitter_ns
 
 BURST = Pieces((Piece(1300 * MS, 120.0), Piece(180 * MS, 680.0), Piece(420 * MS, 250.0)), 0)
 SQUARE = Square(low_w=150.0, high_w=600.0, period_ns=SECOND, phase_ns=7 * MS)

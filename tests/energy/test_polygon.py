@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.estimator.polygon import HalfPlane, Moments, Polygon, cut
+from pytest_llem.energy.estimator.refreshes.polygon import HalfPlane, Moments, Polygon, cut
 
 SQUARE: Polygon = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
 PLANES = st.lists(

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from instruments.curves import Curve, Sine, Square
 from instruments.recordings import MS, SECOND, Sensor, recorded
 from pytest_llem.energy.estimator.integrate import Power
-from pytest_llem.energy.estimator.power_period import power_period
 from pytest_llem.energy.estimator.readings import Readings, readings_between
+from pytest_llem.energy.estimator.refreshes.power_period import power_period
 from pytest_llem.energy.sampling.trace import UNPARTED
 
 PERIOD_NS = 20 * MS

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.estimator.placing import Refreshes
-from pytest_llem.energy.estimator.refresh import Refresh, observed_period_ns
+from pytest_llem.energy.estimator.refreshes.placing import Refreshes
+from pytest_llem.energy.estimator.refreshes.refresh import Refresh, observed_period_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

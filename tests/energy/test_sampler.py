@@ -13,7 +13,7 @@ import pytest
 from instruments.curves import Constant
 from instruments.recordings import MS, Sensor, recorded
 from pytest_llem.devices.meter import Capability, Device, Facts, Reading
-from pytest_llem.energy.estimator.refresh import observe
+from pytest_llem.energy.estimator.refreshes.refresh import observe
 from pytest_llem.energy.estimator.window import estimate_window
 from pytest_llem.energy.sampling.sampler import Sampler
 from pytest_llem.energy.sampling.samplers import Samplers

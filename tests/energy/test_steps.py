@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.estimator.events import Window
-from pytest_llem.energy.estimator.levels import levels_of
-from pytest_llem.energy.estimator.path import Level
-from pytest_llem.energy.estimator.steps import Noise, Told, follow
+from pytest_llem.energy.estimator.courses.events import Window
+from pytest_llem.energy.estimator.courses.path import Level
+from pytest_llem.energy.estimator.courses.steps import Noise, Told, follow
+from pytest_llem.energy.estimator.load.levels import levels_of
 
 QUIET = Noise(counter_j2=1e-4, power_j2=1e-4, slip_s=0.002)
 ANY = (Level(1.0, 400.0, 300.0**2),)

@@ -10,7 +10,7 @@ from instruments.curves import Piece, Pieces
 from instruments.recordings import MS, SECOND, Sensor, recorded
 from instruments.truth import holds_truth
 from pytest_llem.energy.estimator.counter import refresh_instants
-from pytest_llem.energy.estimator.transition import UNSEEN, USUAL_S, transition_of
+from pytest_llem.energy.estimator.courses.transition import UNSEEN, USUAL_S, transition_of
 
 START_NS = 1_000 * SECOND
 LOW_W, HIGH_W = 180.0, 560.0

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llem.energy.estimator.counter import Points
-from pytest_llem.energy.estimator.refresh import Placed
+from pytest_llem.energy.estimator.load.whole import Whole, repeats_after
+from pytest_llem.energy.estimator.refreshes.refresh import Placed
 from pytest_llem.energy.estimator.sample import Sample
 from pytest_llem.energy.estimator.surroundings import Surroundings
-from pytest_llem.energy.estimator.whole import Whole, repeats_after
 
 PERIOD_S = 0.1
 

@@ -7,8 +7,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.estimator.placing import Refreshes
-from pytest_llem.energy.estimator.refresh import observe
+from pytest_llem.energy.estimator.refreshes.placing import Refreshes
+from pytest_llem.energy.estimator.refreshes.refresh import observe
 from pytest_llem.energy.sampling.trace import Trace
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu.findings import UNDECIDED, Finding, quantile, summary_of
 from gpu.recording import MS, SECOND, Column, column
-from pytest_llem.energy.estimator.refresh import observe
+from pytest_llem.energy.estimator.refreshes.refresh import observe
 
 if TYPE_CHECKING:
     from gpu.load import Load

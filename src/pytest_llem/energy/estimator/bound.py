@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_llem.energy.estimator.mixture import Normal
 
 if TYPE_CHECKING:
-    from pytest_llem.energy.estimator.refresh import Placed
+    from pytest_llem.energy.estimator.refreshes.refresh import Placed
 
 PEAK = 2.0
 """Power inside a refresh is taken to be at most so many times its mean."""

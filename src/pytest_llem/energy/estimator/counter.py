@@ -6,9 +6,9 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.estimator.placing import Refreshes
 from pytest_llem.energy.estimator.readings import readings_between
-from pytest_llem.energy.estimator.refresh import Placed, observe
+from pytest_llem.energy.estimator.refreshes.placing import Refreshes
+from pytest_llem.energy.estimator.refreshes.refresh import Placed, observe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

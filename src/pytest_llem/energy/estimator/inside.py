@@ -8,12 +8,13 @@ from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.estimator.bound import PEAK, Bound
-from pytest_llem.energy.estimator.hidden import share_at
+from pytest_llem.energy.estimator.courses.power_at import PowerAt
+from pytest_llem.energy.estimator.courses.shape import Box, Course, Kriging, bent, rough, smooth
+from pytest_llem.energy.estimator.courses.steps import follow
 from pytest_llem.energy.estimator.likeness import Likeness
+from pytest_llem.energy.estimator.load.hidden import share_at
 from pytest_llem.energy.estimator.mixture import LEVEL, Mixture, Normal, half_width_j
-from pytest_llem.energy.estimator.shape import Box, Course, Kriging, bent, rough, smooth
-from pytest_llem.energy.estimator.steps import follow
-from pytest_llem.energy.estimator.timing import PowerAt, Timing
+from pytest_llem.energy.estimator.timing import Timing
 from pytest_llem.energy.student import student_95
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.estimator.placing import Refreshes
-from pytest_llem.energy.estimator.refresh import observe
+from pytest_llem.energy.estimator.refreshes.placing import Refreshes
+from pytest_llem.energy.estimator.refreshes.refresh import observe
 from pytest_llem.energy.estimator.sample import Sample
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_llem.energy.estimator.events import Window
+from pytest_llem.energy.estimator.courses.events import Window
+from pytest_llem.energy.estimator.courses.shape import Box
+from pytest_llem.energy.estimator.courses.steps import Noise
+from pytest_llem.energy.estimator.load.whole import Whole
 from pytest_llem.energy.estimator.sample import Sample
-from pytest_llem.energy.estimator.shape import Box
-from pytest_llem.energy.estimator.steps import Noise
-from pytest_llem.energy.estimator.whole import Whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.estimator.refresh import Placed
+    from pytest_llem.energy.estimator.refreshes.refresh import Placed
 
 SECOND_NS = 1e9
 REACH = 2

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytest_llem.energy.estimator.likeness import Likeness
-from pytest_llem.energy.estimator.mixture import mixed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from pytest_llem.energy.estimator.refresh import Placed
+    from pytest_llem.energy.estimator.courses.power_at import PowerAt
+    from pytest_llem.energy.estimator.refreshes.refresh import Placed
     from pytest_llem.energy.estimator.surroundings import Surroundings
 
 MOST, FAR_MORE = 2.0, 6.0
@@ -24,18 +24,6 @@ Grids that brackets allow lie between bounds; of these two, more the latter, by 
 PRODUCT = 1.25
 """The same of what lies between bounds times a power that is either high or low at each edge: 95 % of
 one grid and many edges reach to 1.13, and those of a grid that lies at a bound to this."""
-
-
-class PowerAt(NamedTuple):
-    """Power at an instant, as far as it is known."""
-
-    mean_w: float
-    variance_w2: float
-
-    @classmethod
-    def mixed(cls, weights: Sequence[float], each: Sequence[PowerAt]) -> PowerAt:
-        """Of several explanations, whose weights add up to one."""
-        return cls(*mixed([(weight, *one) for weight, one in zip(weights, each, strict=True)]))
 
 
 class Timing:

@@ -10,8 +10,8 @@ from pytest_llem.energy.estimator.counter import MARGIN_NS, counter_nodes
 from pytest_llem.energy.estimator.inside import Inside
 from pytest_llem.energy.estimator.integrate import Power
 from pytest_llem.energy.estimator.notes import calls_of, losses_of, notes_of
-from pytest_llem.energy.estimator.power_period import power_period
 from pytest_llem.energy.estimator.readings import Readings, readings_between
+from pytest_llem.energy.estimator.refreshes.power_period import power_period
 from pytest_llem.energy.estimator.repair import (
     implausible_steps,
     implausible_w,

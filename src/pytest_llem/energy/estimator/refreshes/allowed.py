@@ -6,14 +6,14 @@ from math import sqrt
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.estimator.grid import FINEST_NS, Grid
-from pytest_llem.energy.estimator.polygon import HalfPlane, Moments, cut
+from pytest_llem.energy.estimator.refreshes.grid import FINEST_NS, Grid
+from pytest_llem.energy.estimator.refreshes.polygon import HalfPlane, Moments, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_llem.energy.estimator.grid import Bracket
-    from pytest_llem.energy.estimator.polygon import Polygon
+    from pytest_llem.energy.estimator.refreshes.grid import Bracket
+    from pytest_llem.energy.estimator.refreshes.polygon import Polygon
 
 LEAST = 12
 """Fewer brackets do not show that refreshes are regular."""

@@ -9,22 +9,22 @@ from itertools import pairwise, zip_longest
 from statistics import NormalDist, fmean, median
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.estimator.allowed import (
+from pytest_llem.energy.estimator.line import fitted_line
+from pytest_llem.energy.estimator.refreshes.allowed import (
     UNSHOWN,
     answered_grid,
     jittering_grid,
     phase_grid,
     regular_grid,
 )
-from pytest_llem.energy.estimator.grid import USABLE, Bracket, numbered
-from pytest_llem.energy.estimator.line import fitted_line
-from pytest_llem.energy.estimator.refresh import Placed, narrow, observed_period_ns
+from pytest_llem.energy.estimator.refreshes.grid import USABLE, Bracket, numbered
+from pytest_llem.energy.estimator.refreshes.refresh import Placed, narrow, observed_period_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_llem.energy.estimator.grid import Grid
-    from pytest_llem.energy.estimator.refresh import Refresh
+    from pytest_llem.energy.estimator.refreshes.grid import Grid
+    from pytest_llem.energy.estimator.refreshes.refresh import Refresh
 
 NEIGHBOURS = 8
 """Refreshes on either side that help to place one."""

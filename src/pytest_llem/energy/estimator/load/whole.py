@@ -7,21 +7,21 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.estimator.aliasing import alias_of
-from pytest_llem.energy.estimator.averaging import unexplained_share
-from pytest_llem.energy.estimator.hidden import hidden_variance_j2, scatter_j2
-from pytest_llem.energy.estimator.jitter import jitter_ns
-from pytest_llem.energy.estimator.levels import levels_of, spread_of_w
-from pytest_llem.energy.estimator.transition import transition_of
+from pytest_llem.energy.estimator.courses.transition import transition_of
+from pytest_llem.energy.estimator.load.aliasing import alias_of
+from pytest_llem.energy.estimator.load.averaging import unexplained_share
+from pytest_llem.energy.estimator.load.hidden import hidden_variance_j2, scatter_j2
+from pytest_llem.energy.estimator.load.jitter import jitter_ns
+from pytest_llem.energy.estimator.load.levels import levels_of, spread_of_w
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.estimator.aliasing import Alias
-    from pytest_llem.energy.estimator.levels import Levels
-    from pytest_llem.energy.estimator.refresh import Placed
+    from pytest_llem.energy.estimator.courses.transition import Transition
+    from pytest_llem.energy.estimator.load.aliasing import Alias
+    from pytest_llem.energy.estimator.load.levels import Levels
+    from pytest_llem.energy.estimator.refreshes.refresh import Placed
     from pytest_llem.energy.estimator.sample import Node, Sample
-    from pytest_llem.energy.estimator.transition import Transition
 
 SECOND_NS = 1e9
 SELDOM = 1.5

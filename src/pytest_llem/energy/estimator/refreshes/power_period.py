@@ -7,13 +7,13 @@ from itertools import pairwise
 from statistics import pstdev
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.estimator.refresh import narrow, observe, observed_period_ns
+from pytest_llem.energy.estimator.refreshes.refresh import narrow, observe, observed_period_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llem.energy.estimator.readings import Readings
-    from pytest_llem.energy.estimator.refresh import Refresh
+    from pytest_llem.energy.estimator.refreshes.refresh import Refresh
 
 RARER = 2.2
 """No card is known that refreshes its power so much less often than its counter."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.estimator.path import Level
+from pytest_llem.energy.estimator.courses.path import Level
 from pytest_llem.energy.estimator.scatter import by_median, by_quartile
 
 if TYPE_CHECKING:

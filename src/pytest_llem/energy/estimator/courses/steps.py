@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_llem.energy.estimator.events import (
+from pytest_llem.energy.estimator.courses.events import (
     BEGIN,
     CLOSE,
     JUMP,
@@ -26,16 +26,16 @@ from pytest_llem.energy.estimator.events import (
     Event,
     events_of,
 )
+from pytest_llem.energy.estimator.courses.path import Path
+from pytest_llem.energy.estimator.courses.power_at import PowerAt
+from pytest_llem.energy.estimator.courses.transition import AT_ONCE, Transition
 from pytest_llem.energy.estimator.mixture import Mixture, Normal
-from pytest_llem.energy.estimator.path import Path
-from pytest_llem.energy.estimator.timing import PowerAt
-from pytest_llem.energy.estimator.transition import AT_ONCE, Transition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llem.energy.estimator.events import Window
-    from pytest_llem.energy.estimator.path import Level
+    from pytest_llem.energy.estimator.courses.events import Window
+    from pytest_llem.energy.estimator.courses.path import Level
 
 KEPT, KEPT_PULSED = 14, 8
 """Paths kept at the end of a refresh: those without a pulse, and those with one, which crowd out

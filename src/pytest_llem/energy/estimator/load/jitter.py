@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from pytest_llem.energy.estimator.hidden import BENDS, missed
+from pytest_llem.energy.estimator.load.hidden import BENDS, missed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

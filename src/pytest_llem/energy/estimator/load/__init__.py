@@ -1,0 +1,1 @@
+"""The load as a whole: what it returns to, and what of it no reading shows."""

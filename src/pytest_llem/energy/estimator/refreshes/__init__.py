@@ -1,0 +1,1 @@
+"""When a device refreshed what it shows, by when values were seen to change."""
