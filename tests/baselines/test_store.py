@@ -15,9 +15,12 @@ import pytest
 
 from pytest_llem.baselines.metrics import METRICS
 from pytest_llem.baselines.reading import entry_texts
+from pytest_llem.baselines.samples import process_samples
 from pytest_llem.baselines.sessions import identity_of_result
 from pytest_llem.baselines.store import BaselineStore, How, group_path
 from pytest_llem.baselines.writing import LOCK_NAME, only_writer, replace_text
+from pytest_llem.energy.marks import Idle
+from pytest_llem.energy.measured import Figures, TotalFigures
 from pytest_llem.errors import BaselineError
 from pytest_llem.results.schema import DeviceFacts
 
@@ -107,6 +110,31 @@ def test_every_metric_is_kept_per_pass_or_per_phase(
     assert process.sample("decode.energy_per_output_token_j").standard_error == error
     assert process.sample("decode.duration_s").standard_error is None
     assert process.sample("energy_j").standard_error is None
+
+
+def test_what_is_told_once_a_process_keeps_the_error_that_it_states(
+    make_measurement: Callable[..., Measured],
+) -> None:
+    plain = make_measurement([0.4] * 3)
+    figures = {name: getattr(plain, name) for name in Figures.model_fields}
+    figures |= {"energy_j": 30.0, "energy_uncertainty_j": 3.0 * 1.96}
+    changes = {
+        "total": TotalFigures(**figures, scopes=("gpu", "package"), meters=("nvml", "rapl")),
+        "idle": Idle(power_w=60.0, power_uncertainty_w=1.2 * 1.96, reason="flat"),
+        "net_energy_j": 5.0,
+        "net_energy_uncertainty_j": 1.96,
+    }
+    process = process_samples(plain.model_copy(update=changes), repeat=0)
+    told = {
+        "total.energy_j": 0.1,
+        "total.energy_per_output_token_j": 0.1,
+        "total.duration_s": None,
+        "idle.power_w": 0.02,
+        "net_energy_j": 0.2,
+        "energy_j": None,
+    }
+    found = {name: process.sample(name).standard_error for name in told}
+    assert found == {name: error and pytest.approx(error, rel=1e-3) for name, error in told.items()}
 
 
 def test_an_invalid_window_is_left_out(

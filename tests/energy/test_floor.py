@@ -175,6 +175,25 @@ def test_an_engine_that_serves_few_at_once_reads_its_weights_more_often() -> Non
     assert floor(64, model=limited).strict_per_output_token_j == free.strict_per_output_token_j
 
 
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 600))
+def test_the_cache_of_a_generation_is_the_mean_over_its_steps(
+    input_tokens: int, steps: int, window: int
+) -> None:
+    sliding = LLAMA_8B.model_copy(update={"sliding_layers": 20, "sliding_window": window})
+    each = [sliding.kv_bytes(input_tokens + step + 1) for step in range(steps)]
+    mean = sum(one or 0.0 for one in each) / steps
+    assert sliding.mean_kv_bytes(input_tokens, steps) == pytest.approx(mean)
+
+
+def test_a_window_that_fills_while_tokens_are_made_is_not_taken_for_full() -> None:
+    sliding = LLAMA_8B.model_copy(update={"sliding_layers": 32, "sliding_window": 1000})
+    found = floor(64, 500, 1001, model=sliding)
+    mean = (sum(range(501, 1001)) + 500 * 1000) / 1000
+    moved = 16_060_522_496 - 128_256 * 4096 * 2 - 121_634_816 + 64 * mean * 2 * 32 * 8 * 128 * 2
+    assert found.decode is not None
+    assert found.decode.strict_per_output_token_j == pytest.approx(8 * 3.9e-12 * moved / 64)
+
+
 def test_sliding_windows_bound_the_cache() -> None:
     sliding = LLAMA_8B.model_copy(update={"sliding_layers": 16, "sliding_window": 100})
     full, half = LLAMA_8B.kv_bytes(1000), sliding.kv_bytes(1000)

@@ -55,6 +55,30 @@ def test_what_is_known_is_confirmed_by_a_shorter_look() -> None:
     assert again.power_w == first.power_w
 
 
+@pytest.mark.parametrize("now_w", [60.0, 60.8, 61.3, 62.7])
+def test_the_interval_of_what_was_confirmed_holds_what_is_drawn_now(now_w: float) -> None:
+    known: Known = {}
+    looked([Constant(61.0), Constant(61.0)], known)
+    again, _ = looked([Constant(now_w), Constant(now_w)], known)
+    assert again.confirmed
+    assert again.power_w is not None
+    assert again.power_uncertainty_w is not None
+    assert abs(again.power_w - 2 * now_w) <= again.power_uncertainty_w
+    assert again.power_uncertainty_w < 2 * abs(now_w - 61.0) + 0.5
+
+
+def test_the_interval_holds_what_is_drawn_at_the_end_of_a_look_in_which_power_fell_a_little() -> (
+    None
+):
+    fading = Ramp(start_w=64.0, end_w=60.0, duration_ns=3 * SECOND, origin_ns=1_000 * SECOND)
+    found, took_s = looked([fading], {})
+    assert found.power_w is not None
+    assert found.power_uncertainty_w is not None
+    end_w = fading.power_w(1_000 * SECOND + round((0.2 + 1.4) * SECOND))
+    assert took_s > 1.4
+    assert abs(found.power_w - end_w) <= found.power_uncertainty_w
+
+
 def test_what_no_longer_holds_is_measured_anew() -> None:
     known: Known = {}
     looked([Constant(61.0)], known)

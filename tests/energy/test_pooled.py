@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, completed
+from pytest_llem.energy.marks import Idle
 from pytest_llem.energy.measured import Measured, Phase, ScopeFigures
 from pytest_llem.energy.phases.split import Prefill, Told, split
 from pytest_llem.energy.pooled import pooled
@@ -70,6 +71,37 @@ def test_the_uncertainty_is_never_below_what_the_processes_state(
     found = pooled([measured(energy_j, own) for energy_j in energies])
     assert found.energy_uncertainty_j is not None
     assert found.energy_uncertainty_j >= own / math.sqrt(len(energies)) * (1 - 1e-9)
+
+
+def beyond_idling(energy_j: float, own_j: float, idle_w: float, idle_u_w: float) -> Measured:
+    seconds = energy_j / 100
+    return measured(
+        energy_j,
+        own_j,
+        idle=Idle(power_w=idle_w, power_uncertainty_w=idle_u_w, reason="So."),
+        net_energy_j=energy_j - idle_w * seconds,
+        net_energy_uncertainty_j=math.hypot(own_j, idle_u_w * seconds),
+    )
+
+
+@pytest.mark.parametrize("processes", [2, 5, 20])
+def test_the_error_of_idle_power_is_that_of_all_processes_and_does_not_average_out(
+    processes: int,
+) -> None:
+    found = pooled([beyond_idling(100.0, 0.1, 20.0, 1.0)] * processes)
+    assert found.net_energy_j == 80.0
+    assert found.net_energy_uncertainty_j is not None
+    assert 1.0 <= found.net_energy_uncertainty_j < 1.01
+
+
+def test_idle_power_of_several_processes_is_their_mean_or_unknown() -> None:
+    one, other = beyond_idling(100.0, 0.1, 20.0, 1.0), beyond_idling(100.0, 0.1, 22.0, 2.0)
+    both = pooled([one, other]).idle
+    assert both is not None
+    assert (both.power_w, both.power_uncertainty_w) == (21.0, 1.5)
+    lost = other.model_copy(update={"idle": Idle(reason="Lost."), "net_energy_j": None})
+    assert pooled([one, lost]).idle == Idle(reason="Lost.")
+    assert pooled([one, lost]).net_energy_j is None
 
 
 def test_one_process_is_itself() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instruments.curves import Constant
-from pytest_llem.devices.meter import Capability, Device
+from pytest_llem.devices.meter import Capability, Device, Facts
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
 from pytest_llem.energy.sampling.trace import UNPARTED, Trace
@@ -102,6 +102,41 @@ def test_what_is_added_never_holds_the_same_twice(scopes: list[str]) -> None:
         held = [part for scope in found.total.scopes for part in HOLDS[scope]]
         assert len(held) == len(set(held))
         assert found.total.power_w == pytest.approx(100 * len(found.total.scopes), rel=1e-3)
+
+
+def swinging(means_w: Sequence[float], meter: str, scope: Any, uuid: str) -> Trace:
+    """Another power in each second."""
+    trace = trace_of(0.0, meter, scope, uuid, until_s=len(means_w))
+    for number, t in enumerate(trace.before_ns):
+        second, rest_ns = divmod(t - t % (100 * MS) - ORIGIN, SECOND)
+        whole_j = math.fsum(means_w[:second])
+        trace.energy_j[number] = whole_j + means_w[second] * rest_ns / SECOND
+    return trace
+
+
+def test_what_varies_alike_in_two_scopes_varies_as_much_in_their_sum() -> None:
+    gpu_w, package_w = ([base + rise for rise in (0, 0, 0, 20, 0, 0)] for base in (300.0, 100.0))
+    found = measured(
+        [swinging(gpu_w, "nvml", "gpu", "a"), swinging(package_w, "rapl", "package", "p")]
+    )
+    (package,), total = found.beside, found.total
+    assert total is not None
+    assert None not in (found.energy_uncertainty_j, package.energy_uncertainty_j)
+    apart_j = (found.energy_uncertainty_j or 0.0) + (package.energy_uncertainty_j or 0.0)
+    assert total.energy_uncertainty_j == pytest.approx(apart_j, rel=0.01)
+
+
+def test_windows_that_are_invalid_in_one_scope_are_not_in_the_sum() -> None:
+    gpu = swinging([300, 300, 300, 400, 400, 400], "nvml", "gpu", "a")
+    gpu.facts += [
+        Facts(ORIGIN + s * SECOND + 1, foreign_processes=(7,) if s > 3 else ()) for s in range(8)
+    ]
+    package = swinging([100, 100, 100, 50, 50, 50], "rapl", "package", "p")
+    found = measured([gpu, package])
+    assert [one.valid for one in found.windows] == [True, False]
+    assert found.total is not None
+    assert found.total.energy_j == pytest.approx(400, rel=1e-3)
+    assert found.total.power_w == pytest.approx(400, rel=1e-3)
 
 
 def test_an_estimate_is_never_added() -> None:

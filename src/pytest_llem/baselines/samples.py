@@ -30,7 +30,8 @@ class ProcessSamples(Stored):
     values: dict[str, tuple[float, ...]]
     """Per metric one value a window, or a single one where it is inferred once."""
     standard_errors: dict[str, float] = Field(default_factory=dict)
-    """Relative standard errors of energies that are inferred once per process, by phase or meter."""
+    """Relative standard errors of what is inferred once per process: of energies by phase, meter or
+    ``total``, of other figures by metric."""
     recorded: tuple[Recorded, ...] = ()
     """Figures of the test's own, by name, with its first measurement; none in baselines that were
     stored without them."""
@@ -49,8 +50,8 @@ class ProcessSamples(Stored):
         if metric.startswith(QUALITY):
             return recorded_sample(self.figure(metric))
         phase, _, quantity = metric.rpartition(".")
-        error = self.standard_errors.get(phase) if quantity.startswith("energy") else None
-        return Sample(self.values.get(metric, ()), error)
+        name = phase if quantity.startswith("energy") else metric
+        return Sample(self.values.get(metric, ()), self.standard_errors.get(name))
 
 
 @dataclass(frozen=True, slots=True)

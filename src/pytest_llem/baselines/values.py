@@ -61,18 +61,23 @@ def per_window(samples: Sequence[WindowSample], quantity: str) -> tuple[float, .
 
 
 def standard_errors(measured: Measured) -> dict[str, float]:
-    """Relative standard errors of the energies that are inferred once per process, by phase or meter.
+    """Relative standard errors of what is inferred once per process, by phase, meter or metric.
 
-    Decode is a difference of measurements, which can make it noisier than any window;
-    its stated 95 % half-width carries that. A phase that states none is left out.
+    Decode is a difference of measurements, which can make it noisier than any window, and so is
+    net energy; their stated 95 % half-widths carry that. What states none is left out.
     """
     phases: dict[str, Figures] = {"decode": measured.decode}
     if not measured.samples("prefill"):
         phases["prefill"] = measured.prefill
+    if measured.total is not None:
+        phases["total"] = measured.total
     phases |= {f"{BESIDE}{one.scope}.{one.meter}": one for one in measured.beside}
     errors = {
         name: ratio(phase.energy_uncertainty_j, phase.energy_j) for name, phase in phases.items()
     }
+    errors["net_energy_j"] = ratio(measured.net_energy_uncertainty_j, measured.net_energy_j)
+    if measured.idle is not None:
+        errors["idle.power_w"] = ratio(measured.idle.power_uncertainty_w, measured.idle.power_w)
     return {
         name: abs(error) / NORMAL_95
         for name, error in errors.items()

@@ -47,9 +47,9 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
     whole = [sample for sample in samples if sample.phase == "whole"]
     figures = figures_of(whole)
     prefill, decode = phases_of(marks, figures, samples, group)
-    beside = beside_of([mark for mark in marks.windows if mark.phase == "whole"], groups, figures)
+    sampled = [whole, *(_whole(marks, one) for one in groups[1:])]
+    beside = beside_of(groups, sampled, figures)
     traffic, latencies = traffic_of(marks, samples), _latencies(marks, samples)
-    kind = (group[0].meter, capability.scope, capability.method)
     devices = [trace.device for trace in group]
     return Measured(
         **figures,
@@ -78,11 +78,16 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
         floor=floor_of(marks.kind, figures, decode, devices, marks.model),
         idle=marks.idle,
         beside=beside,
-        total=total_of(kind, figures, beside),
+        total=total_of(groups, sampled),
         traffic=traffic,
         latencies=latencies,
         **_net(figures, marks.idle),
     )
+
+
+def _whole(marks: MeasurementMarks, group: Sequence[Trace]) -> list[WindowSample]:
+    """Windows over the whole."""
+    return [window_sample(mark, group) for mark in marks.windows if mark.phase == "whole"]
 
 
 def _latencies(marks: MeasurementMarks, samples: Sequence[WindowSample]) -> Latencies | None:

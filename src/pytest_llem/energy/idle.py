@@ -2,6 +2,9 @@
 
 Taken after loading, since a CUDA context alone adds tens of watts. A device is only idle
 while its power is flat: work of somebody else, or of the experiment before, is no idling.
+
+A little it may move, in a look and from one to the next, since a die that cools draws less. By
+how much it did is in the interval, so that this holds for what the devices draw now.
 """
 
 from __future__ import annotations
@@ -84,7 +87,7 @@ class IdleWatch:
         """Whether what is known still holds; else it is looked at for as long as asked."""
         changed = [uuid for uuid, one in seen.items() if not _same(self.known[uuid], one)]
         if not changed:
-            found = _together([self.known[uuid] for uuid in seen])
+            found = _together([_held(self.known[uuid], one) for uuid, one in seen.items()])
             self.found = found.model_copy(update={"confirmed": True})
             return True
         for uuid in changed:
@@ -117,19 +120,22 @@ def idle_power(trace: Trace, start_ns: int, end_ns: int) -> Idle:
     seconds = (end_ns - start_ns) / 1e9
     return Idle(
         power_w=whole[0],
-        power_uncertainty_w=whole[1],
+        power_uncertainty_w=whole[1] + abs(first[0] - second[0]),
         reason=f"over {seconds:.2g} s, with the model loaded and nothing to do",
     )
 
 
 def _together(devices: Sequence[Idle]) -> Idle:
-    """Devices as one; why nothing is known of them where it is not of one."""
+    """Devices as one; why nothing is known of them where it is not of one.
+
+    Half-widths are added: what moves idle power, such as the load before, moves all alike.
+    """
     for one in devices:
         if one.power_w is None:
             return one
     return Idle(
         power_w=math.fsum(one.power_w or 0.0 for one in devices),
-        power_uncertainty_w=math.hypot(*(one.power_uncertainty_w or 0.0 for one in devices)),
+        power_uncertainty_w=math.fsum(one.power_uncertainty_w or 0.0 for one in devices),
         reason=devices[0].reason,
     )
 
@@ -150,12 +156,24 @@ def _power(trace: Trace, start_ns: int, end_ns: int) -> tuple[float, float] | No
 
 
 def _same(known: Idle, seen: Idle) -> bool:
-    if known.power_w is None or seen.power_w is None:
-        return False
-    return _alike(
-        (known.power_w, known.power_uncertainty_w or 0.0),
-        (seen.power_w, seen.power_uncertainty_w or 0.0),
-    )
+    one, other = _told(known), _told(seen)
+    return one is not None and other is not None and _alike(one, other)
+
+
+def _held(known: Idle, seen: Idle) -> Idle:
+    """What is known, with an interval that reaches over what was seen again."""
+    one, other = _told(known), _told(seen)
+    if one is None or other is None:
+        return known
+    reach_w = abs(one[0] - other[0]) + other[1]
+    return known.model_copy(update={"power_uncertainty_w": max(one[1], reach_w)})
+
+
+def _told(idle: Idle) -> tuple[float, float] | None:
+    """Power and the half-width of its interval, in watts; ``None`` if it is not known."""
+    if idle.power_w is None:
+        return None
+    return idle.power_w, idle.power_uncertainty_w or 0.0
 
 
 def _alike(one: tuple[float, float], other: tuple[float, float]) -> bool:

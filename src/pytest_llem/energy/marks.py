@@ -136,7 +136,7 @@ class Idle(Mark):
     power_w: float | None = None
     """``None`` if it could not be told, for the reason given."""
     power_uncertainty_w: float | None = None
-    """Half-width of the 95 % interval."""
+    """Half-width of the 95 % interval, by how much power moved in and between looks included."""
     confirmed: bool = False
     """Known from an earlier experiment of the run, and seen to hold still."""
     reason: str

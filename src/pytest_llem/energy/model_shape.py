@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -81,6 +82,23 @@ class ModelShape(BaseModel):
         near = min(context_tokens, self.sliding_window or context_tokens)
         tokens = (self.layers - self.sliding_layers) * context_tokens + self.sliding_layers * near
         return 2 * self.kv_heads * self.head_dim * self.kv_value_bits / 8 * tokens
+
+    def mean_kv_bytes(self, input_tokens: float, steps: float) -> float | None:
+        """The same on average over so many decode steps, each of which looks at itself, too.
+
+        A window is full from some step on, so that this is not that of the mean context.
+        """
+        if steps <= 0:
+            return self.kv_bytes(input_tokens)
+        room = (self.sliding_window or math.inf) - input_tokens
+        filling = min(max(room, 0.0), steps)
+        full = steps - filling
+        parts = (
+            (filling, self.kv_bytes(input_tokens + (filling + 1) / 2)),
+            (full, self.kv_bytes(input_tokens + filling + (full + 1) / 2)),
+        )
+        known = [count * found for count, found in parts if found is not None]
+        return math.fsum(known) / steps if len(known) == len(parts) else None
 
     def expert_share(self, tokens: float) -> float:
         """Expected share of the experts that so many tokens reach, if each is as likely.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, WORK, completed
+from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, WORK, completed, larger
 from pytest_llem.energy.phases.pooled import pooled_phases
 from pytest_llem.energy.student import mean_and_half_width_95
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_llem.energy.marks import Idle
     from pytest_llem.energy.measured import (
         Figures,
         Floor,
@@ -35,8 +36,8 @@ def pooled(measured: Sequence[Measured]) -> Measured:
     first = measured[0]
     if len(measured) == 1:
         return first
-    net_j, net_u_j = _mean_of(measured, "net_energy_j", "net_energy_uncertainty_j")
     figures = _figures(measured)
+    net_j, net_u_j = _net(measured, figures["energy_uncertainty_j"])
     prefill, decode = _phases(figures, measured)
     return first.model_copy(
         update={
@@ -48,6 +49,7 @@ def pooled(measured: Sequence[Measured]) -> Measured:
             "valid": all(one.valid for one in measured),
             "warnings": _warnings(measured),
             "floor": _floor([one.floor for one in measured]),
+            "idle": _idle([one.idle for one in measured]),
             "net_energy_j": net_j,
             "net_energy_uncertainty_j": net_u_j,
             "beside": tuple(_beside(measured)),
@@ -75,6 +77,39 @@ def _figures(figures: Sequence[Figures]) -> dict[str, Any]:
             **{name: None if work is None else round(work) for name, work in works.items()},
         }
     )
+
+
+def _net(
+    measured: Sequence[Measured], gross_u_j: float | None
+) -> tuple[float | None, float | None]:
+    """Mean energy beyond idling, and the half-width of its 95 % interval.
+
+    What idling draws is known once for all processes of a run: its error does not average out.
+    """
+    net_j, net_u_j = _mean_of(measured, "net_energy_j", "net_energy_uncertainty_j")
+    idle_u_j = _mean([_idle_u_j(one) for one in measured])
+    if net_j is None or gross_u_j is None or idle_u_j is None:
+        return net_j, net_u_j
+    return net_j, larger(net_u_j, math.hypot(gross_u_j, idle_u_j))
+
+
+def _idle_u_j(one: Measured) -> float | None:
+    """Half-width of what idling takes in a pass."""
+    if one.idle is None or one.idle.power_uncertainty_w is None or one.duration_s is None:
+        return None
+    return one.idle.power_uncertainty_w * one.duration_s
+
+
+def _idle(seen: Sequence[Idle | None]) -> Idle | None:
+    """Mean idle power; why it is not known where it is not of one process."""
+    known = [one for one in seen if one is not None]
+    if len(known) < len(seen):
+        return None
+    power_w = _mean([one.power_w for one in known])
+    if power_w is None:
+        return next(one for one in known if one.power_w is None)
+    half_w = _mean([one.power_uncertainty_w for one in known])
+    return known[0].model_copy(update={"power_w": power_w, "power_uncertainty_w": half_w})
 
 
 def _mean_of(

@@ -51,7 +51,7 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
         duration_s=duration_s,
         passes=len(mark.passes),
         energy_j=energy_j,
-        energy_uncertainty_j=_hypot(energy.uncertainty_j for energy in energies),
+        energy_uncertainty_j=_together(energies),
         counter_energy_j=_sum(energy.counter_energy_j for energy in energies),
         integrated_energy_j=_sum(energy.integrated_energy_j for energy in energies),
         power_w=ratio(energy_j, duration_s),
@@ -240,10 +240,18 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return math.fsum(value for value in known if value is not None)
 
 
-def _hypot(values: Iterable[float | None]) -> float | None:
-    """Half-width of a sum whose parts err independently."""
-    total = _sum(None if value is None else value * value for value in values)
-    return None if total is None else math.sqrt(total)
+def _together(energies: Sequence[WindowEnergy]) -> float | None:
+    """Half-width of a sum over devices: what is off for all alike adds up, the rest in quadrature."""
+    own = [energy.uncertainty_j for energy in energies]
+    if len(own) < 2:  # noqa: PLR2004 - a sum has two terms
+        return _sum(own)
+    apart_j2 = _sum(
+        None if half_j is None else half_j**2 - energy.alike_j**2
+        for half_j, energy in zip(own, energies, strict=True)
+    )
+    if apart_j2 is None:
+        return None
+    return math.hypot(math.sqrt(max(apart_j2, 0.0)), math.fsum(one.alike_j for one in energies))
 
 
 def _total(values: Iterable[int | None]) -> int | None:

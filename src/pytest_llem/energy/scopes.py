@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.energy.figures import completed, figures_of
+from pytest_llem.energy.figures import counted, figures_of
 from pytest_llem.energy.measured import ScopeFigures, TotalFigures
-from pytest_llem.energy.samples import window_sample
 from pytest_llem.errors import MeterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_llem.devices.meter import Capability, Method, Scope
-    from pytest_llem.energy.marks import WindowMark
+    from pytest_llem.devices.meter import Capability, Scope
+    from pytest_llem.energy.measured import WindowSample
     from pytest_llem.energy.sampling.trace import Trace
 
 HOLDS: dict[Scope, frozenset[Scope]] = {
@@ -63,19 +62,20 @@ def capability_of(group: Sequence[Trace]) -> Capability:
 
 
 def beside_of(
-    whole: Sequence[WindowMark], groups: Sequence[Sequence[Trace]], first: dict[str, Any]
+    groups: Sequence[Sequence[Trace]],
+    sampled: Sequence[Sequence[WindowSample]],
+    first: dict[str, Any],
 ) -> tuple[ScopeFigures, ...]:
     """Figures of the groups behind the first.
 
     Args:
-        whole: windows over the whole.
         groups: as :func:`groups_of` has them.
+        sampled: windows over the whole, as each of the groups has them.
         first: figures of the first group.
     """
     known = [(groups[0], first["energy_j"], first["energy_uncertainty_j"])]
     found = []
-    for group in groups[1:]:
-        samples = [window_sample(mark, group) for mark in whole]
+    for group, samples in zip(groups[1:], sampled[1:], strict=True):
         figures = figures_of(samples)
         energy_j, uncertainty_j = figures["energy_j"], figures["energy_uncertainty_j"]
         said = [text for sample in samples for text in sample.warnings]
@@ -99,29 +99,42 @@ def beside_of(
 
 
 def total_of(
-    first: tuple[str, Scope, Method], figures: dict[str, Any], beside: Sequence[ScopeFigures]
+    groups: Sequence[Sequence[Trace]], sampled: Sequence[Sequence[WindowSample]]
 ) -> TotalFigures | None:
     """The sum over scopes that have nothing in common, the headline's first.
 
+    Windows are added before their mean is taken, those that count in every scope: what one load
+    draws in several scopes varies alike, so that intervals of their means tell nothing of the sum's.
+
     Args:
-        first: meter, scope and method of the headline.
-        figures: of the headline.
-        beside: what was read besides.
+        groups: as :func:`groups_of` has them.
+        sampled: windows over the whole, as each of the groups has them.
     """
-    parts = [(*first, figures["energy_j"], figures["energy_uncertainty_j"])]
-    parts += [
-        (one.meter, one.scope, one.method, one.energy_j, one.energy_uncertainty_j) for one in beside
-    ]
     taken, held = [], frozenset[str]()
-    for part in parts:
-        if part[2] != "estimated" and not held & HOLDS[part[1]]:
-            held |= HOLDS[part[1]]
-            taken.append(part)
+    for group, samples in zip(groups, sampled, strict=True):
+        capability = capability_of(group)
+        if capability.method != "estimated" and not held & HOLDS[capability.scope]:
+            held |= HOLDS[capability.scope]
+            taken.append((group[0].meter, capability.scope, samples))
     if len(taken) < 2:  # noqa: PLR2004 - a sum has two terms
         return None
-    meters, scopes, _, energies, uncertainties = zip(*taken, strict=True)
-    known = {"energy_j": _sum(energies), "energy_uncertainty_j": _hypot(uncertainties)}
-    return TotalFigures(**completed({**figures, **known}), scopes=scopes, meters=meters)
+    meters, scopes, parts = zip(*taken, strict=True)
+    windows = [_added(window) for window in zip(*parts, strict=True) if _counts(window)]
+    return TotalFigures(**figures_of(windows), scopes=scopes, meters=meters)
+
+
+def _counts(window: Sequence[WindowSample]) -> bool:
+    """Whether a window counts in every scope."""
+    return len(counted(window)) == len(window)
+
+
+def _added(window: Sequence[WindowSample]) -> WindowSample:
+    """One window of several scopes, which err independently."""
+    energy_j = _sum(sample.energy_j for sample in window)
+    uncertainty_j = _hypot(sample.energy_uncertainty_j for sample in window)
+    return window[0].model_copy(
+        update={"energy_j": energy_j, "energy_uncertainty_j": uncertainty_j}
+    )
 
 
 def _devices(group: Sequence[Trace]) -> tuple[str, ...]:

@@ -100,6 +100,15 @@ class Told(NamedTuple):
     """Log of how far what it takes for granted can be, beside the evidence."""
 
 
+class Energy(NamedTuple):
+    """Of a window, in joules; deviations are halves of 95 % intervals in units of 1.96."""
+
+    mean_j: float
+    deviation_j: float
+    alike_j: float
+    """The part by which what the same driver reads of other devices is off as well."""
+
+
 class Inside:
     """A window whose edges lie inside refreshes.
 
@@ -125,8 +134,7 @@ class Inside:
         _, best = max(zip(weights, self._shapes, strict=True))
         return best.averaging * self._around.power_period_s or None
 
-    def energy_j(self) -> tuple[float, float]:
-        """Energy of the window in joules, and half of its 95 % interval in units of 1.96."""
+    def energy(self) -> Energy:
         (_, before, _), (_, after, _) = (self._around.interval(t) for t in self._edges_ns)
         factor = self._few()
         start, end = (self._edge(i).stretched(factor) for i in (0, 1))
@@ -134,9 +142,9 @@ class Inside:
         both_j2 = math.sqrt(start.variance_j2 * end.variance_j2)
         together = Likeness(self._around, self._edges_ns).of_energies(both_j2)
         timing = Timing(self._around, self._edges_ns)
-        timing_j2 = timing.equivalent_j2(self._power(0), self._power(1))
-        half_j = half_width_j(start, end, together, timing_j2 + LEAST_J2)
-        return energy_j, half_j / SURE
+        alike_j2 = timing.alike_j2(self._power(0), self._power(1))
+        half_j = half_width_j(start, end, together, timing.own_j2() + alike_j2 + LEAST_J2)
+        return Energy(energy_j, half_j / SURE, min(math.sqrt(alike_j2), half_j / SURE))
 
     def _few(self) -> float:
         """How much wider an interval is that few readings tell, as Student's distribution is.

@@ -39,22 +39,26 @@ class Timing:
         self._slopes = self._slopes_w()
         self._nodes = [around.node(number) for number in self._slopes]
 
-    def equivalent_j2(self, start: PowerAt, end: PowerAt) -> float:
+    def own_j2(self) -> float:
+        """What it costs that nodes are misplaced each for itself, as :meth:`alike_j2`."""
+        if self._has_grid:
+            return self._each_j2(self._own_ns(node) for node in self._nodes)
+        return self._each_j2(node.half_ns / math.sqrt(3) for node in self._nodes)
+
+    def alike_j2(self, start: PowerAt, end: PowerAt) -> float:
         """Variance of a normal distribution whose 95 % reach as far, by the powers at the edges.
 
         On a regular grid all nodes are misplaced alike: the load is taken to be a little
         earlier or later than it is. What that costs at the start it saves at the end, as far
-        as power there is alike and the period is known; beside it is the nodes' own.
+        as power there is alike and the period is known.
         """
-        if any(node.misplaced_ns is None for node in self._nodes):
-            own_j2 = self._each_j2(node.half_ns / math.sqrt(3) for node in self._nodes)
-            earlier_s = later_s = [max(node.called_ns for node in self._nodes) / 1e9]
-        else:
-            own_j2 = self._each_j2(self._own_ns(node) for node in self._nodes)
+        if self._has_grid:
             earlier_s, later_s = (self._misplaced_s(t_ns) for t_ns in self._edges_ns)
+        else:
+            earlier_s = later_s = [max(node.called_ns for node in self._nodes) / 1e9]
         together = Likeness(self._around, self._edges_ns).of_powers()
         both_w2 = together * math.sqrt(start.variance_w2 * end.variance_w2)
-        return own_j2 + math.fsum(
+        return math.fsum(
             (BOUNDED * (late_s * end.mean_w - early_s * start.mean_w)) ** 2
             + PRODUCT**2
             * (
@@ -64,6 +68,10 @@ class Timing:
             )
             for early_s, late_s in zip(earlier_s, later_s, strict=True)
         )
+
+    @property
+    def _has_grid(self) -> bool:
+        return all(node.misplaced_ns is not None for node in self._nodes)
 
     def _slopes_w(self) -> dict[int, float]:
         """By how much the energy grows with the instant of each node, by their numbers."""

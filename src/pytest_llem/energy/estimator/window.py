@@ -55,6 +55,9 @@ class WindowEnergy:
     """Mean power."""
     warnings: tuple[str, ...]
     valid: bool
+    alike_j: float = 0.0
+    """The part of the uncertainty by which other devices that the same driver reads are off as
+    well: after which share of a call it takes a value. Of several devices such parts add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Known:
 
     energy_j: float | None = None
     deviation_j: float = 0.0
+    alike_j: float = 0.0
     problem: str = ""
 
 
@@ -123,9 +127,10 @@ def _by_counter(
     samples, period_s = (power.samples(), power.period_s) if power else ([], None)
     around = Surroundings(nodes, samples, period_s, (start_ns, end_ns))
     inside = Inside(around, start_ns, end_ns)
-    energy_j, deviation_j = inside.energy_j()
+    energy_j, deviation_j, alike_j = inside.energy()
     step_j = capability.resolution_j or 0.0
-    return Known(energy_j, math.hypot(deviation_j, step_j / math.sqrt(6))), inside.averaging_s
+    deviation_j = math.hypot(deviation_j, step_j / math.sqrt(6))
+    return Known(energy_j, deviation_j, alike_j), inside.averaging_s
 
 
 def _since_reset(readings: Readings, start_ns: int, end_ns: int, most_w: float) -> Stretch:
@@ -195,6 +200,7 @@ def _compose(counter: Known, power: Known, duration_s: float, *, has_counter: bo
         power_w=None if energy_j is None else energy_j / duration_s,
         warnings=tuple(warnings),
         valid=energy_j is not None,
+        alike_j=NORMAL_95 * best.alike_j,
     )
 
 

@@ -8,8 +8,8 @@ Of a decode step that serves B requests on n GPUs:
     E/token = 8·e_mem·(W/B + K) + 2·N·e_flop + n·P_static·t / B
 
 W are the weight bytes that a step touches (of a mixture of experts those that the batch is
-expected to hit), K the bytes of key-value cache that one request's token reads at the mean
-context of the generation, N the parameters that a token multiplies, BW and F bandwidth and
+expected to hit), K the bytes of key-value cache that one request's token reads on average
+over the generation, N the parameters that a token multiplies, BW and F bandwidth and
 peak arithmetic of a GPU. ``e_flop`` is the GPU's power limit over F (0.71 pJ in bfloat16 on an
 H100: 700 W over 989 TFLOP/s), so it has everything in it that a busy chip draws. ``e_mem`` is
 3.9 pJ a bit for HBM2 to HBM3 (O'Connor et al., Fine-Grained DRAM, MICRO-50, 2017, of HBM2;
@@ -73,11 +73,6 @@ class Traffic:
     def steps(self) -> float:
         """Decode steps: the first output token comes from prefill."""
         return self.output_tokens - 1
-
-    @property
-    def mean_context(self) -> float:
-        """Tokens that a decode step looks at, itself included, on average over the steps."""
-        return self.input_tokens + (self.steps + 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +185,7 @@ def floors(machine: Machine, model: ModelShape, traffic: Traffic) -> tuple[Bound
     Raises:
         NoFloorError: it is not known how large the key-value cache is.
     """
-    kv_bytes = model.kv_bytes(traffic.mean_context)
+    kv_bytes = model.mean_kv_bytes(traffic.input_tokens, traffic.steps)
     if kv_bytes is None:
         raise NoFloorError("the engine does not say how large a token's keys and values are")
     step_j = _step_reference_j(machine, model, traffic, kv_bytes)
@@ -218,7 +213,7 @@ def least_times(machine: Machine, model: ModelShape, traffic: Traffic) -> tuple[
     Raises:
         NoFloorError: it is not known how large the key-value cache is.
     """
-    kv_bytes = model.kv_bytes(traffic.mean_context)
+    kv_bytes = model.mean_kv_bytes(traffic.input_tokens, traffic.steps)
     if kv_bytes is None:
         raise NoFloorError("it is not known how large a token's keys and values are")
     batch, flops = _at_once(model, traffic), 2 * _active(model)
