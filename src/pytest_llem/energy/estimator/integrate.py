@@ -23,6 +23,9 @@ STEPS_W = (1.0, 0.1, 0.01)
 LEAST_STEP_W = 1e-3
 STEP_SHARE = 1e-6
 """Of a step; so near to a whole number is one."""
+MOST_UNSURE = 0.25
+"""A reading so near to a refresh, in periods, may show what it brought or what the one before did,
+as far as it is not known when it was."""
 
 
 class Integral(NamedTuple):
@@ -85,8 +88,10 @@ class Power:
             gap_ns = end_ns - change.time_ns
             count = max(round(gap_ns / self.period_ns), 1)
             times_ns = [change.time_ns + i * gap_ns / count for i in range(1, count + 1)]
+            unsure_ns = min(change.half_ns, MOST_UNSURE * self.period_ns)
             for start_ns, stop_ns in pairwise(times_ns):
-                if (power_w := self._shown_w(start_ns, stop_ns)) is not None:
+                power_w = self._shown_w(start_ns + unsure_ns, stop_ns - unsure_ns)
+                if power_w is not None:
                     found.append(change._replace(time_ns=start_ns, power_w=power_w))
         return found
 
