@@ -187,6 +187,20 @@ def test_packages_and_their_memory_stand_beside_gpus_and_alone_on_the_cpu(
     assert [meter.read(device).energy_j for device in devices[1:]] == [1.5, 3.0, 0.4]
 
 
+def test_packages_of_one_name_are_all_read(machine: Machine, tmp_path: Path) -> None:
+    packages(machine, tmp_path, "package-0", "package-0")
+    meter = ZeusMeter()
+    devices = meter.discover()
+    second = "zeus:package-0@intel-rapl:1"
+    assert [device.uuid for device in devices] == [
+        "zeus:package-0",
+        second,
+        "zeus:package-0:dram",
+        f"{second}:dram",
+    ]
+    assert [meter.read(device).energy_j for device in devices[:2]] == [1.5, 3.0]
+
+
 def test_a_jetson_covers_every_experiment_by_its_rail_for_everything(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from instruments.curves import Constant, Square
 from pytest_llem.devices.meter import Capability, Device, Facts
 from pytest_llem.energy.derive import derive_measured
 from pytest_llem.energy.figures import LONE_WINDOW
-from pytest_llem.energy.marks import MeasurementMarks, Pass, WarmUp, WindowMark
+from pytest_llem.energy.marks import Idle, MeasurementMarks, Pass, WarmUp, WindowMark
 from pytest_llem.energy.measured import Measured
 from pytest_llem.energy.sampling.trace import UNPARTED, Trace
 from pytest_llem.errors import MeterError
@@ -102,6 +102,28 @@ def test_figures_are_those_of_one_pass() -> None:
     assert measured.steady_state_window == (WHOLE[0].start_ns, WHOLE[-1].end_ns)
     assert [window.passes for window in measured.samples()] == [4] * 5
     assert measured.windows[0].finish_reasons == {"length": 8}
+
+
+def idling(power_w: float) -> Measured:
+    idle = Idle(power_w=power_w, power_uncertainty_w=2.0, reason="over 1 s")
+    return derive_measured(marks_of(WHOLE, idle=idle), [trace_of(Constant(300.0))])
+
+
+@pytest.mark.parametrize("power_w", [60.0, 301.0])
+def test_net_energy_is_what_lies_beyond_idling_for_as_long(power_w: float) -> None:
+    measured = idling(power_w)
+    assert measured.net_energy_j == pytest.approx((300 - power_w) / 4, rel=1e-3)
+    gross_j = measured.energy_uncertainty_j or 0.0
+    assert measured.net_energy_uncertainty_j == pytest.approx(math.hypot(gross_j, 0.5))
+    assert not [text for text in measured.warnings if "idle" in text]
+
+
+def test_devices_that_drew_more_before_than_under_the_load_did_not_idle() -> None:
+    measured = idling(350.0)
+    assert (measured.net_energy_j, measured.net_energy_uncertainty_j) == (None, None)
+    assert measured.energy_j == pytest.approx(75.0, rel=1e-3)
+    (said,) = (text for text in measured.warnings if "idle" in text)
+    assert "drew 350.0 W while they idled and 300.0 W under the load" in said
 
 
 def test_phases_add_up_to_the_whole() -> None:

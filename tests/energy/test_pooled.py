@@ -98,7 +98,10 @@ def test_idle_power_of_several_processes_is_their_mean_or_unknown() -> None:
     one, other = beyond_idling(100.0, 0.1, 20.0, 1.0), beyond_idling(100.0, 0.1, 22.0, 2.0)
     both = pooled([one, other]).idle
     assert both is not None
-    assert (both.power_w, both.power_uncertainty_w) == (21.0, 1.5)
+    assert both.power_w == 21.0
+    assert both.power_uncertainty_w == pytest.approx(student_95(1))
+    alike = pooled([one, one]).idle
+    assert (alike and alike.power_uncertainty_w) == 1.0
     lost = other.model_copy(update={"idle": Idle(reason="Lost."), "net_energy_j": None})
     assert pooled([one, lost]).idle == Idle(reason="Lost.")
     assert pooled([one, lost]).net_energy_j is None

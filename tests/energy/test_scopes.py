@@ -155,6 +155,19 @@ def test_meters_that_contradict_each_other_are_named_with_both_figures(
     assert bool(told) is said
 
 
+def test_meters_that_contradict_each_other_about_a_package_are_named_too() -> None:
+    read = [
+        trace_of(power_w, meter, "package", f"{meter}:package-0")
+        for meter, power_w in (("rapl", 100.0), ("zeus", 120.0))
+    ]
+    (said,) = measured(read).warnings
+    assert "rapl says 100 J a pass and zeus 120 J of the same devices" in said
+    memory = trace_of(120.0, "zeus", "dram", "zeus:package-0:dram")
+    replayed = trace_of(120.0, "replay", "package", "replay:rapl:package-0")
+    for other in (memory, replayed):
+        assert not measured([read[0], other]).warnings
+
+
 def test_a_scope_that_could_not_be_read_leaves_the_headline_alone() -> None:
     short = trace_of(50, "rapl", "package", "p", until_s=1)
     found = measured([trace_of(300, "nvml", "gpu", "a"), short])

@@ -26,11 +26,16 @@ if TYPE_CHECKING:
 
 SECONDS_PER_TOKEN = "seconds_per_output_token_s"  # noqa: S105 - a metric
 """Not gated, since it is the reciprocal of ``output_tokens_per_s``; for tools that know times only."""
-_STATED = {
+_ENERGIES = {
     "energy_j": "energy_uncertainty_j",
     "energy_per_output_token_j": "energy_per_output_token_uncertainty_j",
     "energy_per_request_j": "energy_per_request_uncertainty_j",
+}
+_STATED = {
+    **_ENERGIES,
+    **{f"total.{name}": f"total.{stated}" for name, stated in _ENERGIES.items()},
     "net_energy_j": "net_energy_uncertainty_j",
+    "idle.power_w": "idle.power_uncertainty_w",
 }
 """Figures that state an uncertainty of their own, and where."""
 
@@ -50,7 +55,7 @@ def told_metrics(processes: Sequence[Measured]) -> Iterator[Told]:
     """Every metric that is known of a measurement, made once in each of *processes*, at least one.
 
     Values are those of the terminal's table: of one process its figures, of several their mean.
-    Energies have the interval that they state. Of others it is the t interval of the mean over
+    Energies and idle power have the interval that they state. Of others it is the t interval of the mean over
     processes, or over windows where there is one process only.
     """
     whole = pooled(processes)
@@ -133,13 +138,19 @@ def _holder(measured: Measured, metric: Metric) -> Figures:
 
 def _half_width(processes: Sequence[Measured], whole: Measured, metric: Metric) -> float | None:
     if metric.quantity in _STATED:
-        stated: float | None = getattr(_holder(whole, metric), _STATED[metric.quantity])
-        return _finite(stated)
+        return _stated(_holder(whole, metric), _STATED[metric.quantity])
     values = [metric_values(one, metric) for one in processes]
     if not all(values):
         return None
     means = [math.fsum(one) / len(one) for one in values]
     return _finite(mean_and_half_width_95(means if len(means) > 1 else list(values[0]))[1])
+
+
+def _stated(holder: Figures, path: str) -> float | None:
+    stated: object = holder
+    for part in path.split("."):
+        stated = getattr(stated, part, None)
+    return _finite(stated) if isinstance(stated, float) else None
 
 
 def _finite(value: float | None) -> float | None:

@@ -51,6 +51,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
     beside = beside_of(groups, sampled, figures)
     traffic, latencies = traffic_of(marks, samples), _latencies(marks, samples)
     devices = [trace.device for trace in group]
+    net = _net(figures, marks.idle)
     return Measured(
         **figures,
         name=marks.name,
@@ -70,6 +71,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
                     *marks.differences,
                     *_warnings(samples, marks.warm_up, beside),
                     *_loneness(marks, whole),
+                    *_contradicted(figures, marks.idle, net),
                     *_company(samples, group),
                     *traffic_warnings(traffic, latencies),
                 )
@@ -81,7 +83,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
         total=total_of(groups, sampled),
         traffic=traffic,
         latencies=latencies,
-        **_net(figures, marks.idle),
+        **net,
     )
 
 
@@ -101,16 +103,34 @@ def _latencies(marks: MeasurementMarks, samples: Sequence[WindowSample]) -> Late
 
 
 def _net(figures: dict[str, Any], idle: Idle | None) -> dict[str, float | None]:
-    """Energy beyond idling for as long; unknown where one of the two is."""
+    """Energy beyond idling for as long; unknown where one of the two is, or idling was none."""
     energy_j, duration_s = figures["energy_j"], figures["duration_s"]
+    unknown: dict[str, float | None] = {"net_energy_j": None, "net_energy_uncertainty_j": None}
     if energy_j is None or idle is None or idle.power_w is None:
-        return {"net_energy_j": None, "net_energy_uncertainty_j": None}
+        return unknown
     idle_u_j = (idle.power_uncertainty_w or 0.0) * duration_s
     gross_u_j = figures["energy_uncertainty_j"]
+    net_j = energy_j - idle.power_w * duration_s
+    net_u_j = math.hypot(gross_u_j or 0.0, idle_u_j)
+    if net_j < -net_u_j:
+        return unknown
     return {
-        "net_energy_j": energy_j - idle.power_w * duration_s,
-        "net_energy_uncertainty_j": None if gross_u_j is None else math.hypot(gross_u_j, idle_u_j),
+        "net_energy_j": net_j,
+        "net_energy_uncertainty_j": None if gross_u_j is None else net_u_j,
     }
+
+
+def _contradicted(
+    figures: dict[str, Any], idle: Idle | None, net: dict[str, float | None]
+) -> Iterator[str]:
+    """Where devices drew less at work than while they are said to have idled."""
+    known = idle is not None and idle.power_w is not None and figures["energy_j"] is not None
+    if idle is not None and known and net["net_energy_j"] is None:
+        yield (
+            f"the devices drew {idle.power_w:.1f} W while they idled and {figures['power_w']:.1f} W "
+            "under the load, so they did not idle: net energy is unknown. Keep the machine quiet "
+            "while the model is loaded"
+        )
 
 
 def _loneness(marks: MeasurementMarks, whole: Sequence[WindowSample]) -> Iterator[str]:

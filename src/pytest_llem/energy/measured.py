@@ -190,7 +190,8 @@ class Measured(Figures):
     idle: Idle | None = None
     """``None`` if it was not looked at: no model was loaded, or ``measurement.idle_s`` is 0."""
     net_energy_j: float | None = None
-    """Energy beyond idling, of one pass; the headline is the gross energy."""
+    """Energy beyond idling, of one pass; the headline is the gross energy. ``None`` where idling is
+    not known, or took more than the load did by more than noise."""
     net_energy_uncertainty_j: float | None = None
     beside: tuple[ScopeFigures, ...] = ()
     """Other scopes and meters, in the order they were asked for."""

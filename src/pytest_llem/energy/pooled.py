@@ -105,10 +105,10 @@ def _idle(seen: Sequence[Idle | None]) -> Idle | None:
     known = [one for one in seen if one is not None]
     if len(known) < len(seen):
         return None
-    power_w = _mean([one.power_w for one in known])
+    power_w, spread_w = _mean_of(known, "power_w", "power_uncertainty_w")
     if power_w is None:
         return next(one for one in known if one.power_w is None)
-    half_w = _mean([one.power_uncertainty_w for one in known])
+    half_w = larger(spread_w, _mean([one.power_uncertainty_w for one in known]))
     return known[0].model_copy(update={"power_w": power_w, "power_uncertainty_w": half_w})
 
 

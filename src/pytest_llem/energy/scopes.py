@@ -80,7 +80,7 @@ def beside_of(
         energy_j, uncertainty_j = figures["energy_j"], figures["energy_uncertainty_j"]
         said = [text for sample in samples for text in sample.warnings]
         for other, other_j, other_u_j in known:
-            if _devices(other) == _devices(group):
+            if _parts(other) == _parts(group):
                 said += _contradiction(
                     (other[0].meter, other_j, other_u_j), (group[0].meter, energy_j, uncertainty_j)
                 )
@@ -139,6 +139,15 @@ def _added(window: Sequence[WindowSample]) -> WindowSample:
 
 def _devices(group: Sequence[Trace]) -> tuple[str, ...]:
     return tuple(trace.device.uuid for trace in group)
+
+
+def _parts(group: Sequence[Trace]) -> set[str]:
+    """What was read, whoever did: CPU packages and memories have the meter's name before the kernel's."""
+    on_cpu = capability_of(group).scope in {"package", "dram"}
+    return {
+        trace.device.uuid.removeprefix(f"{trace.meter}:") if on_cpu else trace.device.uuid
+        for trace in group
+    }
 
 
 def _contradiction(

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_llem.devices.estimate import cpu_name
 from pytest_llem.devices.meter import Capability, Device, Facts
 from pytest_llem.devices.rapl import MICROJOULE, PERIOD_S
 from pytest_llem.devices.zeus.source import MILLIJOULE, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class ZeusPackage:
@@ -46,12 +49,20 @@ def packages(cpus: Any) -> list[ZeusPackage]:
     Then their memories, where they have a counter.
     """
     named = [(cpu, _zone(cpus, cpu.cpu_index)) for cpu in cpus.cpus]
-    found = [(cpu, zone) for cpu, zone in named if zone.startswith("package")]
+    found = [(cpu, zone) for cpu, zone in _told_apart(named) if zone.startswith("package")]
     with_memory = [(cpu, zone) for cpu, zone in found if cpu.supports_get_dram_energy_consumption()]
     return [
         *(ZeusPackage(cpu, zone) for cpu, zone in found),
         *(ZeusPackage(cpu, zone, "dram_mj") for cpu, zone in with_memory),
     ]
+
+
+def _told_apart(named: Iterable[tuple[Any, str]]) -> Iterator[tuple[Any, str]]:
+    """Zones by their folder too where another has the same name, as the meter ``rapl`` has them."""
+    seen: set[str] = set()
+    for cpu, zone in named:
+        yield cpu, f"{zone}@intel-rapl:{cpu.cpu_index}" if zone in seen else zone
+        seen.add(zone)
 
 
 def _zone(cpus: Any, index: int) -> str:
