@@ -108,7 +108,7 @@ def _simulated(windows: int) -> None:
         "\n(coverage of the stated 95 % interval, median stated / median actual)"
     )
     for ends, (choose, how) in ENDS.items():
-        print(f"\n{ends:15}" + "".join(f"{length:>26g} s" for length in LENGTHS_S) + f"   ({how})")
+        print(f"\n{ends:15}" + "".join(f"{length:>28g} s" for length in LENGTHS_S) + f"   ({how})")
         cells = {
             name: {length: _cell(name, length, windows, choose) for length in LENGTHS_S}
             for name in curves(0)
@@ -204,7 +204,7 @@ def _shown(errors: Sequence[Error]) -> str:
     sharpness = median(error.stated for error in errors) / typical if typical else float("inf")
     worst = actual[int(0.95 * len(actual))]
     text = f"{100 * typical:.2g} / {100 * worst:.2g} ({covered:.0%}, {sharpness:.1f})"
-    return f"{text:>28}"
+    return f"{text:>30}"
 
 
 REAL = """
