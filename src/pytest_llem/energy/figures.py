@@ -18,8 +18,8 @@ UNKNOWN: dict[str, Any] = dict.fromkeys(Figures.model_fields)
 WORK = ("requests", "input_tokens", "output_tokens")
 
 LONE_WINDOW = (
-    "only one window over the whole is valid: its interval is the instrument's alone, for how windows "
-    "scatter takes several (measurement.windows)"
+    "only one window over the whole is valid: its interval is the instrument's alone, and nothing "
+    "tells how windows scatter. Measure several (measurement.windows)"
 )
 """Said of figures whose interval cannot have it; of several processes theirs has."""
 
