@@ -278,8 +278,8 @@ def test_ctrl_c_while_waiting_ends_the_run(
         said.append(waiting.stdout.readline())
         assert said[-1], f"it did not wait: {said}"
     waiting.send_signal(signal.SIGINT)
-    waiting.communicate(timeout=30)
-    assert waiting.returncode == pytest.ExitCode.INTERRUPTED
+    then, _ = waiting.communicate(timeout=30)
+    assert waiting.returncode == pytest.ExitCode.INTERRUPTED, "".join([*said, then])
 
 
 def test_the_devices_of_a_killed_run_are_free(run: Run, held_up: subprocess.Popen[str]) -> None:
