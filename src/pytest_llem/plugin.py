@@ -193,7 +193,7 @@ class RunSummary:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Have all workers of xdist write into one run."""
-        from pytest_llem.runs.options import told_to_workers
+        from pytest_llem.runs.workers.told import told_to_workers
 
         node.workerinput.update(told_to_workers(self._config))
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llem.baselines.anchors import AnchorReading, anchor_of, cancelling, readings_for
-from pytest_llem.baselines.comparison import compare
+from pytest_llem.baselines.comparing import compare
 from pytest_llem.baselines.file import Entry
 from pytest_llem.baselines.judging import judge
 from pytest_llem.baselines.rules import parse_rules

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llem.baselines.comparison import compare
+from pytest_llem.baselines.comparing import compare
 from pytest_llem.baselines.judging import judge
 from pytest_llem.baselines.rules import parse_rules
 from pytest_llem.baselines.store import BaselineStore

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llem.baselines.catalogue import catalogue, changes, known_metrics
-from pytest_llem.baselines.comparison import compare
+from pytest_llem.baselines.comparing import compare
 from pytest_llem.baselines.helper import judge_in_helper
 from pytest_llem.baselines.history import histories
 from pytest_llem.baselines.judging import judge

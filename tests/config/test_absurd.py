@@ -12,9 +12,9 @@ from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.config.homes import read_homes
 from pytest_llem.config.layers.fields import given_in
 from pytest_llem.config.leaves import leaf
+from pytest_llem.config.pinning import digest_of_file, pinned
 from pytest_llem.config.problems import Problem
 from pytest_llem.config.study_file import read_study
-from pytest_llem.config.workload import digest_of_file, pinned
 from pytest_llem.errors import ConfigError
 from pytest_llem.paths import expanded, is_file, is_folder, is_there
 from pytest_llem.pyproject import read_llem_table

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.config.measurement import MeasurementConfig
-from pytest_llem.config.phases import LEAST_LENGTHS, PhasePlan, described, phase_plan
+from pytest_llem.config.measurement import LEAST_LENGTHS, MeasurementConfig
+from pytest_llem.config.phases import PhasePlan, described, phase_plan
 
 LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=6)
 PHASES = st.sampled_from(["auto", "measured", "regressed", "sliced", "none"])

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llem.config.context import longest_context
 from pytest_llem.config.experiment import ExperimentConfig
 from pytest_llem.config.identity import config_hash, identity_of
-from pytest_llem.config.workload import longest_context, pinned_config
+from pytest_llem.config.pinning import pinned_config
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llem.baselines.kept import kept_verdicts
-from pytest_llem.baselines.store import BaselineStore, relative_path
+from pytest_llem.baselines.places import relative_path
+from pytest_llem.baselines.store import BaselineStore
 from pytest_llem.results.event_log import read_events
 from pytest_llem.results.kept_reports import kept_reports
 from pytest_llem.results.transitions import read_journal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_llem.baselines.places import relative_path
 from pytest_llem.baselines.reading import parse_baselines, read_text
 from pytest_llem.errors import BaselineError
 
@@ -74,8 +75,6 @@ class FileSource:
         Raises:
             BaselineError: it cannot be read, or is no baseline.
         """
-        from pytest_llem.baselines.store import relative_path
-
         text = read_text(path)
         if text is None:
             raise BaselineError(f"there is no baseline {path}. Check its name.")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_llem._version import __version__
@@ -17,18 +15,20 @@ from pytest_llem.baselines.file import (
     Entry,
     Provenance,
 )
-from pytest_llem.baselines.hardware import LONGEST, hardware_class
+from pytest_llem.baselines.hardware import hardware_class
+from pytest_llem.baselines.places import group_path, relative_path
 from pytest_llem.baselines.reading import entry_texts, parse_baselines, read_baselines
 from pytest_llem.baselines.rendering import render
 from pytest_llem.baselines.sessions import identity_of_result, refusal, session_of
 from pytest_llem.baselines.sources import DirectorySource
 from pytest_llem.baselines.writing import explained, only_writer, put_text
 from pytest_llem.config.gates import SESSIONS
-from pytest_llem.config.identity import digest, identity_of
+from pytest_llem.config.identity import identity_of
 from pytest_llem.errors import BaselineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path, PurePosixPath
 
     from pytest_llem.baselines.sources import Source
     from pytest_llem.results.schema import ExperimentResult
@@ -294,17 +294,6 @@ def _put(path: Path, text: str) -> None:
             path.unlink()
 
 
-def relative_path(group: str, hardware: str) -> PurePosixPath:
-    """Where the file of a group on a class of hardware lies below the baselines."""
-    return group_path(group) / f"{hardware}.json"
-
-
-def group_path(group: str) -> PurePosixPath:
-    """Where the files of a group lie: ``bench/test_chat.py::test_chat`` in ``bench/test_chat/test_chat``."""
-    parts = re.split(r"::|/", group.replace(".py::", "::"))
-    return PurePosixPath(*(_file_name(part) for part in parts if part))
-
-
 def _by_experiment(results: Iterable[ExperimentResult]) -> list[list[ExperimentResult]]:
     experiments: dict[tuple[str, str], list[ExperimentResult]] = {}
     for result in results:
@@ -345,8 +334,3 @@ def refuse_stranger(there: BaselineFile, relative: PurePosixPath, path: Path) ->
             f"{path} holds the baselines of {there.group!r} on {there.hardware!r}, which belong "
             f"into {relative_path(there.group, there.hardware)}. Move it there, or rename the test."
         )
-
-
-def _file_name(part: str) -> str:
-    name = re.sub(r"[^\w.-]+", "-", part).lstrip(".") or "-"
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 17]}-{digest(part)}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from pytest_llem.baselines.places import relative_path
 from pytest_llem.baselines.reading import parse_baselines
-from pytest_llem.baselines.store import refuse_stranger, relative_path, text_of
+from pytest_llem.baselines.store import refuse_stranger, text_of
 from pytest_llem.errors import BaselineError
 
 if TYPE_CHECKING:

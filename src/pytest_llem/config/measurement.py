@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from pytest_llem.config.model import Model
-from pytest_llem.config.phases import LEAST_LENGTHS, PhaseChoice
+
+PhaseChoice = Literal["auto", "measured", "regressed", "sliced", "none"]
+LEAST_LENGTHS = 3
+"""Fewer output lengths show neither a slope's error nor a curve."""
 
 
 class MeasurementConfig(Model):

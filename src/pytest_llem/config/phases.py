@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from pytest_llem.config.measurement import LEAST_LENGTHS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llem.config.measurement import MeasurementConfig
-
-PhaseChoice = Literal["auto", "measured", "regressed", "sliced", "none"]
-LEAST_LENGTHS = 3
-"""Fewer output lengths show neither a slope's error nor a curve."""
 
 MOST_LENGTHS = 5
 """Output lengths that are measured of requests with more; each takes windows of its own."""

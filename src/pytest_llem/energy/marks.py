@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from pytest_llem.config.phases import PhaseChoice
+from pytest_llem.config.measurement import PhaseChoice
 from pytest_llem.config.traffic import TrafficConfig
 from pytest_llem.energy.latency import Bins, LatencyKind
 from pytest_llem.energy.model_shape import ModelShape

@@ -26,8 +26,8 @@ from pytest_llem.config.identity import (
 )
 from pytest_llem.config.layers.layer import BUILT_IN, Origin
 from pytest_llem.config.leaves import FIELDS, SECTIONS
+from pytest_llem.config.pinning import pinned
 from pytest_llem.config.sections import ALWAYS, MODELS, default_of, sparse
-from pytest_llem.config.workload import pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llem.config.workload import OF_FILES, WorkloadConfig, longest_context
+from pytest_llem.config.context import longest_context
+from pytest_llem.config.workload import OF_FILES, WorkloadConfig
 
 if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig

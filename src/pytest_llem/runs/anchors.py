@@ -19,7 +19,7 @@ from pytest_llem.results.raw import RawData
 from pytest_llem.runs.anchor_sites import ENGINE, Sites, sites_of
 from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.conductor import Account, Task
-from pytest_llem.runs.library import bare_account
+from pytest_llem.runs.outcomes import bare_outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -150,7 +150,7 @@ class Anchors:
             with self._watch("anchors") as show:
                 task = Task(point, command, self._job(site), listen, show, DEADLINE_S, log)
                 conducted = self._conductor.conduct(task)
-            outcome, message = bare_account(said, conducted.ending, DEADLINE_S, log)
+            outcome, message = bare_outcome_of(said, conducted.ending, DEADLINE_S, log)
         return conducted, Account(point, outcome, message, None, self._count)
 
     def _job(self, site: Site) -> dict[str, Any]:

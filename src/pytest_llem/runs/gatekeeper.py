@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.baselines.anchors import readings_for
-from pytest_llem.baselines.comparison import compare
+from pytest_llem.baselines.comparing import compare
 from pytest_llem.baselines.helper import judge_in_helper
 from pytest_llem.baselines.looks import plan_looks
 from pytest_llem.baselines.rules import parse_rules

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.config.identity import config_hash
+from pytest_llem.config.pinning import pinned_config
 from pytest_llem.config.study import StudyConfig
-from pytest_llem.config.workload import pinned_config
 from pytest_llem.errors import ConfigError
 from pytest_llem.isolation.launcher import Command
 from pytest_llem.isolation.output import OutputLog
-from pytest_llem.isolation.reports import describe
 from pytest_llem.plan.point import Point
 from pytest_llem.plan.summary import summary
 from pytest_llem.runs.books import close_books
 from pytest_llem.runs.conductor import Account, Conductor, Task
 from pytest_llem.runs.limits import TIMEOUT_S
 from pytest_llem.runs.order import ordered
+from pytest_llem.runs.outcomes import bare_outcome_of
 from pytest_llem.runs.preview import outlook_of
 from pytest_llem.runs.settings import RunSettings
 from pytest_llem.runs.standing import standing_here
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from pytest_llem.config.experiment import ExperimentConfig
     from pytest_llem.isolation.channel import Message
     from pytest_llem.isolation.observer import Progress
-    from pytest_llem.isolation.supervisor import Ending
     from pytest_llem.plan.stream import StudyPoints
-    from pytest_llem.results.schema import ExperimentResult, Outcome
+    from pytest_llem.results.schema import ExperimentResult
 
 FUNCTION = "pytest_llem.measure.experiment:run"
 NAME = "experiment"
@@ -217,21 +216,8 @@ def _conduct(
     job = {"function": FUNCTION, "config": point.config.model_dump(mode="json")}
     task = Task(point, command, job, listen, on_progress, deadline_s, log, repeat)
     conducted = conductor.conduct(task)
-    outcome, message = bare_account(said, conducted.ending, deadline_s, log)
+    outcome, message = bare_outcome_of(said, conducted.ending, deadline_s, log)
     result = conductor.result(conducted, Account(point, outcome, message, None, repeat))
     name = conductor.keep(conducted, result)
     conductor.diary.finished(key, outcome, name)
     return result
-
-
-def bare_account(
-    said: dict[str, Any], ending: Ending | None, deadline_s: float | None, log: OutputLog
-) -> tuple[Outcome, str | None]:
-    """Outcome and message of a bare job, by what it *said* as its last word, or by its end."""
-    if said:
-        return said["outcome"], said["message"]
-    assert ending is not None  # noqa: S101 - bare experiments always run in a child
-    message = f"{describe(ending, deadline_s)}\n{log.end()}".strip()
-    if ending.timed_out:
-        return "timed_out", message
-    return ("crashed" if ending.was_killed else "error"), message

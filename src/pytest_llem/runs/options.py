@@ -18,23 +18,16 @@ from pytest_llem.isolation.memory import bytes_of
 from pytest_llem.pyproject import read_llem_table
 from pytest_llem.reports.arrangement import arrangement_of
 from pytest_llem.results.event_log import EventLog
-from pytest_llem.results.names import new_run_id, utc_now
 from pytest_llem.runs.ci.options import is_wanted
 from pytest_llem.runs.exporting import Export
 from pytest_llem.runs.html_option import report_path
-from pytest_llem.runs.refusals import hear_refusals
-from pytest_llem.runs.resuming.asked import CHOSEN, manifest_of, resume_of
+from pytest_llem.runs.resuming.asked import manifest_of, resume_of
 from pytest_llem.runs.settings import RunSettings
 from pytest_llem.runs.standing import completed, standing_of
-from pytest_llem.runs.workers.controller import hear_workers
-from pytest_llem.runs.workers.place import PLACE, place_here
+from pytest_llem.runs.workers.shared_run import RUN_ID
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-RUN_ID = "llem_run"
-"""Key of ``workerinput`` by which xdist's controller names the run to its workers."""
-SHARED = pytest.StashKey[str]()
 
 
 def settings_of(config: pytest.Config) -> RunSettings:
@@ -54,7 +47,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
     repeats = 1 if asked is None else asked
     if repeats < 1:
         raise ConfigError(f"--llem-repeats={repeats}: a number of processes, 1 or more.")
-    runs = _directory(config, "llem_dir", ".llem")
+    runs = runs_of(config)
     resume = resume_of(config, runs)
     if resume is not None:  # what was planned is done, and more if more is asked for
         repeats = max(repeats, manifest_of(resume).repeats)
@@ -150,6 +143,11 @@ def _path(config: pytest.Config, option: str) -> Path | None:
     return config.invocation_params.dir / given if given else None
 
 
+def runs_of(config: pytest.Config) -> Path:
+    """Where runs are kept."""
+    return _directory(config, "llem_dir", ".llem")
+
+
 def _directory(config: pytest.Config, option: str, default: str) -> Path:
     return _path(config, option) or config.rootpath / default
 
@@ -177,27 +175,4 @@ def resume_run(config: pytest.Config) -> None:
     """
     from pytest_llem.runs.resuming.session_part import resume_session
 
-    resume_session(config, _directory(config, "llem_dir", ".llem"))
-
-
-def told_to_workers(config: pytest.Config) -> dict[str, object]:
-    """What all workers of this session have in their ``workerinput``: which run is theirs.
-
-    Raises:
-        ConfigError, StoreError: a run is to be resumed, and there is no such run.
-    """
-    hear_refusals(config)
-    hear_workers(config)
-    runs = _directory(config, "llem_dir", ".llem")
-    place = {PLACE: dict(place_here(config, runs))}
-    resume = resume_of(config, runs)
-    if resume is None:
-        return {RUN_ID: shared_run_id(config), **place}
-    return {**place, RUN_ID: resume.path.name, CHOSEN: [str(resume.path), resume.session]}
-
-
-def shared_run_id(config: pytest.Config) -> str:
-    """One name for the run of all workers of this session."""
-    if SHARED not in config.stash:
-        config.stash[SHARED] = new_run_id(utc_now())
-    return config.stash[SHARED]
+    resume_session(config, runs_of(config))

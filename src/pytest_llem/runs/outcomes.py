@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llem.isolation.reports import describe
 
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_llem.isolation.output import OutputLog
+    from pytest_llem.isolation.supervisor import Ending
     from pytest_llem.results.schema import Outcome
     from pytest_llem.runs.conductor import Conducted
 
@@ -39,3 +41,16 @@ def said_of(report: pytest.TestReport) -> str:
     if isinstance(report.longrepr, tuple):
         return report.longrepr[2].removeprefix("Skipped: ")
     return report.longreprtext
+
+
+def bare_outcome_of(
+    said: dict[str, Any], ending: Ending | None, deadline_s: float | None, log: OutputLog
+) -> tuple[Outcome, str | None]:
+    """The same of a bare job, by what it *said* as its last word, or by its end."""
+    if said:
+        return said["outcome"], said["message"]
+    assert ending is not None  # noqa: S101 - bare experiments always run in a child
+    message = f"{describe(ending, deadline_s)}\n{log.end()}".strip()
+    if ending.timed_out:
+        return "timed_out", message
+    return ("crashed" if ending.was_killed else "error"), message

@@ -92,7 +92,11 @@ def _alone(
     rules: Mapping[str, tuple[Rule, ...]],
 ) -> ItemSession:
     experiments = ExperimentSession(config, points, settings, rules)
-    experiments.processes.watch = watcher(experiments, config)
+    experiments.processes.watch = watcher(
+        config,
+        experiments.pace.left_s,
+        estimated=not experiments.conductor.instruments.choice.measured,
+    )
     experiments.say = sayer(config)
     return experiments
 

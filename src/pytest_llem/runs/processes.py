@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,16 +15,19 @@ from pytest_llem.runs.items import ItemConductor, finish_item
 from pytest_llem.runs.resuming.retelling import keep, retold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from pytest_llem.isolation.observer import Progress
     from pytest_llem.results.schema import ExperimentResult
     from pytest_llem.results.store import Entry
     from pytest_llem.results.transitions import Key
     from pytest_llem.runs.conductor import Conductor
     from pytest_llem.runs.items import ConductedItem
     from pytest_llem.runs.repeats import RepeatedItem
-    from pytest_llem.runs.terminal import Show
+
+
+Show = Callable[["Progress"], None]
+"""Shows a person how far an experiment is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 
     from pytest_llem.baselines.rules import Rule
     from pytest_llem.plan.point import Point
-    from pytest_llem.runs.processes import Once
+    from pytest_llem.runs.processes import Once, Show
     from pytest_llem.runs.repeats import RepeatedItem
     from pytest_llem.runs.settings import RunSettings
-    from pytest_llem.runs.terminal import Show
 
 
 class ExperimentSession(ItemSession):

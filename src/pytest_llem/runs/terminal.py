@@ -6,7 +6,6 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from pytest_llem.reports.progress import Step, is_live, live_width
 from pytest_llem.runs.standing import short_windows, standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pytest
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_llem.isolation.observer import Progress
     from pytest_llem.plan.point import Point
     from pytest_llem.runs.conductor import Conductor
-    from pytest_llem.runs.session import ExperimentSession
+    from pytest_llem.runs.processes import Show
     from pytest_llem.runs.summary import Summary
 
 
@@ -104,13 +103,16 @@ def sayer(config: pytest.Config) -> Callable[[str, int], None]:
     return say
 
 
-Show = Callable[["Progress"], None]
-
-
 def watcher(
-    experiments: ExperimentSession, config: pytest.Config
+    config: pytest.Config, left_s: Callable[[], float | None], *, estimated: bool
 ) -> Callable[[str], AbstractContextManager[Show | None]]:
-    """Shows the named experiment on a status line, where there is a terminal to show it on."""
+    """Shows the named experiment on a status line, where there is a terminal to show it on.
+
+    Args:
+        config: of the session.
+        left_s: seconds that the run will still take, as far as that is known.
+        estimated: whether power is an estimate.
+    """
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     talks_itself = config.getoption("capture") == "no" or config.getoption("usepdb")
     if reporter is None or talks_itself or not is_live(sys.stdout, os.environ):
@@ -123,7 +125,6 @@ def watcher(
         unicode=terminal.unicode,
         clock=time.monotonic_ns,
     )
-    estimated = not experiments.conductor.instruments.choice.measured
 
     def show(progress: Progress) -> None:
         line.update(
@@ -133,7 +134,7 @@ def watcher(
                 progress.count,
                 progress.power_w,
                 estimated,
-                experiments.pace.left_s(),
+                left_s(),
             )
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llem.config.workload import longest_context
+from pytest_llem.config.context import longest_context
 from pytest_llem.plan.memory.need import BLOCK_TOKENS
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from pytest_llem.config.context import longest_context
 from pytest_llem.config.traffic import SERVER
-from pytest_llem.config.workload import longest_context
 from pytest_llem.plan.memory.blocks import WHOLE
 from pytest_llem.plan.memory.cache import cache_shape
 from pytest_llem.plan.memory.facts import DTYPE_BYTES, UnknownModelError

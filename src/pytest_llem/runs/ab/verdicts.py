@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llem.baselines.comparison import compare
+from pytest_llem.baselines.comparing import compare
 from pytest_llem.baselines.file import Entry
 from pytest_llem.baselines.helper import judge_in_helper
 from pytest_llem.baselines.rules import parse_rules

@@ -17,11 +17,12 @@ from pytest_llem.runs.anchored import Anchored
 from pytest_llem.runs.anchors import why_none
 from pytest_llem.runs.deciding import Deciding
 from pytest_llem.runs.gatekeeper import Gatekeeper
-from pytest_llem.runs.options import settings_of, shared_run_id
+from pytest_llem.runs.options import settings_of
 from pytest_llem.runs.release import Outlet, release
 from pytest_llem.runs.run_log import RunLog
 from pytest_llem.runs.terminal import sayer
 from pytest_llem.runs.workers.messages import problem_heard
+from pytest_llem.runs.workers.shared_run import shared_run_id
 from pytest_llem.runs.workers.turns import Shared, Turns
 
 if TYPE_CHECKING:
