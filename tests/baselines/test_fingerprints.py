@@ -297,3 +297,29 @@ def test_what_ran_elsewhere_is_told_by_the_software_there(
     assert (other_python.os, other_python.container) == (environment["os"], False)
     contained = fingerprint(make_result(elsewhere={**there, "image": "vllm:1"}), environment)
     assert (contained.os, contained.container) == ("Ubuntu 24.04", True)
+
+
+@pytest.mark.parametrize(
+    ("now", "refuse"),
+    [
+        ((80, 62, 86), ()),
+        ((200, 190, 210), ("output tokens per pass of 'workload' 73 → 200",)),
+    ],
+)
+def test_tokens_of_drawn_lengths_are_compared_as_far_as_windows_tell(
+    differ: Callable[..., Differences],
+    make_window: Callable[..., WindowSample],
+    now: tuple[int, ...],
+    refuse: tuple[str, ...],
+) -> None:
+    """Passes of traffic are not the same work each, and a run never has the same again."""
+
+    def measured(tokens: tuple[int, ...]) -> dict[str, Any]:
+        windows = tuple(
+            make_window(0.4, index=index, passes=4, output_tokens=4 * own)
+            for index, own in enumerate(tokens)
+        )
+        return {"windows": windows, "output_tokens": round(sum(tokens) / len(tokens))}
+
+    found = differ({"measured": measured(now)}, both={"measured": measured((60, 90, 70))})
+    assert tuple(found.refuse) == refuse

@@ -141,7 +141,11 @@ def _branch(of: Fingerprint) -> bool | None:
 def _work_differs(name: str, baseline: Work, candidate: Work) -> Iterator[str]:
     for field in ("requests", "input_tokens", "output_tokens"):
         called = f"{field.replace('_', ' ')} per pass of {name!r}"
-        yield from _changed(called, getattr(baseline, field), getattr(candidate, field))
+        before, now = getattr(baseline, field), getattr(candidate, field)
+        if not _may_be_same(
+            before, now, [of.half_widths.get(field) for of in (baseline, candidate)]
+        ):
+            yield from _changed(called, before, now)
     ends = (baseline.finish_reasons, candidate.finish_reasons)
     if ends[0] is None or ends[1] is None:
         return
@@ -152,6 +156,14 @@ def _work_differs(name: str, baseline: Work, candidate: Work) -> Iterator[str]:
             ", ".join(f"{count:g} {of}" for of, count in sorted(end.items())) for end in ends if end
         ]
         yield f"finish reasons per pass of {name!r} {' → '.join(said)}"
+
+
+def _may_be_same(before: int | None, now: int | None, half_widths: Sequence[float | None]) -> bool:
+    """Whether numbers that differ from pass to pass are the same on average, but for rounding."""
+    known = [half_width for half_width in half_widths if half_width is not None]
+    if before is None or now is None or not known:
+        return before == now
+    return abs(now - before) <= math.fsum(known) + 1
 
 
 def _may_differ(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Difference]:

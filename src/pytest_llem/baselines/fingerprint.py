@@ -11,13 +11,15 @@ from pydantic import Field, ValidationError
 from pytest_llem.baselines.metrics import BESIDE
 from pytest_llem.baselines.samples import measurements_by_name, unusable
 from pytest_llem.devices.meter import Method, Scope
+from pytest_llem.energy.figures import WORK, counted
+from pytest_llem.energy.student import ratio_and_half_width_95
 from pytest_llem.errors import BaselineError
 from pytest_llem.results.schema import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_llem.energy.measured import Measured
+    from pytest_llem.energy.measured import Measured, WindowSample
     from pytest_llem.results.schema import ExperimentResult, Methodology, Reading
 
 
@@ -29,6 +31,9 @@ class Work(Stored):
     output_tokens: int | None
     finish_reasons: dict[str, float] | None = None
     """Requests per pass that ended for each reason; ``None`` where it was not recorded."""
+    half_widths: dict[str, float] = Field(default_factory=dict)
+    """Half-widths of 95 % intervals of the numbers above, of those in which windows differ: passes
+    of traffic whose lengths are drawn are not the same work each."""
 
 
 class ReadBeside(Stored):
@@ -200,7 +205,19 @@ def _work(measured: Measured) -> Work:
         input_tokens=measured.input_tokens,
         output_tokens=measured.output_tokens,
         finish_reasons=_finish_reasons(measured),
+        half_widths=dict(_half_widths(counted(measured.samples()))),
     )
+
+
+def _half_widths(windows: Sequence[WindowSample]) -> Iterator[tuple[str, float]]:
+    passes = [window.passes for window in windows]
+    for name in WORK:
+        totals: list[int | None] = [getattr(window, name) for window in windows]
+        known = [float(total) for total in totals if total is not None]
+        if known and len(known) == len(totals):
+            _, half_width = ratio_and_half_width_95(known, passes)
+            if half_width:
+                yield name, half_width
 
 
 def _finish_reasons(measured: Measured) -> dict[str, float] | None:

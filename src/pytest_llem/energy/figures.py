@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.measured import Figures, ratio
-from pytest_llem.energy.student import mean_and_half_width_95
+from pytest_llem.energy.student import ratio_and_half_width_95
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,27 +36,52 @@ def counted(samples: Sequence[WindowSample]) -> list[WindowSample]:
 def figures_of(samples: Sequence[WindowSample]) -> dict[str, Any]:
     """The fields of :class:`~pytest_llem.energy.measured.Figures` over valid windows.
 
-    Each window counts the same: its energy and duration over its passes. The
-    uncertainty is the t interval of that mean, or the instrument's own where that
-    is larger, as it is for a single window.
+    Each is a ratio of sums over all windows: what they used, to their passes, their tokens, their
+    time. Where passes are not the same work, as of traffic whose lengths are drawn, a mean
+    of the windows' own ratios would count most what was in windows of few passes. The
+    uncertainty is the t interval of that ratio, by how windows miss it, or the instrument's
+    own where that is larger, as it is for a single window.
     """
     valid = counted(samples)
     if not valid:
         return UNKNOWN
-    energies = [sample.energy_j / sample.passes for sample in valid if sample.energy_j is not None]
-    energy_j, spread_j = mean_and_half_width_95(energies)
-    uncertainty_j = larger(spread_j, _instrument_j(valid))
-    duration_s = math.fsum(sample.duration_s / sample.passes for sample in valid) / len(valid)
-    return completed(
-        {
-            "energy_j": energy_j,
-            "energy_uncertainty_j": uncertainty_j,
-            "duration_s": duration_s,
-            "ttft_s": _mean([sample.ttft_s for sample in valid]),
-            "itl_s": _mean([sample.itl_s for sample in valid]),
-            **{name: _per_pass(valid, name) for name in WORK},
-        }
-    )
+    passes = [sample.passes for sample in valid]
+    energy_j, uncertainty_j = _energy_per(valid, passes)
+    known = {
+        "energy_j": energy_j,
+        "energy_uncertainty_j": uncertainty_j,
+        "duration_s": math.fsum(sample.duration_s for sample in valid) / sum(passes),
+        "ttft_s": _mean([sample.ttft_s for sample in valid]),
+        "itl_s": _mean([sample.itl_s for sample in valid]),
+        **{name: _per_pass(valid, name) for name in WORK},
+    }
+    return {**completed(known), **_per_work(valid)}
+
+
+def _per_work(valid: Sequence[WindowSample]) -> dict[str, float | None]:
+    """Figures per token and request, whose number in a pass need not be a whole one."""
+    found: dict[str, float | None] = {}
+    if _total(valid, "requests"):
+        requests = [sample.requests or 0 for sample in valid]
+        found["energy_per_request_j"], _ = _energy_per(valid, requests)
+    if total := _total(valid, "output_tokens"):
+        tokens = [sample.output_tokens or 0 for sample in valid]
+        per_token_j, uncertainty_j = _energy_per(valid, tokens)
+        found["energy_per_output_token_j"] = per_token_j
+        found["energy_per_output_token_uncertainty_j"] = uncertainty_j
+        found["output_tokens_per_s"] = total / math.fsum(sample.duration_s for sample in valid)
+    return found
+
+
+def _energy_per(
+    valid: Sequence[WindowSample], amounts: Sequence[int]
+) -> tuple[float, float | None]:
+    """Energy of one of what each window has so many of, and the half-width of its 95 % interval."""
+    energies_j = [sample.energy_j for sample in valid if sample.energy_j is not None]
+    energy_j, spread_j = ratio_and_half_width_95(energies_j, amounts)
+    stated = [s.energy_uncertainty_j for s in valid if s.energy_uncertainty_j is not None]
+    instrument_j = math.hypot(*stated) / sum(amounts) if len(stated) == len(valid) else None
+    return energy_j, larger(spread_j, instrument_j)
 
 
 def larger(one: float | None, other: float | None) -> float | None:
@@ -78,21 +103,14 @@ def completed(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _per_pass(samples: Sequence[WindowSample], name: str) -> int | None:
+    total = _total(samples, name)
+    return None if total is None else round(total / sum(sample.passes for sample in samples))
+
+
+def _total(samples: Sequence[WindowSample], name: str) -> int | None:
     totals: list[int | None] = [getattr(sample, name) for sample in samples]
     known = [total for total in totals if total is not None]
-    if len(known) < len(totals):
-        return None
-    return round(sum(known) / sum(sample.passes for sample in samples))
-
-
-def _instrument_j(samples: Sequence[WindowSample]) -> float | None:
-    """Half-width of the mean by what the instrument states of each window."""
-    stated = [
-        (sample.energy_uncertainty_j / sample.passes) ** 2
-        for sample in samples
-        if sample.energy_uncertainty_j is not None
-    ]
-    return math.sqrt(math.fsum(stated)) / len(samples) if len(stated) == len(samples) else None
+    return sum(known) if len(known) == len(totals) else None
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

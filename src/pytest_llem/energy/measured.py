@@ -68,8 +68,8 @@ class WindowSample(Inferred):
 class Figures(Inferred):
     """Figures of the whole workload or of one of its phases.
 
-    Energies and durations are those of one pass of the workload, as the mean
-    over windows; uncertainties are half-widths of 95 % intervals.
+    Energies and durations are those of one pass of the workload, of all windows
+    together; uncertainties are half-widths of 95 % intervals.
     """
 
     energy_j: float | None

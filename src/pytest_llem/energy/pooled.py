@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, WORK, completed, larger
+from pytest_llem.energy.measured import ratio
 from pytest_llem.energy.phases.pooled import pooled_phases
 from pytest_llem.energy.student import mean_and_half_width_95
 
@@ -69,14 +70,35 @@ def _figures(figures: Sequence[Figures]) -> dict[str, Any]:
     if energy_j is None:
         return dict(UNKNOWN)
     works = {name: _mean([getattr(one, name) for one in figures]) for name in WORK}
-    return completed(
-        {
-            "energy_j": energy_j,
-            "energy_uncertainty_j": uncertainty_j,
-            **{name: _mean([getattr(one, name) for one in figures]) for name in TIMES},
-            **{name: None if work is None else round(work) for name, work in works.items()},
-        }
-    )
+    known = {
+        "energy_j": energy_j,
+        "energy_uncertainty_j": uncertainty_j,
+        **{name: _mean([getattr(one, name) for one in figures]) for name in TIMES},
+        **{name: None if work is None else round(work) for name, work in works.items()},
+    }
+    return {**completed(known), **_per_work(figures)}
+
+
+def _per_work(figures: Sequence[Figures]) -> dict[str, float | None]:
+    """Per token and request; of processes whose passes are not the same work, each has its own."""
+    names = "energy_per_output_token_j", "energy_per_output_token_uncertainty_j"
+    token_j, token_u_j = _mean_of(figures, *names)
+    return {
+        names[0]: token_j,
+        names[1]: token_u_j,
+        "energy_per_request_j": _mean([one.energy_per_request_j for one in figures]),
+        "output_tokens_per_s": ratio(
+            _mean([_output_tokens(one) for one in figures]),
+            _mean([one.duration_s for one in figures]),
+        ),
+    }
+
+
+def _output_tokens(one: Figures) -> float | None:
+    """Of a pass; not rounded, as the field is."""
+    if one.output_tokens_per_s is None or one.duration_s is None:
+        return None
+    return one.output_tokens_per_s * one.duration_s
 
 
 def _net(

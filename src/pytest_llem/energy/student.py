@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NORMAL_95 = 1.959963984540054
 TABLE_95 = (
@@ -42,3 +46,28 @@ def mean_and_half_width_95(values: list[float]) -> tuple[float, float | None]:
     mean = math.fsum(values) / len(values)
     variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
     return mean, student_95(len(values) - 1) * math.sqrt(variance / len(values))
+
+
+def ratio_and_half_width_95(
+    values: Sequence[float], amounts: Sequence[float]
+) -> tuple[float, float | None]:
+    """Ratio of two sums, and the half-width of its 95 % interval; ``None`` from a single pair.
+
+    By how far each value misses what its amount makes it (Cochran 1977, Sampling Techniques,
+    section 2.11). Of amounts that are all the same it is the interval of a mean.
+
+    Args:
+        values: one or more.
+        amounts: of each, none negative and not all zero.
+    """
+    total = math.fsum(amounts)
+    ratio = math.fsum(values) / total
+    count = len(values)
+    if count == 1:
+        return ratio, None
+    first, amount = values[0], amounts[0]
+    if all(v * amount == first * a for v, a in zip(values, amounts, strict=True)):
+        return ratio, 0.0  # but for rounding
+    misses = (value - ratio * own for value, own in zip(values, amounts, strict=True))
+    squares = math.fsum(miss * miss for miss in misses)
+    return ratio, student_95(count - 1) * math.sqrt(count / (count - 1) * squares) / total

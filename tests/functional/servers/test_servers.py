@@ -233,6 +233,29 @@ def test_requests_may_be_of_mixed_lengths(server: Server, measured: Measured) ->
     assert result["workload"]["output_lengths"] == [3, 9, 3, 9]
 
 
+def test_drawn_lengths_are_gated_by_what_a_token_takes(server: Server, measured: Measured) -> None:
+    """Windows have other requests each, and so has every run."""
+    url = server(first_s=0.001, gap_s=0.001)
+    options = (
+        "--llem-set=workload.lengths=lognormal",
+        "--llem-set=output_tokens=30",
+        "--llem-set=batch_size=1",
+        "--llem-set=measurement.windows=4",
+    )
+    _, result = measured(url, *options, "--llem-update-baselines")
+    (found,) = result["measurements"]
+    whole = [one for one in found["windows"] if one["phase"] == "whole"]
+    tokens, energy_j = (sum(one[of] for one in whole) for of in ("output_tokens", "energy_j"))
+    assert len({one["output_tokens"] / one["passes"] for one in whole}) > 1
+    assert found["energy_per_output_token_j"] == pytest.approx(energy_j / tokens)
+    seconds = sum(one["duration_s"] for one in whole)
+    assert found["output_tokens_per_s"] == pytest.approx(tokens / seconds)
+    longer = "--llem-set=measurement.window_s=0.5"  # which belongs to no identity
+    outcome, _ = measured(url, *options, longer, "--llem-gate=energy_per_output_token_j")
+    outcome.stdout.fnmatch_lines(["*test_server*"])
+    assert "incomparable" not in outcome.stdout.str()
+
+
 def test_chats_are_not_for_servers(server: Server, measured: Measured) -> None:
     _, result = measured(server(), "--llem-set=workload.turns=2")
     assert "workload.turns=2: requests to a server come one by one" in result["message"]
