@@ -132,3 +132,15 @@ def test_what_gives_no_readings_has_no_course() -> None:
     trace = edited(recorded(Constant(300.0), seconds=5), keep=lambda _: False)
     following = followed(trace, 5, 0.5)
     assert following.course.times_ns == []
+
+
+@pytest.mark.parametrize("away_s", [9.0, 11.0, 33.0])
+def test_what_nobody_looked_at_for_long_is_not_missing(away_s: float) -> None:
+    trace = recorded(Constant(300.0), seconds=away_s + 5)
+    following = Following(trace, START_NS + SECOND)
+    following.look(START_NS + 3 * SECOND)
+    end_ns = START_NS + round((away_s + 4) * SECOND)
+    following.look(end_ns)
+    start_ns = START_NS + 2 * SECOND
+    found_j = following.course.energy_j(end_ns) - following.course.energy_j(start_ns)
+    assert found_j == pytest.approx(300.0 * (away_s + 2), abs=60.0)

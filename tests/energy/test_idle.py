@@ -134,3 +134,18 @@ def test_a_device_at_work_does_not_idle(curve: Curve) -> None:
     assert found.power_w is None
     assert "power was not flat" in found.reason
     assert known == {}
+
+
+@pytest.mark.parametrize("then_w", [61.0, 90.0])
+def test_a_model_that_is_loaded_again_is_looked_at_again(then_w: float) -> None:
+    curve = Pieces((Piece(5 * SECOND, 61.0), Piece(60 * SECOND, then_w)), 1_000 * SECOND)
+    scene = Watch.over([curve], [Sensor(phase_ns=37 * MS)])
+    scene.run(0.2)
+    idle = IdleWatch(scene.sampler, {}, SECOND)
+    for expected_w in (61.0, then_w):
+        since_ns = scene.clock()
+        while not idle.done(since_ns, scene.clock()):
+            scene.run(0.02)
+        assert idle.found is not None
+        assert idle.found.power_w == pytest.approx(expected_w, rel=0.01)
+        scene.run(8.0)

@@ -59,10 +59,13 @@ class IdleWatch:
     least_ns: int
     """How long to look where nothing is known."""
     found: Idle | None = None
+    _since_ns: int | None = None
     _end_ns: int | None = None
 
     def done(self, since_ns: int, now_ns: int) -> bool:
-        """Whether enough was seen since the devices idle."""
+        """Whether enough was seen since the devices idle; a later *since_ns* is another look."""
+        if since_ns != self._since_ns:  # the model was loaded again, as by a test that is rerun
+            self._since_ns, self._end_ns, self.found = since_ns, None, None
         traces = headline(self.sampling.traces)
         if any(trace.device.capability.method == "estimated" for trace in traces):
             self.found = Idle(reason="an estimate from CPU time knows nothing of idling")

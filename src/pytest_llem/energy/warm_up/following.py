@@ -20,7 +20,9 @@ SAME_NS = 10_000_000
 """Instants that lie closer are one and the same refresh, placed again by more readings."""
 
 LONGEST_NS = 10_000_000_000
-"""No more than this is read at a look, also of a counter that never moves."""
+"""No more than this is read at once, also of a counter that never moves."""
+STEP_NS = LONGEST_NS // 2
+"""What was not looked at for longer is read in such steps."""
 
 
 class Following:
@@ -41,7 +43,12 @@ class Following:
 
     def look(self, now_ns: int) -> None:
         """Take what was read until now into account."""
+        since_ns = max(self.looked_ns, self._start_ns)
+        for until_ns in (*range(since_ns + STEP_NS, now_ns, STEP_NS), now_ns):
+            self._take(until_ns)
         self.looked_ns = now_ns
+
+    def _take(self, now_ns: int) -> None:
         times_ns, energies_j = self.course
         sure = bisect_right(times_ns, now_ns - UNSURE_NS)
         known_ns = times_ns[sure - 1] if sure else self._start_ns
