@@ -169,7 +169,7 @@ class Scene:
         """When the warm-up ended, in seconds, and whether it was declared steady."""
         self._watch_until(self.start_ns)
         watch = SteadyWatch(self.sampler, self.start_ns, WINDOWS * WINDOW_S)
-        state = SteadyState(least_s=LEAST_S, limit_s=LIMIT_S)
+        state = SteadyState(least_s=LEAST_S, limit_s=LIMIT_S, lasting_s=WINDOWS * WINDOW_S)
         self.sampler.attend(on=True)
         begin_ns, told_ns, holds = self.start_ns, 0, False
         for end_ns in self.ends_ns:
@@ -254,7 +254,7 @@ def ended(scene: Scene) -> Ended:
 
 def by_passes(scene: Scene) -> Ended:
     """A warm-up that looks at how long passes take, and at nothing else."""
-    state = SteadyState(least_s=LEAST_S, limit_s=LIMIT_S)
+    state = SteadyState(least_s=LEAST_S, limit_s=LIMIT_S, lasting_s=WINDOWS * WINDOW_S)
     ends = itertools.pairwise([scene.start_ns, *scene.ends_ns])
     last_ns = next(end for begin, end in ends if _decided(state, (end - begin) / SECOND))
     took_s = (last_ns - scene.start_ns) / SECOND

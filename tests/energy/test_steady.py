@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from statistics import median
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,3 +147,68 @@ def test_a_trend_beneath_noise_is_seen(pass_s: float, noise: float, growth: floa
 def test_noise_that_goes_nowhere_is_steady(pass_s: float, noise: float, memory: float) -> None:
     states = [until_decided(noisy(pass_s, noise, seed, memory=memory)) for seed in range(200)]
     assert sum(state.converged for state in states) >= 0.97 * len(states)
+
+
+def settling(
+    pass_s: float, by: float, settles_s: float, noise: float, seed: int
+) -> Iterator[tuple[float, float]]:
+    """Passes whose time approaches a level: when each ends, and how long it takes."""
+    rng = random.Random(seed)  # noqa: S311 - a simulation
+    now_s = 0.0
+    while True:
+        duration_s = pass_s * (1 + by * math.exp(-now_s / settles_s)) * rng.gauss(1, noise)
+        now_s += duration_s
+        yield now_s, duration_s
+
+
+@pytest.mark.parametrize(("by", "settles_s"), [(0.5, 2.0), (0.5, 10.0), (0.5, 30.0), (-0.1, 10.0)])
+@pytest.mark.parametrize("pass_s", [0.005, 0.1, 0.5])
+def test_short_passes_that_settle_slowly_are_waited_for(
+    pass_s: float, by: float, settles_s: float
+) -> None:
+    """They hardly change from one to the next, and by much while windows are measured."""
+    windows_s = 5.0
+    for seed in range(20):
+        state = SteadyState(least_s=0.5, limit_s=30.0, lasting_s=windows_s)
+        passes, now_s = settling(pass_s, by, settles_s, 0.005, seed), 0.0
+        while not state.decided:
+            now_s, duration_s = next(passes)
+            state.add(duration_s)
+        now, then = (1 + by * math.exp(-t / settles_s) for t in (now_s, now_s + windows_s))
+        assert not state.converged or abs(then / now - 1) < 0.025
+
+
+@pytest.mark.parametrize(("pass_s", "noise"), [(0.005, 0.1), (0.1, 0.1), (0.1, 0.3), (0.5, 0.1)])
+def test_what_scatters_is_looked_at_for_about_as_long_as_it_is_measured(
+    pass_s: float, noise: float
+) -> None:
+    took_s = []
+    for seed in range(40):
+        state = SteadyState(least_s=0.5, limit_s=60.0, lasting_s=5.0)
+        passes = (pass_s * max(1 + stray, 0.1) for stray in strays(noise, seed))
+        took_s.append(followed_s(state, passes))
+        assert state.converged
+    assert median(took_s) <= 2 * 5.0
+
+
+def strays(noise: float, seed: int) -> Iterator[float]:
+    rng = random.Random(seed)  # noqa: S311 - a simulation
+    while True:
+        yield rng.gauss(0, noise)
+
+
+def followed_s(state: SteadyState, durations_s: Iterator[float]) -> float:
+    """How long it took until it was decided."""
+    total_s = 0.0
+    while not state.decided:
+        duration_s = next(durations_s)
+        total_s += duration_s
+        state.add(duration_s)
+    return total_s
+
+
+def test_time_between_passes_counts_towards_the_limit() -> None:
+    state = SteadyState(least_s=0.0, limit_s=10.0)
+    state.add(0.1, elsewhere=False, elapsed_s=11.0)
+    assert state.decided
+    assert not state.converged

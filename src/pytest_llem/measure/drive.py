@@ -58,7 +58,9 @@ class Driver:
     def _warm_up(self, load: Load) -> WarmUp:
         self._link.phase("warm-up")
         steady = SteadyState(
-            least_s=self._settings.warmup_min_s, limit_s=self._settings.warmup_max_s
+            least_s=self._settings.warmup_min_s,
+            limit_s=self._settings.warmup_max_s,
+            lasting_s=self._lasting_s(),
         )
         start_ns, passes = time.monotonic_ns(), 0
         self._ask_whether_steady(start_ns)
@@ -67,7 +69,11 @@ class Driver:
             passes += 1
             self._link.passed(done.end_ns)
             settled = self._link.answered()
-            steady.add((done.end_ns - done.start_ns) / 1e9, elsewhere=settled)
+            steady.add(
+                (done.end_ns - done.start_ns) / 1e9,
+                elsewhere=settled,
+                elapsed_s=(time.monotonic_ns() - start_ns) / 1e9,
+            )
             if settled and not steady.decided:  # by the passes it was not: it may change till then
                 self._ask_whether_steady(start_ns)
         return WarmUp(
@@ -81,8 +87,11 @@ class Driver:
 
     def _ask_whether_steady(self, start_ns: int) -> None:
         """Whether the devices have settled is seen by the supervisor, which reads them."""
-        lasting_s = self._settings.windows * self._settings.window_s
-        self._link.ask("steady", start_ns, lasting_s)
+        self._link.ask("steady", start_ns, self._lasting_s())
+
+    def _lasting_s(self) -> float:
+        """How long the windows over the whole will take at least."""
+        return self._settings.windows * self._settings.window_s
 
     def _at_lengths(self, loads: Mapping[int, Load]) -> list[WindowMark]:
         """Windows at several output lengths, in turn forth and back.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from statistics import median
-from typing import TYPE_CHECKING
+from itertools import accumulate, pairwise
+from statistics import fmean, median
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llem.energy.marks import Criterion
+from pytest_llem.energy.warm_up.load import SETTLING_S
+from pytest_llem.energy.warm_up.trend import LEAST_POINTS, trend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +22,8 @@ MOST_DRIFT = 0.25
 """Medians that differ by more are not equal, however much single passes vary."""
 AHEAD = 5
 """A drift counts over so many passes at least, as each may be a window."""
+BLOCKS = 8
+"""Into how many blocks passes are cut, to see where they are going."""
 MEDIAN_ERROR = 1.2533 * math.sqrt(2)
 """Standard error of a difference of two medians of normal values, in those of one mean."""
 
@@ -32,10 +37,23 @@ class SteadyState:
     their trend, and by no less than 2 % and no more than 25 % of it. Of quarters that
     lie closer than five passes, the drift is taken to go on for five. Medians and
     absolute deviations forgive what a neighbour on the machine does to single passes.
+
+    Short passes drift by little in what was seen of them, and by much while windows are
+    measured. All passes but the first, their later half or their last quarter therefore show
+    no trend: surely less than 2 % in that time, or, looked at for as long, none that is significant.
     """
 
-    def __init__(self, *, least_s: float, limit_s: float) -> None:
+    def __init__(self, *, least_s: float, limit_s: float, lasting_s: float = 0.0) -> None:
+        """No pass was seen.
+
+        Args:
+            least_s: how long to go on at least, in seconds.
+            limit_s: and how long at most.
+            lasting_s: how long the windows will take; a trend is taken to go on for no longer
+                than devices take to settle.
+        """
         self._least_s, self._limit_s = least_s, limit_s
+        self._lasting_s = lasting_s
         self._durations_s: list[float] = []
         self._elapsed_s = 0.0
         self._look_again_at = LEAST_PASSES
@@ -49,15 +67,16 @@ class SteadyState:
         self.criterion = Criterion(name="latency", holds=False, reason=self.reason)
         """What was seen when it was last looked at."""
 
-    def add(self, duration_s: float, *, elsewhere: bool = True) -> None:
+    def add(self, duration_s: float, *, elsewhere: bool = True, elapsed_s: float = 0.0) -> None:
         """Take one more pass into account.
 
         Args:
             duration_s: how long it took, in seconds.
             elsewhere: whether all else is steady that is watched by somebody else.
+            elapsed_s: since the warm-up began, where that is more than what passes took.
         """
         self._durations_s.append(duration_s)
-        self._elapsed_s += duration_s
+        self._elapsed_s = max(self._elapsed_s + duration_s, elapsed_s)
         count = len(self._durations_s)
         if count >= self._look_again_at and self._elapsed_s >= self._least_s:
             self._look_again_at = count + max(count // 10, 1)
@@ -82,14 +101,58 @@ class SteadyState:
         drift, noise = (value / centre for value in _drift(late))
         allowed = min(max(LEAST_DRIFT, noise), MOST_DRIFT)
         seen = f"passes of {centre:.3g} s drifted by {drift:.1%}, {allowed:.1%} allowed"
+        if drift <= allowed and (going := self._going(centre)) is not None:
+            return going
         return Criterion(
             name="latency", holds=drift <= allowed, value=drift, limit=allowed, reason=seen
+        )
+
+    def _going(self, centre_s: float) -> Criterion | None:
+        """Where passes are going while windows are measured, if that is too far or unknown."""
+        ahead_s = min(max(self._lasting_s, AHEAD * centre_s), SETTLING_S)
+        count = len(self._durations_s)
+        looked = [
+            _trend_of(self._durations_s[first:], ahead_s)
+            for first in (1, count // 2, count - count // 4)
+            if count - first >= LEAST_POINTS
+        ]
+        if any(one.holds for one in looked):
+            return None
+        last = looked[-1]
+        reason = (
+            f"passes of {centre_s:.3g} s would change by {last.change:+.1%} ± {last.half_width:.1%} "
+            f"in {ahead_s:.3g} s, {LEAST_DRIFT:.0%} allowed"
+        )
+        return Criterion(
+            name="latency", holds=False, value=last.change, limit=LEAST_DRIFT, reason=reason
         )
 
     def _why_not(self) -> str:
         if len(self._durations_s) < LEAST_PASSES:
             return self.criterion.reason
         return f"not steady within {self._elapsed_s:.1f} s: {self.criterion.reason}"
+
+
+class _Going(NamedTuple):
+    """What passes would change by while windows are measured, relative to themselves."""
+
+    change: float
+    half_width: float
+    """Of its 95 % interval."""
+    holds: bool
+
+
+def _trend_of(durations_s: Sequence[float], ahead_s: float) -> _Going:
+    """The trend of some passes, taken to go on for so long."""
+    count = min(BLOCKS, len(durations_s))
+    edges = [len(durations_s) * number // count for number in range(count + 1)]
+    ends_s = [0.0, *accumulate(durations_s)]
+    middles_s = [(ends_s[a] + ends_s[b]) / 2 for a, b in pairwise(edges)]
+    found = trend(middles_s, [fmean(durations_s[a:b]) for a, b in pairwise(edges)])
+    scale = ahead_s / fmean(durations_s)
+    long = ends_s[-1] >= ahead_s
+    holds = found.farthest * scale <= LEAST_DRIFT or (long and not found.significant)
+    return _Going(found.slope * scale, found.half_width * scale, holds)
 
 
 def _drift(durations_s: Sequence[float]) -> tuple[float, float]:
