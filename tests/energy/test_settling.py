@@ -274,6 +274,17 @@ def test_a_device_that_cannot_be_read_holds_nothing_up() -> None:
     assert power.reason == "GPU-0 could not be read"
 
 
+def test_a_device_that_cannot_be_read_hides_no_other() -> None:
+    ramp = Ramp(start_w=300.0, end_w=600.0, duration_ns=30 * SECOND, origin_ns=START_NS)
+    load = WarmingUp([ramp, Constant(90.0)])
+    load.go_on(1.0)
+    load.meter.lost.add("GPU-1")
+    load.go_on(6.0)
+    power = load.seen()["power"]
+    assert power.holds is False
+    assert power.reason.endswith("GPU-1 could not be read")
+
+
 def test_long_passes_need_five_of_them() -> None:
     load = WarmingUp([Constant(400.0)], 3.0)
     assert load.settled_s(11.0) is None

@@ -93,6 +93,21 @@ def test_it_ends_when_it_is_out_of_time(channels: tuple[Channel, Channel]) -> No
     assert marks.windows
 
 
+def test_passes_that_say_they_take_no_time_end_by_the_clock(
+    channels: tuple[Channel, Channel],
+) -> None:
+    load = Supervised(channels[1], lambda _: False)
+
+    def timeless() -> Pass:
+        assert load.passes < 100_000
+        return load().model_copy(update={"end_ns": load.now_ns - 50 * MS})
+
+    config = MeasurementConfig(windows=1, window_s=0.01, repeat_windows=0, warmup_max_s=0.05)
+    marks = Driver(config, SupervisorLink(channels[0])).measure("load", "callable", Loads(timeless))
+    assert marks.warm_up is not None
+    assert not marks.warm_up.converged
+
+
 def test_devices_that_had_settled_before_the_passes_are_asked_about_again(
     channels: tuple[Channel, Channel],
 ) -> None:

@@ -59,9 +59,15 @@ def _power(
 ) -> Criterion:
     if any(trace.device.capability.method == "estimated" for trace in traces):
         return _unseen("power", "an estimate from CPU time shows no power")
-    if silent := [trace.device.uuid for trace in traces if _silent(trace, now_ns)]:
-        return _unseen("power", f"{', '.join(silent)} could not be read")
-    return power_drift(courses, load, now_ns)
+    silent = [trace.device.uuid for trace in traces if _silent(trace, now_ns)]
+    if not silent:
+        return power_drift(courses, load, now_ns)
+    lost = f"{', '.join(silent)} could not be read"
+    if len(silent) == len(traces):
+        return _unseen("power", lost)
+    heard = {uuid: course for uuid, course in courses.items() if uuid not in silent}
+    found = power_drift(heard, load, now_ns)
+    return found.model_copy(update={"reason": f"{found.reason}; {lost}"})
 
 
 def _unseen(name: str, why: str) -> Criterion:
