@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from pytest_llem.baselines.looks import plan_looks
 from pytest_llem.baselines.moderation import family_prior, fit, inverse_trigamma
 from pytest_llem.baselines.prior import MEASURED
 from pytest_llem.baselines.processes import processes_of
-from pytest_llem.baselines.samples import Side
+from pytest_llem.baselines.samples import Sample, Side
 
 if TYPE_CHECKING:
     import random
@@ -70,6 +71,52 @@ def test_only_members_of_a_group_learn_from_each_other(
     assert (df[:28] > noise.expected_df[:28]).all()
     assert expected[28:].tolist() == noise.expected[28:].tolist()
     assert df[28:].tolist() == noise.expected_df[28:].tolist()
+
+
+@pytest.mark.parametrize("experiments", [1, 2, 10, 200])
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(1.0, "pass"), (0.96, "pass"), (0.94, "regressed"), (0.5, "regressed")]
+)
+def test_a_limit_is_judged_where_no_experiment_of_the_family_varies(
+    make_comparison: MakeComparison, experiments: int, share: float, verdict: str
+) -> None:
+    """As a share of requests in time is, which is the same in all processes."""
+    made = [
+        make_comparison(
+            Side(((Sample((0.95,)),),)),
+            Side(((Sample((share,)),) * 6,)),
+            "traffic.goodput_share:>=95%",
+            experiment=str(number),
+            same_session=True,
+        )
+        for number in range(experiments)
+    ]
+    for one in judge(made):
+        assert one.interval is not None
+        assert all(map(math.isfinite, one.interval))
+        if experiments > 1:
+            assert one.verdict == verdict
+
+
+@pytest.mark.parametrize("steady", [4, 6, 8, 10])
+def test_experiments_that_never_vary_are_judged_beside_those_that_do(
+    make_comparison: MakeComparison,
+    make_side: MakeSide,
+    seeded: Callable[[int], random.Random],
+    steady: int,
+) -> None:
+    chance, same = seeded(9), Side(((Sample((1.0,)),) * 4,))
+    sides = [
+        (same, same)
+        if number < steady
+        else (make_side(chance, 4, sessions=0), make_side(chance, 4, sessions=0))
+        for number in range(10)
+    ]
+    made = [
+        make_comparison(*both, experiment=str(number), same_session=True)
+        for number, both in enumerate(sides)
+    ]
+    assert {one.verdict for one in judge(made)} == {"pass"}
 
 
 def interleaved(

@@ -18,6 +18,9 @@ experiments cannot tell how much their variances differ in truth."""
 MOST_DF = 1e4
 _FLOOR = 1e-5
 """Of the median: the least a variance is taken for, as limma does, since zero has no logarithm."""
+_LEAST = 1e-10
+"""Of what the profile expects: the same where most are zero, as of a share that is one everywhere;
+what is less has squares that are no numbers."""
 
 
 def family_prior(noise: Noise, groups: Ints) -> tuple[Floats, Floats]:
@@ -58,7 +61,7 @@ def fit(ratios: Floats, df: Floats, profile_df: float) -> tuple[float, float]:
     """
     from scipy.special import digamma, polygamma
 
-    floored = np.maximum(ratios, max(_FLOOR * float(np.median(ratios)), 1e-300))
+    floored = np.maximum(ratios, max(_FLOOR * float(np.median(ratios)), _LEAST))
     logs = np.log(floored) - digamma(df / 2) + np.log(df / 2)
     count = len(logs)
     profile = math.log(profile_df / 2) - float(digamma(profile_df / 2))
