@@ -29,3 +29,18 @@ def test_sums_and_idle_power_keep_the_interval_that_they_state(
     told = {each.metric.name: each.half_width for each in told_metrics([one] * processes)}
     assert told["total.energy_j"] == pytest.approx(3.0 / processes**0.5)
     assert told["idle.power_w"] == 2.0
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+def test_power_has_the_interval_of_its_energy_where_nothing_scatters(
+    make_measurement: Callable[..., Measured], processes: int
+) -> None:
+    plain = make_measurement([0.4] * 3)
+    assert plain.energy_j is not None
+    one = plain.model_copy(update={"energy_uncertainty_j": 0.01 * plain.energy_j})
+    told = {each.metric.name: each for each in told_metrics([one] * processes)}
+    energy, power = told["energy_j"], told["power_w"]
+    assert energy.half_width is not None
+    assert power.half_width is not None
+    assert power.half_width / power.value == pytest.approx(0.01 / processes**0.5)
+    assert energy.half_width / energy.value == pytest.approx(0.01 / processes**0.5)

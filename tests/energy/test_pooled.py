@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, completed
+from instruments.examples import sample
+from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, completed, figures_of
 from pytest_llem.energy.marks import Idle
 from pytest_llem.energy.measured import Measured, Phase, ScopeFigures
 from pytest_llem.energy.phases.split import Prefill, Told, split
@@ -71,6 +73,80 @@ def test_the_uncertainty_is_never_below_what_the_processes_state(
     found = pooled([measured(energy_j, own) for energy_j in energies])
     assert found.energy_uncertainty_j is not None
     assert found.energy_uncertainty_j >= own / math.sqrt(len(energies)) * (1 - 1e-9)
+
+
+def windowed(energies: list[float], own_j: float = 0.0, tokens: int | None = 5) -> Measured:
+    """A process of several windows, each of a pass, whose instrument states *own_j*."""
+    samples = [
+        sample(number).model_copy(
+            update={
+                "passes": 1,
+                "requests": 1,
+                "output_tokens": tokens,
+                "energy_j": energy_j,
+                "energy_uncertainty_j": own_j,
+            }
+        )
+        for number, energy_j in enumerate(energies)
+    ]
+    return measured(1.0, windows=tuple(samples)).model_copy(update=figures_of(samples))
+
+
+@pytest.mark.parametrize("windows", [2, 3, 10])
+def test_windows_of_many_processes_tell_together_how_they_scatter(windows: int) -> None:
+    """Two windows say next to nothing of one process; of twenty processes they say enough."""
+    rng = random.Random(windows)  # noqa: S311 - a simulation
+    processes = [windowed([rng.gauss(100, 2) for _ in range(windows)]) for _ in range(20)]
+    found = pooled(processes)
+    known = 1.96 * 2 / math.sqrt(20 * windows)
+    assert 0.5 * known < (found.energy_uncertainty_j or 0) < 1.6 * known
+    assert 0.5 * known < 5 * (found.energy_per_output_token_uncertainty_j or 0) < 1.6 * known
+
+
+def test_one_process_that_lost_most_of_its_windows_does_not_spoil_the_others() -> None:
+    rng = random.Random(1)  # noqa: S311 - a simulation
+    whole = [windowed([rng.gauss(100, 1) for _ in range(10)]) for _ in range(9)]
+    lost = windowed([99.0, 101.0])
+    assert (lost.energy_uncertainty_j or 0) > 12
+    assert (pooled([*whole, lost]).energy_uncertainty_j or 0) < 0.5
+
+
+def test_processes_that_agree_by_chance_have_what_their_windows_scatter_by() -> None:
+    process = windowed([96.0, 98.0, 100.0, 102.0, 104.0])
+    alone = process.energy_uncertainty_j or 0
+    both = pooled([process, process]).energy_uncertainty_j or 0
+    assert both == pytest.approx(alone * student_95(8) / student_95(4) / math.sqrt(2))
+
+
+def test_what_the_instrument_states_beyond_the_scatter_of_windows_stays() -> None:
+    process = windowed([100.0, 100.0, 100.0], own_j=1.0)
+    assert pooled([process] * 4).energy_uncertainty_j == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("tokens", [None, 0])
+def test_windows_without_tokens_are_pooled_as_others_are(tokens: int | None) -> None:
+    found = pooled([windowed([100.0, 102.0], tokens=tokens)] * 3)
+    assert found.energy_j == 101
+    assert found.energy_per_output_token_j is None
+
+
+@pytest.mark.parametrize("between", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("processes", [2, 3, 8])
+def test_the_interval_over_processes_of_unlike_numbers_of_windows_holds(
+    processes: int, between: float
+) -> None:
+    """The truth is 100 J; processes differ by *between* and windows by 2 %."""
+    rng = random.Random(f"{processes} {between}")  # noqa: S311 - a simulation
+    held = 0
+    for _ in range(300):
+        found = pooled(
+            [
+                windowed([mean + rng.gauss(0, 2) for _ in range(rng.randint(1, 12))])
+                for mean in (rng.gauss(100, between) for _ in range(processes))
+            ]
+        )
+        held += abs((found.energy_j or 0) - 100) <= (found.energy_uncertainty_j or 0)
+    assert held / 300 > 0.92
 
 
 def beyond_idling(energy_j: float, own_j: float, idle_w: float, idle_u_w: float) -> Measured:

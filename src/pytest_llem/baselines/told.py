@@ -14,7 +14,9 @@ from pytest_llem.baselines.metrics import (
     metric_named,
 )
 from pytest_llem.baselines.values import metric_values
+from pytest_llem.energy.figures import both, counted, terms_of
 from pytest_llem.energy.measured import ratio
+from pytest_llem.energy.nested import beyond_windows
 from pytest_llem.energy.pooled import pooled
 from pytest_llem.energy.student import mean_and_half_width_95
 
@@ -56,7 +58,7 @@ def told_metrics(processes: Sequence[Measured]) -> Iterator[Told]:
 
     Values are those of the terminal's table: of one process its figures, of several their mean.
     Energies and idle power have the interval that they state. Of others it is the t interval of the mean over
-    processes, or over windows where there is one process only.
+    processes, or over windows where there is one process only; that of power has the instrument's in it.
     """
     whole = pooled(processes)
     for metric in METRICS.values():
@@ -143,7 +145,21 @@ def _half_width(processes: Sequence[Measured], whole: Measured, metric: Metric) 
     if not all(values):
         return None
     means = [math.fsum(one) / len(one) for one in values]
-    return _finite(mean_and_half_width_95(means if len(means) > 1 else list(values[0]))[1])
+    spread = mean_and_half_width_95(means if len(means) > 1 else list(values[0]))[1]
+    if metric.name == "power_w":
+        spread = both(spread, _instrument_w(processes))
+    return _finite(spread)
+
+
+def _instrument_w(processes: Sequence[Measured]) -> float | None:
+    """Half-width of mean power by what the instrument states of energy; ``None`` where it states none."""
+    parts_w = [
+        ratio(beyond_windows(terms_of(counted(one.samples()), "passes"), stated_j), one.duration_s)
+        for one in processes
+        if (stated_j := one.energy_uncertainty_j) is not None
+    ]
+    known = [one for one in parts_w if one is not None]
+    return math.hypot(*known) / len(known) if len(known) == len(processes) else None
 
 
 def _stated(holder: Figures, path: str) -> float | None:

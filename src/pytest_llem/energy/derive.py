@@ -45,7 +45,7 @@ def derive_measured(marks: MeasurementMarks, traces: Sequence[Trace]) -> Measure
     group, capability = groups[0], capability_of(groups[0])
     samples = [window_sample(mark, group) for mark in marks.windows]
     whole = [sample for sample in samples if sample.phase == "whole"]
-    figures = figures_of(whole)
+    figures = figures_of(whole, [group])
     prefill, decode = phases_of(marks, figures, samples, group)
     sampled = [whole, *(_whole(marks, one) for one in groups[1:])]
     beside = beside_of(groups, sampled, figures)

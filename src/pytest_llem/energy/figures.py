@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_llem.energy.measured import Figures, ratio
-from pytest_llem.energy.student import ratio_and_half_width_95
+from pytest_llem.energy.spans import instrument_j
+from pytest_llem.energy.student import ratio_and_half_width_95, ratio_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llem.energy.measured import WindowSample
+    from pytest_llem.energy.sampling.trace import Trace
 
 UNKNOWN: dict[str, Any] = dict.fromkeys(Figures.model_fields)
 """Figures of which nothing is known."""
+Work = Literal["passes", "requests", "output_tokens"]
 WORK = ("requests", "input_tokens", "output_tokens")
 
 LONE_WINDOW = (
@@ -33,40 +36,52 @@ def counted(samples: Sequence[WindowSample]) -> list[WindowSample]:
     ]
 
 
-def figures_of(samples: Sequence[WindowSample]) -> dict[str, Any]:
+def figures_of(
+    samples: Sequence[WindowSample], groups: Sequence[Sequence[Trace]] = ()
+) -> dict[str, Any]:
     """The fields of :class:`~pytest_llem.energy.measured.Figures` over valid windows.
 
     Each is a ratio of sums over all windows: what they used, to their passes, their tokens, their
     time. Where passes are not the same work, as of traffic whose lengths are drawn, a mean
     of the windows' own ratios would count most what was in windows of few passes. The
-    uncertainty is the t interval of that ratio, by how windows miss it, or the instrument's
-    own where that is larger, as it is for a single window.
+    uncertainty is the t interval of that ratio, by how windows miss it, and the instrument's,
+    squared and added; of a single window the instrument's alone.
+
+    Args:
+        samples: windows, of which those that do not count are left out.
+        groups: traces whose energies were added, as :func:`instrument_j` has them.
     """
     valid = counted(samples)
     if not valid:
         return UNKNOWN
-    passes = [sample.passes for sample in valid]
-    energy_j, uncertainty_j = _energy_per(valid, passes)
+    own_j = instrument_j(valid, groups)
+    energy_j, uncertainty_j = _energy_per(valid, "passes", own_j)
     known = {
         "energy_j": energy_j,
         "energy_uncertainty_j": uncertainty_j,
-        "duration_s": math.fsum(sample.duration_s for sample in valid) / sum(passes),
+        "duration_s": math.fsum(s.duration_s for s in valid) / sum(s.passes for s in valid),
         "ttft_s": _mean([sample.ttft_s for sample in valid]),
         "itl_s": _mean([sample.itl_s for sample in valid]),
         **{name: _per_pass(valid, name) for name in WORK},
     }
-    return {**completed(known), **_per_work(valid)}
+    return {**completed(known), **_per_work(valid, own_j)}
 
 
-def _per_work(valid: Sequence[WindowSample]) -> dict[str, float | None]:
+def terms_of(samples: Sequence[WindowSample], work: Work) -> list[float]:
+    """Energies per piece of *work* by windows that count, whose mean is that of all of them.
+
+    Empty where none was done or it is not known how much.
+    """
+    return ratio_terms(*_energies_and(samples, work)) if _total(samples, work) else []
+
+
+def _per_work(valid: Sequence[WindowSample], own_j: float | None) -> dict[str, float | None]:
     """Figures per token and request, whose number in a pass need not be a whole one."""
     found: dict[str, float | None] = {}
     if _total(valid, "requests"):
-        requests = [sample.requests or 0 for sample in valid]
-        found["energy_per_request_j"], _ = _energy_per(valid, requests)
+        found["energy_per_request_j"], _ = _energy_per(valid, "requests", own_j)
     if total := _total(valid, "output_tokens"):
-        tokens = [sample.output_tokens or 0 for sample in valid]
-        per_token_j, uncertainty_j = _energy_per(valid, tokens)
+        per_token_j, uncertainty_j = _energy_per(valid, "output_tokens", own_j)
         found["energy_per_output_token_j"] = per_token_j
         found["energy_per_output_token_uncertainty_j"] = uncertainty_j
         found["output_tokens_per_s"] = total / math.fsum(sample.duration_s for sample in valid)
@@ -74,14 +89,23 @@ def _per_work(valid: Sequence[WindowSample]) -> dict[str, float | None]:
 
 
 def _energy_per(
-    valid: Sequence[WindowSample], amounts: Sequence[int]
+    valid: Sequence[WindowSample], work: Work, own_j: float | None
 ) -> tuple[float, float | None]:
-    """Energy of one of what each window has so many of, and the half-width of its 95 % interval."""
-    energies_j = [sample.energy_j for sample in valid if sample.energy_j is not None]
+    """Energy of a piece of *work*, and the half-width of its 95 % interval."""
+    energies_j, amounts = _energies_and(valid, work)
     energy_j, spread_j = ratio_and_half_width_95(energies_j, amounts)
-    stated = [s.energy_uncertainty_j for s in valid if s.energy_uncertainty_j is not None]
-    instrument_j = math.hypot(*stated) / sum(amounts) if len(stated) == len(valid) else None
-    return energy_j, larger(spread_j, instrument_j)
+    return energy_j, both(spread_j, ratio(own_j, math.fsum(amounts)))
+
+
+def _energies_and(samples: Sequence[WindowSample], work: Work) -> tuple[list[float], list[int]]:
+    energies_j = [sample.energy_j for sample in samples if sample.energy_j is not None]
+    return energies_j, [getattr(sample, work) or 0 for sample in samples]
+
+
+def both(one: float | None, other: float | None) -> float | None:
+    """Half-width of what errs in two ways, as far as they are known."""
+    known = [value for value in (one, other) if value is not None]
+    return math.hypot(*known) if known else None
 
 
 def larger(one: float | None, other: float | None) -> float | None:

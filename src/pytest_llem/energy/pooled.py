@@ -5,8 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_llem.energy.figures import LONE_WINDOW, UNKNOWN, WORK, completed, larger
+from pytest_llem.energy.figures import (
+    LONE_WINDOW,
+    UNKNOWN,
+    WORK,
+    completed,
+    counted,
+    larger,
+    terms_of,
+)
 from pytest_llem.energy.measured import ratio
+from pytest_llem.energy.nested import nested_half_width_95
 from pytest_llem.energy.phases.pooled import pooled_phases
 from pytest_llem.energy.student import mean_and_half_width_95
 
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
         Measured,
         Phase,
         ScopeFigures,
+        WindowSample,
     )
 
 Kind = TypeVar("Kind", bound="Figures")
@@ -31,14 +41,18 @@ def pooled(measured: Sequence[Measured]) -> Measured:
     """The mean over *measured*, the same measurement in each of several processes.
 
     Every process counts the same, however many windows it has. The uncertainty is the
-    t interval of that mean over processes, in which the windows are nested, or what the
-    processes state of themselves where that is larger. What is unknown in one is unknown.
+    t interval of that mean over processes, in which the windows are nested, or what windows
+    and instruments show inside of the processes where that is larger. Unlike variances of
+    processes, such as those of unlike numbers of windows, make it wider rather than narrower
+    (Bakirov and Székely 2006, Journal of Mathematical Sciences 139). What is unknown in one
+    is unknown.
     """
     first = measured[0]
     if len(measured) == 1:
         return first
-    figures = _figures(measured)
-    net_j, net_u_j = _net(measured, figures["energy_uncertainty_j"])
+    windows = [counted(one.samples()) for one in measured]
+    figures = _figures(measured, windows)
+    net_j, net_u_j = _net(measured, windows, figures["energy_uncertainty_j"])
     prefill, decode = _phases(figures, measured)
     return first.model_copy(
         update={
@@ -65,8 +79,17 @@ def _warnings(measured: Sequence[Measured]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in said if text != LONE_WINDOW))
 
 
-def _figures(figures: Sequence[Figures]) -> dict[str, Any]:
-    energy_j, uncertainty_j = _mean_of(figures, "energy_j", "energy_uncertainty_j")
+def _figures(
+    figures: Sequence[Figures], windows: Sequence[Sequence[WindowSample]] = ()
+) -> dict[str, Any]:
+    """Mean figures.
+
+    Args:
+        figures: of each process.
+        windows: those that the figures of each come from, where they are known.
+    """
+    passes = [terms_of(some, "passes") for some in windows]
+    energy_j, uncertainty_j = _mean_of(figures, "energy_j", "energy_uncertainty_j", passes)
     if energy_j is None:
         return dict(UNKNOWN)
     works = {name: _mean([getattr(one, name) for one in figures]) for name in WORK}
@@ -76,13 +99,16 @@ def _figures(figures: Sequence[Figures]) -> dict[str, Any]:
         **{name: _mean([getattr(one, name) for one in figures]) for name in TIMES},
         **{name: None if work is None else round(work) for name, work in works.items()},
     }
-    return {**completed(known), **_per_work(figures)}
+    return {**completed(known), **_per_work(figures, windows)}
 
 
-def _per_work(figures: Sequence[Figures]) -> dict[str, float | None]:
+def _per_work(
+    figures: Sequence[Figures], windows: Sequence[Sequence[WindowSample]]
+) -> dict[str, float | None]:
     """Per token and request; of processes whose passes are not the same work, each has its own."""
     names = "energy_per_output_token_j", "energy_per_output_token_uncertainty_j"
-    token_j, token_u_j = _mean_of(figures, *names)
+    tokens = [terms_of(some, "output_tokens") for some in windows]
+    token_j, token_u_j = _mean_of(figures, *names, tokens)
     return {
         names[0]: token_j,
         names[1]: token_u_j,
@@ -102,13 +128,16 @@ def _output_tokens(one: Figures) -> float | None:
 
 
 def _net(
-    measured: Sequence[Measured], gross_u_j: float | None
+    measured: Sequence[Measured],
+    windows: Sequence[Sequence[WindowSample]],
+    gross_u_j: float | None,
 ) -> tuple[float | None, float | None]:
     """Mean energy beyond idling, and the half-width of its 95 % interval.
 
     What idling draws is known once for all processes of a run: its error does not average out.
     """
-    net_j, net_u_j = _mean_of(measured, "net_energy_j", "net_energy_uncertainty_j")
+    passes = [terms_of(some, "passes") for some in windows]
+    net_j, net_u_j = _mean_of(measured, "net_energy_j", "net_energy_uncertainty_j", passes)
     idle_u_j = _mean([_idle_u_j(one) for one in measured])
     if net_j is None or gross_u_j is None or idle_u_j is None:
         return net_j, net_u_j
@@ -135,17 +164,26 @@ def _idle(seen: Sequence[Idle | None]) -> Idle | None:
 
 
 def _mean_of(
-    holders: Sequence[object], name: str, uncertainty: str
+    holders: Sequence[object],
+    name: str,
+    uncertainty: str,
+    windows: Sequence[Sequence[float]] = (),
 ) -> tuple[float | None, float | None]:
-    """Mean over processes of a figure, and the half-width of its 95 % interval."""
+    """Mean over processes of a figure, and the half-width of its 95 % interval.
+
+    Args:
+        holders: one of each process.
+        name: of the figure.
+        uncertainty: of its half-width.
+        windows: terms that the figure of each process is the mean of, where they are known.
+    """
     values = [getattr(one, name) for one in holders]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return None, None
     mean, spread = mean_and_half_width_95(known)
     stated = [getattr(one, uncertainty) for one in holders]
-    own = None if None in stated else math.hypot(*stated) / len(stated)
-    return mean, max((one for one in (spread, own) if one is not None), default=None)
+    return mean, larger(spread, nested_half_width_95(windows or [()] * len(stated), stated))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llem.energy.estimator.window import estimate_window
 from pytest_llem.energy.failures import disturbing, failures_in, said_of
 from pytest_llem.energy.measured import WindowSample, ratio
+from pytest_llem.energy.spans import together
 from pytest_llem.energy.throttling import HARMLESS
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
         duration_s=duration_s,
         passes=len(mark.passes),
         energy_j=energy_j,
-        energy_uncertainty_j=_together(energies),
+        energy_uncertainty_j=together(energies),
         counter_energy_j=_sum(energy.counter_energy_j for energy in energies),
         integrated_energy_j=_sum(energy.integrated_energy_j for energy in energies),
         power_w=ratio(energy_j, duration_s),
@@ -238,20 +239,6 @@ def _sum(values: Iterable[float | None]) -> float | None:
     if not known or None in known:
         return None
     return math.fsum(value for value in known if value is not None)
-
-
-def _together(energies: Sequence[WindowEnergy]) -> float | None:
-    """Half-width of a sum over devices: what is off for all alike adds up, the rest in quadrature."""
-    own = [energy.uncertainty_j for energy in energies]
-    if len(own) < 2:  # noqa: PLR2004 - a sum has two terms
-        return _sum(own)
-    apart_j2 = _sum(
-        None if half_j is None else half_j**2 - energy.alike_j**2
-        for half_j, energy in zip(own, energies, strict=True)
-    )
-    if apart_j2 is None:
-        return None
-    return math.hypot(math.sqrt(max(apart_j2, 0.0)), math.fsum(one.alike_j for one in energies))
 
 
 def _total(values: Iterable[int | None]) -> int | None:

@@ -76,7 +76,7 @@ def beside_of(
     known = [(groups[0], first["energy_j"], first["energy_uncertainty_j"])]
     found = []
     for group, samples in zip(groups[1:], sampled[1:], strict=True):
-        figures = figures_of(samples)
+        figures = figures_of(samples, [group])
         energy_j, uncertainty_j = figures["energy_j"], figures["energy_uncertainty_j"]
         said = [text for sample in samples for text in sample.warnings]
         for other, other_j, other_u_j in known:
@@ -115,12 +115,13 @@ def total_of(
         capability = capability_of(group)
         if capability.method != "estimated" and not held & HOLDS[capability.scope]:
             held |= HOLDS[capability.scope]
-            taken.append((group[0].meter, capability.scope, samples))
+            taken.append((group, capability.scope, samples))
     if len(taken) < 2:  # noqa: PLR2004 - a sum has two terms
         return None
-    meters, scopes, parts = zip(*taken, strict=True)
+    added, scopes, parts = zip(*taken, strict=True)
+    meters = tuple(group[0].meter for group in added)
     windows = [_added(window) for window in zip(*parts, strict=True) if _counts(window)]
-    return TotalFigures(**figures_of(windows), scopes=scopes, meters=meters)
+    return TotalFigures(**figures_of(windows, added), scopes=scopes, meters=meters)
 
 
 def _counts(window: Sequence[WindowSample]) -> bool:

@@ -48,13 +48,11 @@ def mean_and_half_width_95(values: list[float]) -> tuple[float, float | None]:
     return mean, student_95(len(values) - 1) * math.sqrt(variance / len(values))
 
 
-def ratio_and_half_width_95(
-    values: Sequence[float], amounts: Sequence[float]
-) -> tuple[float, float | None]:
-    """Ratio of two sums, and the half-width of its 95 % interval; ``None`` from a single pair.
+def ratio_terms(values: Sequence[float], amounts: Sequence[float]) -> list[float]:
+    """Terms whose mean is the ratio of two sums, and whose scatter is what it is known by.
 
-    By how far each value misses what its amount makes it (Cochran 1977, Sampling Techniques,
-    section 2.11). Of amounts that are all the same it is the interval of a mean.
+    Each is by how far its value misses what its amount makes it (Cochran 1977, Sampling
+    Techniques, section 2.11). Of amounts that are all the same they are the values by their amount.
 
     Args:
         values: one or more.
@@ -62,12 +60,23 @@ def ratio_and_half_width_95(
     """
     total = math.fsum(amounts)
     ratio = math.fsum(values) / total
-    count = len(values)
-    if count == 1:
-        return ratio, None
     first, amount = values[0], amounts[0]
     if all(v * amount == first * a for v, a in zip(values, amounts, strict=True)):
-        return ratio, 0.0  # but for rounding
-    misses = (value - ratio * own for value, own in zip(values, amounts, strict=True))
-    squares = math.fsum(miss * miss for miss in misses)
-    return ratio, student_95(count - 1) * math.sqrt(count / (count - 1) * squares) / total
+        return [ratio] * len(values)  # but for rounding
+    mean = total / len(values)
+    return [
+        ratio + (value - ratio * own) / mean for value, own in zip(values, amounts, strict=True)
+    ]
+
+
+def ratio_and_half_width_95(
+    values: Sequence[float], amounts: Sequence[float]
+) -> tuple[float, float | None]:
+    """Ratio of two sums, and the half-width of its 95 % interval; ``None`` from a single pair.
+
+    Args:
+        values: one or more.
+        amounts: of each, none negative and not all zero.
+    """
+    half_width = mean_and_half_width_95(ratio_terms(values, amounts))[1]
+    return math.fsum(values) / math.fsum(amounts), half_width

@@ -6,7 +6,7 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from pytest_llem.energy.figures import counted, figures_of, larger
+from pytest_llem.energy.figures import both, counted, figures_of
 from pytest_llem.energy.phases.drift import drift_of
 from pytest_llem.energy.phases.split import Prefill, Split, Told, split, unresolved
 from pytest_llem.energy.student import student_95
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
     from pytest_llem.energy.measured import WindowSample
     from pytest_llem.energy.phases.drift import Drift
+    from pytest_llem.energy.sampling.trace import Trace
 
 LIKE = 0.01
 """Prompts of a pass may differ by so much in their tokens, relative, and be the same work."""
 
 
-def measured_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) -> Split:
+def measured_split(
+    whole: Mapping[str, Any], samples: Sequence[WindowSample], traces: Sequence[Trace] = ()
+) -> Split:
     """Prefill as the mean over prefill-only windows, decode as the whole less prefill.
 
     Windows of the two are independent, so the uncertainty of decode is that of both, squared
@@ -35,6 +38,7 @@ def measured_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) ->
     Args:
         whole: figures of the whole.
         samples: windows of any phase; those that are invalid are left out.
+        traces: of the devices that are summed; without any, windows are taken to err alike.
     """
     windows = [sample for sample in samples if sample.phase == "prefill"]
     if not windows:
@@ -50,13 +54,13 @@ def measured_split(whole: Mapping[str, Any], samples: Sequence[WindowSample]) ->
     if drift is not None and (reason := drift.beyond(valid)):
         return unresolved(reason)
     carried = valid if drift is None else [drift.carried(one) for one in valid]
-    figures = figures_of(carried)
+    figures = figures_of(carried, [traces])
     if reason := _no_part(whole, figures):
         return unresolved(reason)
     borrowed_j = _borrowed_j(carried, wholes)
     stated_j = (
-        larger(figures["energy_uncertainty_j"], borrowed_j),
-        larger(whole["energy_uncertainty_j"], _borrowed_j(wholes, carried)),
+        both(figures["energy_uncertainty_j"], borrowed_j),
+        both(whole["energy_uncertainty_j"], _borrowed_j(wholes, carried)),
     )
     shares_j = [energy_j / len(valid) for energy_j in _energies_j(carried)]
     drifted_j = 0.0 if drift is None else drift.half_width_j(shares_j, valid)

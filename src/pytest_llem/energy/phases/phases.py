@@ -98,7 +98,7 @@ def _told(
         return sliced_split(whole, marks.windows, samples, traces)
     if marks.phases == "auto" and not any(sample.phase != "whole" for sample in samples):
         return _without_windows(sliced_split(whole, marks.windows, samples, traces))
-    found = _by_windows(marks, whole, samples)
+    found = _by_windows(marks, whole, samples, traces)
     overlap = overlap_of(mark for mark in marks.windows if mark.phase == "whole")
     if found.resolved and overlap:
         return found.noted(f"{overlap} Decode is what they cost beyond prefill alone.")
@@ -106,17 +106,20 @@ def _told(
 
 
 def _by_windows(
-    marks: MeasurementMarks, whole: Mapping[str, Any], samples: Sequence[WindowSample]
+    marks: MeasurementMarks,
+    whole: Mapping[str, Any],
+    samples: Sequence[WindowSample],
+    traces: Sequence[Trace],
 ) -> Split:
     """By windows of their own: at several lengths if there are any, else of prefill only."""
     if marks.phases == "regressed":
         return regressed_split(whole, samples)
     if marks.phases == "measured" or not any(sample.phase == "length" for sample in samples):
-        return measured_split(whole, samples)
+        return measured_split(whole, samples, traces)
     regressed = regressed_split(whole, samples)
     if regressed.resolved:
         return regressed
-    measured = measured_split(whole, samples)
+    measured = measured_split(whole, samples, traces)
     return (measured if measured.resolved else regressed).noted(
         f"It was not regressed. {regressed.prefill.reason}"
         if measured.resolved

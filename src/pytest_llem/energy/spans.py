@@ -1,0 +1,77 @@
+"""How far sums over devices, and over windows, may be off by the instrument."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pytest_llem.energy.estimator.window import estimate_window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llem.energy.estimator.window import WindowEnergy
+    from pytest_llem.energy.measured import WindowSample
+    from pytest_llem.energy.sampling.trace import Trace
+
+
+def together(energies: Sequence[WindowEnergy]) -> float | None:
+    """Half-width of a sum over devices: what is off for all alike adds up, the rest in quadrature."""
+    own = [one.uncertainty_j for one in energies if one.uncertainty_j is not None]
+    if not own or len(own) < len(energies):
+        return None
+    if len(own) == 1:
+        return own[0]
+    apart_j2 = math.fsum(
+        half_j**2 - energy.alike_j**2 for half_j, energy in zip(own, energies, strict=True)
+    )
+    return math.hypot(math.sqrt(max(apart_j2, 0.0)), math.fsum(one.alike_j for one in energies))
+
+
+def instrument_j(
+    samples: Sequence[WindowSample], groups: Sequence[Sequence[Trace]]
+) -> float | None:
+    """Half-width of the sum of windows' energies by the instrument; ``None`` where it states none.
+
+    Windows that touch are read as one: what an edge between them gives to one window it takes
+    from the other, and what is off all the time, such as a power that is told in whole watts, is
+    off in each of them alike. Stretches that do not touch are taken to err alike as well.
+
+    Args:
+        samples: windows that count, in order.
+        groups: traces whose energies were added; those of one group are read by one driver.
+            Without any, all windows are taken to err alike.
+    """
+    parts_j = [_part_j(run, groups) for run in _runs(samples)]
+    known = [one for one in parts_j if one is not None]
+    return math.fsum(known) if len(known) == len(parts_j) else None
+
+
+def _runs(samples: Sequence[WindowSample]) -> Iterator[Sequence[WindowSample]]:
+    """Windows by stretches in which the end of one is the start of the next."""
+    first = 0
+    for number, (one, other) in enumerate(pairwise(samples), start=1):
+        if one.end_ns != other.start_ns:
+            yield samples[first:number]
+            first = number
+    yield samples[first:]
+
+
+def _part_j(run: Sequence[WindowSample], groups: Sequence[Sequence[Trace]]) -> float | None:
+    whole_j = _whole_j(run, groups) if len(run) > 1 else None
+    if whole_j is not None:
+        return whole_j
+    stated = [one.energy_uncertainty_j for one in run]
+    known = [one for one in stated if one is not None]
+    return math.fsum(known) if len(known) == len(stated) else None
+
+
+def _whole_j(run: Sequence[WindowSample], groups: Sequence[Sequence[Trace]]) -> float | None:
+    """Half-width of the energy from the start of *run* to its end; ``None`` if it is not known."""
+    start_ns, end_ns = run[0].start_ns, run[-1].end_ns
+    found = [
+        together([estimate_window(trace, start_ns, end_ns) for trace in group]) for group in groups
+    ]
+    known = [one for one in found if one is not None]
+    return math.hypot(*known) if known and len(known) == len(found) else None
