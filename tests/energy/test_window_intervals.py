@@ -227,6 +227,38 @@ def test_they_hold_it_where_a_load_comes_round_almost_in_step() -> None:
     assert sum(held) >= 0.9 * len(held)
 
 
+@pytest.mark.parametrize(
+    ("period_ms", "duty", "length_s"), [(47, 0.3, 0.5), (47, 0.3, 2.0), (113, 0.7, 0.5)]
+)
+def test_they_hold_it_where_a_load_beats_with_its_readings(
+    period_ms: int, duty: float, length_s: float
+) -> None:
+    """A beat looks slow, and is misjudged oppositely at edges between which it turns."""
+    held = []
+    for seed in range(10):
+        rng = random.Random(600 + seed)  # noqa: S311 - a simulation
+        load = Square(
+            low_w=150.0,
+            high_w=600.0,
+            period_ns=period_ms * MS,
+            phase_ns=rng.randrange(2 * SECOND),
+            duty=duty,
+        )
+        for averaging_ns in (100 * MS, None):
+            card = Sensor(
+                phase_ns=rng.randrange(100 * MS),
+                power_phase_ns=rng.randrange(100 * MS),
+                averaging_ns=averaging_ns,
+                answered=rng.random(),
+            )
+            trace = recorded(load, card, seconds=RECORDED_S, seed=seed)
+            for _ in range(WINDOWS):
+                start_ns = START_NS + rng.randrange(4 * SECOND, RECORDED_S * SECOND - 6 * SECOND)
+                end_ns = start_ns + round(length_s * SECOND)
+                held.append(holds_truth(trace, load, start_ns, end_ns))
+    assert sum(held) >= 0.9 * len(held)
+
+
 def test_what_is_in_step_is_known_better_where_power_is_that_of_a_part_of_a_refresh() -> None:
     """Few readings differ, but each shows power itself."""
     found = []

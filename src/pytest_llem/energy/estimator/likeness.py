@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from pytest_llem.energy.estimator.surroundings import Surroundings
 
 STRICT = 5.0
-"""How strictly readings must be alike for errors to be."""
+"""How strictly readings must be alike for errors to be: that makes a window surer. Opposite ones,
+which make it less sure, are opposite as far as readings are."""
 AT_NODE, BESIDE_NODE = 1e-4, 0.01
 """Instants so near to a node, in refreshes, are taken to be at it: for the energy from the node to
 there, and for the power there, which is the same on either side of it."""
@@ -20,7 +21,8 @@ class Likeness:
     """What repeats itself is misjudged alike.
 
     Readings around both edges are correlated, and errors are the more so the more alike the
-    edges lie in their refreshes, as the values of a Brownian bridge are.
+    edges lie in their refreshes, as the values of a Brownian bridge are. A load that beats with
+    the readings is misjudged oppositely where the beat is opposite.
 
     Args:
         around: what was read around the window.
@@ -76,7 +78,7 @@ class Likeness:
         return t_ns, min(max(share, BESIDE_NODE), 1 - BESIDE_NODE)
 
     def _alike(self, start_ns: float, end_ns: float) -> float:
-        """How far readings around two instants are correlated."""
+        """How far what is misjudged around two instants is the same, by how readings are."""
         found = self._around.pattern(start_ns), self._around.pattern(end_ns)
         if len(found[0]) != len(found[1]):
             return 0.0
@@ -86,7 +88,7 @@ class Likeness:
         if not scale:
             return 0.0
         alike = math.fsum(map(mul, first, second)) / scale
-        return math.copysign(abs(alike) ** STRICT, alike)
+        return alike**STRICT if alike > 0 else alike
 
 
 def _bridge(low: float, high: float) -> float:

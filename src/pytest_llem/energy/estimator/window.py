@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_llem.devices.meter import Capability
     from pytest_llem.energy.sampling.trace import Trace
 
-ESTIMATOR = "refresh-shapes/11"
+ESTIMATOR = "refresh-shapes/12"
 """Name and version of this estimator; another version may give other figures."""
 WIDE_NS = 30_000_000_000
 """How far around a window the refreshes of the power reading are looked for."""
