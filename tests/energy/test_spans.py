@@ -99,7 +99,7 @@ def test_an_invalid_window_splits_the_stretch_and_is_not_in_the_interval() -> No
     ids=["usual", "no power", "a second", "no counter"],
 )
 def test_the_mean_of_a_steady_load_is_within_its_interval(sensor: dict[str, int | None]) -> None:
-    """Thirty measurements of ten windows each; 95 % are to hold the truth, and 26 always will."""
+    """Thirty measurements of ten windows each; 95 % are to hold the truth."""
     rng = random.Random(5)  # noqa: S311 - a simulation
     held = 0
     for seed in range(30):
@@ -113,4 +113,4 @@ def test_the_mean_of_a_steady_load_is_within_its_interval(sensor: dict[str, int 
         trace = recorded(Constant(power_w), card, seconds=10, seed=seed)
         found = measured(trace, 10, length_ns=300 * MS)
         held += abs((found.energy_j or 0) - power_w * 0.3) <= half_width_j(found)
-    assert held >= 26
+    assert held >= 28

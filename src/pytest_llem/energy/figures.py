@@ -37,7 +37,10 @@ def counted(samples: Sequence[WindowSample]) -> list[WindowSample]:
 
 
 def figures_of(
-    samples: Sequence[WindowSample], groups: Sequence[Sequence[Trace]] = ()
+    samples: Sequence[WindowSample],
+    groups: Sequence[Sequence[Trace]] = (),
+    *,
+    read: Sequence[WindowSample] | None = None,
 ) -> dict[str, Any]:
     """The fields of :class:`~pytest_llem.energy.measured.Figures` over valid windows.
 
@@ -50,11 +53,12 @@ def figures_of(
     Args:
         samples: windows, of which those that do not count are left out.
         groups: traces whose energies were added, as :func:`instrument_j` has them.
+        read: the same windows as they were read, where *samples* were carried elsewhere.
     """
     valid = counted(samples)
     if not valid:
         return UNKNOWN
-    own_j = instrument_j(valid, groups)
+    own_j = instrument_j(counted(samples if read is None else read), groups)
     energy_j, uncertainty_j = _energy_per(valid, "passes", own_j)
     known = {
         "energy_j": energy_j,

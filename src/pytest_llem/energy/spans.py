@@ -36,7 +36,8 @@ def instrument_j(
 
     Windows that touch are read as one: what an edge between them gives to one window it takes
     from the other, and what is off all the time, such as a power that is told in whole watts, is
-    off in each of them alike. Stretches that do not touch are taken to err alike as well.
+    off in each of them alike. Their sum may be off from it, as edges are judged by what was read
+    around each window. Stretches that do not touch are taken to err alike as well.
 
     Args:
         samples: windows that count, in order.
@@ -59,19 +60,24 @@ def _runs(samples: Sequence[WindowSample]) -> Iterator[Sequence[WindowSample]]:
 
 
 def _part_j(run: Sequence[WindowSample], groups: Sequence[Sequence[Trace]]) -> float | None:
-    whole_j = _whole_j(run, groups) if len(run) > 1 else None
-    if whole_j is not None:
-        return whole_j
+    whole = _whole(run, groups) if len(run) > 1 else None
+    if whole is not None:
+        energy_j, half_j = whole
+        added_j = math.fsum(one.energy_j or 0.0 for one in run)
+        return half_j + abs(added_j - energy_j)
     stated = [one.energy_uncertainty_j for one in run]
     known = [one for one in stated if one is not None]
     return math.fsum(known) if len(known) == len(stated) else None
 
 
-def _whole_j(run: Sequence[WindowSample], groups: Sequence[Sequence[Trace]]) -> float | None:
-    """Half-width of the energy from the start of *run* to its end; ``None`` if it is not known."""
+def _whole(
+    run: Sequence[WindowSample], groups: Sequence[Sequence[Trace]]
+) -> tuple[float, float] | None:
+    """Energy from the start of *run* to its end, and its half-width; ``None`` if not known."""
     start_ns, end_ns = run[0].start_ns, run[-1].end_ns
-    found = [
-        together([estimate_window(trace, start_ns, end_ns) for trace in group]) for group in groups
-    ]
-    known = [one for one in found if one is not None]
-    return math.hypot(*known) if known and len(known) == len(found) else None
+    found = [[estimate_window(trace, start_ns, end_ns) for trace in group] for group in groups]
+    halves_j = [half_j for group in found if (half_j := together(group)) is not None]
+    if not halves_j or len(halves_j) < len(found):
+        return None
+    energies_j = (one.energy_j or 0.0 for group in found for one in group)
+    return math.fsum(energies_j), math.hypot(*halves_j)

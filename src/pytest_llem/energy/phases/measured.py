@@ -54,7 +54,7 @@ def measured_split(
     if drift is not None and (reason := drift.beyond(valid)):
         return unresolved(reason)
     carried = valid if drift is None else [drift.carried(one) for one in valid]
-    figures = figures_of(carried, [traces])
+    figures = figures_of(carried, [traces], read=valid)
     if reason := _no_part(whole, figures):
         return unresolved(reason)
     borrowed_j = _borrowed_j(carried, wholes)
