@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 STRICT = 5.0
 """How strictly readings must be alike for errors to be: that makes a window surer. Opposite ones,
-which make it less sure, are opposite as far as readings are."""
+which make it less sure, are opposite as far as readings are, but for a load in step with them: that
+few readings tell of it is allowed for already."""
 AT_NODE, BESIDE_NODE = 1e-4, 0.01
 """Instants so near to a node, in refreshes, are taken to be at it: for the energy from the node to
 there, and for the power there, which is the same on either side of it."""
@@ -88,7 +89,9 @@ class Likeness:
         if not scale:
             return 0.0
         alike = math.fsum(map(mul, first, second)) / scale
-        return alike**STRICT if alike > 0 else alike
+        if alike > 0 or self._around.whole.distinct is not None:  # what is in step has few values
+            return math.copysign(abs(alike) ** STRICT, alike)
+        return alike
 
 
 def _bridge(low: float, high: float) -> float:
