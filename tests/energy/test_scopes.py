@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instruments.curves import Constant
+from instruments.marked import measured_in
 from pytest_llem.devices.meter import Capability, Device, Facts
-from pytest_llem.energy.derive import derive_measured
-from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
 from pytest_llem.energy.sampling.trace import UNPARTED, Trace
 from pytest_llem.energy.scopes import HOLDS, headline
 from pytest_llem.errors import MeterError
@@ -46,28 +45,7 @@ def trace_of(power_w: float, meter: str, scope: Any, uuid: str, *, until_s: int 
 
 def measured(traces: Sequence[Trace]) -> Measured:
     """Two windows of a second each, of one pass with ten output tokens."""
-    windows = []
-    for index in range(2):
-        start_ns = ORIGIN + (2 + index) * SECOND
-        one = Pass(
-            start_ns=start_ns,
-            end_ns=start_ns + SECOND,
-            requests=1,
-            input_tokens=5,
-            output_tokens=10,
-        )
-        mark = WindowMark(
-            phase="whole", index=index, start_ns=start_ns, end_ns=one.end_ns, passes=(one,)
-        )
-        windows.append(mark)
-    marks = MeasurementMarks(
-        name="m",
-        kind="callable",
-        warm_up=None,
-        windows=tuple(windows),
-        load_end_ns=windows[-1].end_ns,
-    )
-    return derive_measured(marks, traces)
+    return measured_in(traces, [ORIGIN + 2 * SECOND, ORIGIN + 3 * SECOND], SECOND)
 
 
 def test_scopes_have_figures_of_their_own_and_a_sum() -> None:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instruments.curves import Constant
+from instruments.marked import measured_in
 from instruments.recordings import MS, SECOND, Sensor, recorded
 from pytest_llem.devices.meter import Facts
-from pytest_llem.energy.derive import derive_measured
-from pytest_llem.energy.marks import MeasurementMarks, Pass, WindowMark
 
 if TYPE_CHECKING:
     from pytest_llem.energy.measured import Measured
@@ -26,30 +25,8 @@ def measured(
 ) -> Measured:
     """Windows of a pass each, that follow one another after *gap_ns*."""
     first_ns = trace.before_ns[0] + 3 * SECOND + 37 * MS
-    marks = []
-    for index in range(windows):
-        start_ns = first_ns + index * (length_ns + gap_ns)
-        one = Pass(
-            start_ns=start_ns,
-            end_ns=start_ns + length_ns,
-            requests=1,
-            input_tokens=5,
-            output_tokens=10,
-        )
-        mark = WindowMark(
-            phase="whole", index=index, start_ns=start_ns, end_ns=one.end_ns, passes=(one,)
-        )
-        marks.append(mark)
-    return derive_measured(
-        MeasurementMarks(
-            name="m",
-            kind="callable",
-            warm_up=None,
-            windows=tuple(marks),
-            load_end_ns=marks[-1].end_ns,
-        ),
-        [trace],
-    )
+    starts_ns = [first_ns + index * (length_ns + gap_ns) for index in range(windows)]
+    return measured_in([trace], starts_ns, length_ns)
 
 
 def half_width_j(found: Measured) -> float:

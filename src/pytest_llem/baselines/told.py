@@ -15,6 +15,7 @@ from pytest_llem.baselines.metrics import (
 )
 from pytest_llem.baselines.values import metric_values
 from pytest_llem.energy.figures import both, counted, terms_of
+from pytest_llem.energy.known import known_hypot, known_sum
 from pytest_llem.energy.measured import ratio
 from pytest_llem.energy.nested import beyond_windows
 from pytest_llem.energy.pooled import pooled
@@ -114,9 +115,7 @@ def windows_tokens(processes: Sequence[Measured]) -> tuple[int | None, int | Non
 
 
 def _sum(processes: Sequence[Measured], of: Callable[[WindowSample], float | None]) -> float | None:
-    values = [of(sample) for one in processes for sample in one.windows]
-    known = [value for value in values if value is not None]
-    return math.fsum(known) if values and len(known) == len(values) else None
+    return known_sum(of(sample) for one in processes for sample in one.windows)
 
 
 def _seconds_per_token(sample: WindowSample) -> float | None:
@@ -153,13 +152,16 @@ def _half_width(processes: Sequence[Measured], whole: Measured, metric: Metric) 
 
 def _instrument_w(processes: Sequence[Measured]) -> float | None:
     """Half-width of mean power by what the instrument states of energy; ``None`` where it states none."""
-    parts_w = [
-        ratio(beyond_windows(terms_of(counted(one.samples()), "passes"), stated_j), one.duration_s)
-        for one in processes
-        if (stated_j := one.energy_uncertainty_j) is not None
-    ]
-    known = [one for one in parts_w if one is not None]
-    return math.hypot(*known) / len(known) if len(known) == len(processes) else None
+    half_w = known_hypot(_own_w(one) for one in processes)
+    return ratio(half_w, len(processes))
+
+
+def _own_w(one: Measured) -> float | None:
+    """The instrument's part of one process."""
+    if one.energy_uncertainty_j is None:
+        return None
+    passes_j = terms_of(counted(one.samples()), "passes")
+    return ratio(beyond_windows(passes_j, one.energy_uncertainty_j), one.duration_s)
 
 
 def _stated(holder: Figures, path: str) -> float | None:

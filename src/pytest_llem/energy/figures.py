@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_llem.energy.known import known_mean
 from pytest_llem.energy.measured import Figures, ratio
 from pytest_llem.energy.spans import instrument_j
 from pytest_llem.energy.student import ratio_and_half_width_95, ratio_terms
@@ -64,8 +65,8 @@ def figures_of(
         "energy_j": energy_j,
         "energy_uncertainty_j": uncertainty_j,
         "duration_s": math.fsum(s.duration_s for s in valid) / sum(s.passes for s in valid),
-        "ttft_s": _mean([sample.ttft_s for sample in valid]),
-        "itl_s": _mean([sample.itl_s for sample in valid]),
+        "ttft_s": known_mean([sample.ttft_s for sample in valid]),
+        "itl_s": known_mean([sample.itl_s for sample in valid]),
         **{name: _per_pass(valid, name) for name in WORK},
     }
     return {**completed(known), **_per_work(valid, own_j)}
@@ -139,8 +140,3 @@ def _total(samples: Sequence[WindowSample], name: str) -> int | None:
     totals: list[int | None] = [getattr(sample, name) for sample in samples]
     known = [total for total in totals if total is not None]
     return sum(known) if len(known) == len(totals) else None
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known and len(known) == len(values) else None

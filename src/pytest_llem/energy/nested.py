@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llem.energy.known import all_known
 from pytest_llem.energy.student import mean_and_half_width_95, student_95
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def nested_half_width_95(
     Returns:
         ``None`` where a process states none.
     """
-    known = [one for one in stated if one is not None]
-    if len(known) < len(stated):
+    known = all_known(stated)
+    if known is None:
         return None
     parts = [_part(values, half) for values, half in zip(windows, known, strict=True)]
     rest = math.hypot(*(part.rest for part in parts))

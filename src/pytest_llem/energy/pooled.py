@@ -14,6 +14,7 @@ from pytest_llem.energy.figures import (
     larger,
     terms_of,
 )
+from pytest_llem.energy.known import known_mean
 from pytest_llem.energy.measured import ratio
 from pytest_llem.energy.nested import nested_half_width_95
 from pytest_llem.energy.phases.pooled import pooled_phases
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
         Measured,
         Phase,
         ScopeFigures,
-        WindowSample,
     )
+
+    Terms = Sequence[Sequence[float]]
 
 Kind = TypeVar("Kind", bound="Figures")
 TIMES = ("duration_s", "ttft_s", "itl_s")
@@ -51,8 +53,10 @@ def pooled(measured: Sequence[Measured]) -> Measured:
     if len(measured) == 1:
         return first
     windows = [counted(one.samples()) for one in measured]
-    figures = _figures(measured, windows)
-    net_j, net_u_j = _net(measured, windows, figures["energy_uncertainty_j"])
+    passes = [terms_of(some, "passes") for some in windows]
+    tokens = [terms_of(some, "output_tokens") for some in windows]
+    figures = _figures(measured, passes, tokens)
+    net_j, net_u_j = _net(measured, passes, figures["energy_uncertainty_j"])
     prefill, decode = _phases(figures, measured)
     return first.model_copy(
         update={
@@ -79,43 +83,38 @@ def _warnings(measured: Sequence[Measured]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in said if text != LONE_WINDOW))
 
 
-def _figures(
-    figures: Sequence[Figures], windows: Sequence[Sequence[WindowSample]] = ()
-) -> dict[str, Any]:
+def _figures(figures: Sequence[Figures], passes: Terms = (), tokens: Terms = ()) -> dict[str, Any]:
     """Mean figures.
 
     Args:
         figures: of each process.
-        windows: those that the figures of each come from, where they are known.
+        passes: energies of a pass, by the windows that the figures of each come from, where known.
+        tokens: the same of a token.
     """
-    passes = [terms_of(some, "passes") for some in windows]
     energy_j, uncertainty_j = _mean_of(figures, "energy_j", "energy_uncertainty_j", passes)
     if energy_j is None:
         return dict(UNKNOWN)
-    works = {name: _mean([getattr(one, name) for one in figures]) for name in WORK}
+    works = {name: known_mean([getattr(one, name) for one in figures]) for name in WORK}
     known = {
         "energy_j": energy_j,
         "energy_uncertainty_j": uncertainty_j,
-        **{name: _mean([getattr(one, name) for one in figures]) for name in TIMES},
+        **{name: known_mean([getattr(one, name) for one in figures]) for name in TIMES},
         **{name: None if work is None else round(work) for name, work in works.items()},
     }
-    return {**completed(known), **_per_work(figures, windows)}
+    return {**completed(known), **_per_work(figures, tokens)}
 
 
-def _per_work(
-    figures: Sequence[Figures], windows: Sequence[Sequence[WindowSample]]
-) -> dict[str, float | None]:
+def _per_work(figures: Sequence[Figures], tokens: Terms) -> dict[str, float | None]:
     """Per token and request; of processes whose passes are not the same work, each has its own."""
     names = "energy_per_output_token_j", "energy_per_output_token_uncertainty_j"
-    tokens = [terms_of(some, "output_tokens") for some in windows]
     token_j, token_u_j = _mean_of(figures, *names, tokens)
     return {
         names[0]: token_j,
         names[1]: token_u_j,
-        "energy_per_request_j": _mean([one.energy_per_request_j for one in figures]),
+        "energy_per_request_j": known_mean([one.energy_per_request_j for one in figures]),
         "output_tokens_per_s": ratio(
-            _mean([_output_tokens(one) for one in figures]),
-            _mean([one.duration_s for one in figures]),
+            known_mean([_output_tokens(one) for one in figures]),
+            known_mean([one.duration_s for one in figures]),
         ),
     }
 
@@ -128,17 +127,14 @@ def _output_tokens(one: Figures) -> float | None:
 
 
 def _net(
-    measured: Sequence[Measured],
-    windows: Sequence[Sequence[WindowSample]],
-    gross_u_j: float | None,
+    measured: Sequence[Measured], passes: Terms, gross_u_j: float | None
 ) -> tuple[float | None, float | None]:
     """Mean energy beyond idling, and the half-width of its 95 % interval.
 
     What idling draws is known once for all processes of a run: its error does not average out.
     """
-    passes = [terms_of(some, "passes") for some in windows]
     net_j, net_u_j = _mean_of(measured, "net_energy_j", "net_energy_uncertainty_j", passes)
-    idle_u_j = _mean([_idle_u_j(one) for one in measured])
+    idle_u_j = known_mean([_idle_u_j(one) for one in measured])
     if net_j is None or gross_u_j is None or idle_u_j is None:
         return net_j, net_u_j
     return net_j, larger(net_u_j, math.hypot(gross_u_j, idle_u_j))
@@ -159,7 +155,7 @@ def _idle(seen: Sequence[Idle | None]) -> Idle | None:
     power_w, spread_w = _mean_of(known, "power_w", "power_uncertainty_w")
     if power_w is None:
         return next(one for one in known if one.power_w is None)
-    half_w = larger(spread_w, _mean([one.power_uncertainty_w for one in known]))
+    half_w = larger(spread_w, known_mean([one.power_uncertainty_w for one in known]))
     return known[0].model_copy(update={"power_w": power_w, "power_uncertainty_w": half_w})
 
 
@@ -167,7 +163,7 @@ def _mean_of(
     holders: Sequence[object],
     name: str,
     uncertainty: str,
-    windows: Sequence[Sequence[float]] = (),
+    windows: Terms = (),
 ) -> tuple[float | None, float | None]:
     """Mean over processes of a figure, and the half-width of its 95 % interval.
 
@@ -184,11 +180,6 @@ def _mean_of(
     mean, spread = mean_and_half_width_95(known)
     stated = [getattr(one, uncertainty) for one in holders]
     return mean, larger(spread, nested_half_width_95(windows or [()] * len(stated), stated))
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if len(known) == len(values) else None
 
 
 def _phases(whole: dict[str, Any], measured: Sequence[Measured]) -> tuple[Phase, Phase]:
@@ -227,4 +218,4 @@ def _floor(floors: Sequence[Floor | None]) -> Floor | None:
 
 
 def _above(floors: Sequence[FloorFigures]) -> dict[str, float | None]:
-    return {"times_reference": _mean([floor.times_reference for floor in floors])}
+    return {"times_reference": known_mean([floor.times_reference for floor in floors])}

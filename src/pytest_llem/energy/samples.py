@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llem.energy.estimator.window import estimate_window
 from pytest_llem.energy.failures import disturbing, failures_in, said_of
+from pytest_llem.energy.known import known_mean, known_sum
 from pytest_llem.energy.measured import WindowSample, ratio
 from pytest_llem.energy.spans import together
 from pytest_llem.energy.throttling import HARMLESS
@@ -43,7 +44,7 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
     failures = failures_in(mark.passes)
     if disturbing(failures):
         disturbances.append(said_of(failures))
-    energy_j = _sum(energy.energy_j for energy in energies)
+    energy_j = known_sum(energy.energy_j for energy in energies)
     return WindowSample(
         phase=mark.phase,
         index=mark.index,
@@ -53,17 +54,17 @@ def window_sample(mark: WindowMark, traces: Sequence[Trace]) -> WindowSample:
         passes=len(mark.passes),
         energy_j=energy_j,
         energy_uncertainty_j=together(energies),
-        counter_energy_j=_sum(energy.counter_energy_j for energy in energies),
-        integrated_energy_j=_sum(energy.integrated_energy_j for energy in energies),
+        counter_energy_j=known_sum(energy.counter_energy_j for energy in energies),
+        integrated_energy_j=known_sum(energy.integrated_energy_j for energy in energies),
         power_w=ratio(energy_j, duration_s),
         requests=_total(one.requests for one in mark.passes),
         input_tokens=_total(one.input_tokens for one in mark.passes),
         output_tokens=_total(one.output_tokens for one in mark.passes),
-        ttft_s=_mean([one.ttft_s for one in mark.passes]),
-        itl_s=_mean([one.itl_s for one in mark.passes]),
+        ttft_s=known_mean([one.ttft_s for one in mark.passes]),
+        itl_s=known_mean([one.itl_s for one in mark.passes]),
         temperature_c=_hottest(seen),
-        sm_clock_mhz=_mean([fact.sm_clock_mhz for facts in seen for fact in facts]),
-        power_limit_w=_sum(facts[-1].power_limit_w if facts else None for facts in seen),
+        sm_clock_mhz=known_mean([fact.sm_clock_mhz for facts in seen for fact in facts]),
+        power_limit_w=known_sum(facts[-1].power_limit_w if facts else None for facts in seen),
         throttle_reasons=_throttle_reasons(seen),
         valid=all(energy.valid for energy in energies) and not disturbances and not void,
         warnings=(
@@ -233,19 +234,6 @@ def _finish_reasons(passes: Sequence[Pass]) -> dict[str, int] | None:
     return totals or None
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
-    """Their sum; ``None`` where one of them is unknown."""
-    known = list(values)
-    if not known or None in known:
-        return None
-    return math.fsum(value for value in known if value is not None)
-
-
 def _total(values: Iterable[int | None]) -> int | None:
-    total = _sum(values)
+    total = known_sum(values)
     return None if total is None else round(total)
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    total = _sum(values)
-    return None if total is None else total / len(values)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pytest_llem.energy.figures import counted, figures_of
+from pytest_llem.energy.known import known_hypot, known_sum
 from pytest_llem.energy.measured import ScopeFigures, TotalFigures
 from pytest_llem.errors import MeterError
 
@@ -131,8 +132,8 @@ def _counts(window: Sequence[WindowSample]) -> bool:
 
 def _added(window: Sequence[WindowSample]) -> WindowSample:
     """One window of several scopes, which err independently."""
-    energy_j = _sum(sample.energy_j for sample in window)
-    uncertainty_j = _hypot(sample.energy_uncertainty_j for sample in window)
+    energy_j = known_sum(sample.energy_j for sample in window)
+    uncertainty_j = known_hypot(sample.energy_uncertainty_j for sample in window)
     return window[0].model_copy(
         update={"energy_j": energy_j, "energy_uncertainty_j": uncertainty_j}
     )
@@ -166,13 +167,3 @@ def _contradiction(
         f"which differ by more than the {allowed_j:.3g} J that both allow"
     )
     return [said]
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = list(values)
-    return None if None in known else math.fsum(value for value in known if value is not None)
-
-
-def _hypot(values: Iterable[float | None]) -> float | None:
-    known = list(values)
-    return None if None in known else math.hypot(*(value for value in known if value is not None))

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_llem.energy.estimator.window import estimate_window
+from pytest_llem.energy.known import all_known, known_hypot, known_sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 def together(energies: Sequence[WindowEnergy]) -> float | None:
     """Half-width of a sum over devices: what is off for all alike adds up, the rest in quadrature."""
-    own = [one.uncertainty_j for one in energies if one.uncertainty_j is not None]
-    if not own or len(own) < len(energies):
+    own = all_known(one.uncertainty_j for one in energies)
+    if own is None:
         return None
     if len(own) == 1:
         return own[0]
@@ -44,9 +45,7 @@ def instrument_j(
         groups: traces whose energies were added; those of one group are read by one driver.
             Without any, all windows are taken to err alike.
     """
-    parts_j = [_part_j(run, groups) for run in _runs(samples)]
-    known = [one for one in parts_j if one is not None]
-    return math.fsum(known) if len(known) == len(parts_j) else None
+    return known_sum(_part_j(run, groups) for run in _runs(samples))
 
 
 def _runs(samples: Sequence[WindowSample]) -> Iterator[Sequence[WindowSample]]:
@@ -65,9 +64,7 @@ def _part_j(run: Sequence[WindowSample], groups: Sequence[Sequence[Trace]]) -> f
         energy_j, half_j = whole
         added_j = math.fsum(one.energy_j or 0.0 for one in run)
         return half_j + abs(added_j - energy_j)
-    stated = [one.energy_uncertainty_j for one in run]
-    known = [one for one in stated if one is not None]
-    return math.fsum(known) if len(known) == len(stated) else None
+    return known_sum(one.energy_uncertainty_j for one in run)
 
 
 def _whole(
@@ -76,8 +73,6 @@ def _whole(
     """Energy from the start of *run* to its end, and its half-width; ``None`` if not known."""
     start_ns, end_ns = run[0].start_ns, run[-1].end_ns
     found = [[estimate_window(trace, start_ns, end_ns) for trace in group] for group in groups]
-    halves_j = [half_j for group in found if (half_j := together(group)) is not None]
-    if not halves_j or len(halves_j) < len(found):
-        return None
-    energies_j = (one.energy_j or 0.0 for group in found for one in group)
-    return math.fsum(energies_j), math.hypot(*halves_j)
+    energy_j = known_sum(one.energy_j for group in found for one in group)
+    half_j = known_hypot(map(together, found))
+    return None if energy_j is None or half_j is None else (energy_j, half_j)
